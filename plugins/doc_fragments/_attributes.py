@@ -1,0 +1,65 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this doc fragment is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use it from other collections!
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # Every module says for itself how far it goes: C(support), and C(details) where there is a limit.
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description:
+      - Works in check mode, where it says whether something would change and changes nothing.
+  diff_mode:
+    description:
+      - Tells in diff mode what changed, or in check mode what would change.
+  idempotent:
+    description:
+      - A second run with the same options changes nothing, unless something else made a change in between.
+      - This assumes that the options themselves do not ask for a change on each run.
+"""
+
+    # Membership in the action group that C(module_defaults) can set options for
+    ACTIONGROUP_ALL = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/cloudflare.magic.all) in C(module_defaults) to set the options that all modules of this collection share in one place.
+    support: full
+    membership:
+      - cloudflare.magic.all
+"""
+
+    # Modules whose work is done by an action plugin on the controller
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description:
+      - An action plugin of the same name does part of the work on the controller.
+    support: full
+  async:
+    description:
+      - Runs in the background with the C(async) keyword.
+    support: none
+    details:
+      - A result that was left in a file for later would hold the key in clear. The task fails before anything is sent.
+"""
+
+    # Modules that talk to the API only: nothing on the host depends on its operating system
+    PLATFORM = r"""
+options: {}
+attributes:
+  platform:
+    description:
+      - Systems that the module runs on.
+    support: full
+    platforms: posix
+"""

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The only place where Ansible meets the client: options to client, error to failure, and how a key travels back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import HAS_REQUESTS, REQUESTS_IMPORT_ERROR, UNKNOWN, Client, MagicError, resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Run = Callable[[Client, Mapping[str, t.Any], bool], dict[str, t.Any]]
+    Check = Callable[[Mapping[str, t.Any]], list[str]]
+
+# The action plugin asks with SEAL for the key to come back as SEALED, because Ansible prints what modules write with ANSIBLE_DEBUG.
+SEAL = "_seal"
+SEALED = "psk_sealed"
+
+
+def seal(text: str, pad: str) -> str:
+    """Return ``text`` so that it cannot be read without ``pad``, a random string that is used only once."""
+    return base64.b64encode(_mix(text.encode("utf-8"), pad)).decode("ascii")
+
+
+def unseal(sealed: str, pad: str) -> str:
+    """Return what ``seal`` was given."""
+    return _mix(base64.b64decode(sealed), pad).decode("utf-8")
+
+
+def _mix(data: bytes, pad: str) -> bytes:
+    stream = hashlib.shake_256(pad.encode("utf-8")).digest(len(data))
+    return bytes(one ^ other for one, other in zip(data, stream))
+
+
+def failed(error: MagicError) -> dict[str, t.Any]:
+    """Return the result of a task that ends with this error."""
+    result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and _is_write(error), "msg": str(error)}
+    if error.failure is not None:
+        result["failure"] = error.failure
+    return result
+
+
+def _is_write(error: MagicError) -> bool:
+    return error.failure is not None and error.failure["method"] != "GET"
+
+
+_last: Client | None = None
+
+
+def client_for(options: Mapping[str, t.Any]) -> Client:
+    """Return a client for these options and the environment of this process; the last one again if nothing differs, so that loops keep their connection.
+
+    :raises MagicError: if an option is wrong, or requests is missing.
+    """
+    global _last
+    if not HAS_REQUESTS:
+        raise MagicError(f"{missing_required_lib('requests', url='https://requests.readthedocs.io/')} ({REQUESTS_IMPORT_ERROR})")
+    settings = resolve(options, os.environ)
+    if _last is None or _last.settings != settings:
+        if _last is not None:
+            _last.close()
+        _last = Client(settings)
+    return _last
+
+
+def perform(run: Run, check: Check, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Do the work and return the result of the task, also if it failed.
+
+    :arg run: the work; returns a result or raises ``MagicError``.
+    :arg check: checks options before anything is sent; returns warnings or raises ``MagicError``.
+    """
+    try:
+        warnings = check(options)
+        result = run(client_for(options), options, check_mode)
+    except MagicError as error:
+        return failed(error)
+    return {**result, "warnings": warnings + result.get("warnings", [])}
+
+
+def run_module(spec: ArgumentSpec, run: Run, check: Check) -> None:
+    """Be a module that does this work."""
+    spec = spec.merge(ArgumentSpec({SEAL: {"type": "str", "no_log": True}}))
+    module = AnsibleModule(supports_check_mode=True, **spec.as_kwargs())
+    pad = module.params[SEAL]
+    if not pad:
+        module.fail_json(msg="This module works through the action plugin of the same name, which keeps the key from being displayed. Call it from a playbook by its full name.")
+    result = perform(run, check, module.params, module.check_mode)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    if "psk" in result:
+        result[SEALED] = seal(result.pop("psk"), pad)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The options that everything in this collection shares, with their constraints, as one object that merges."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class ArgumentSpec:
+    """An argument specification together with its constraints.
+
+    The fields are the keyword arguments of the same names of ``AnsibleModule`` and of ``ActionBase.validate_argument_spec``.
+    """
+
+    argument_spec: dict[str, dict[str, t.Any]] = field(default_factory=dict)
+    mutually_exclusive: list[tuple[str, ...]] = field(default_factory=list)
+    required_together: list[tuple[str, ...]] = field(default_factory=list)
+    required_one_of: list[tuple[str, ...]] = field(default_factory=list)
+    required_if: list[tuple[t.Any, ...]] = field(default_factory=list)
+
+    def merge(self, other: ArgumentSpec) -> ArgumentSpec:
+        """Return both in one; on options of one name ``other`` wins."""
+        return ArgumentSpec(
+            {**self.argument_spec, **other.argument_spec},
+            self.mutually_exclusive + other.mutually_exclusive,
+            self.required_together + other.required_together,
+            self.required_one_of + other.required_one_of,
+            self.required_if + other.required_if,
+        )
+
+    def as_kwargs(self) -> dict[str, t.Any]:
+        """Return the keyword arguments for ``AnsibleModule`` or ``validate_argument_spec``."""
+        return asdict(self)
+
+
+# No fallback to the environment here: an option written in the task beats the environment as a whole, which
+# no fallback of a single option can express. resolve() in _client does it. See it for the constraints, too.
+SHARED = ArgumentSpec(
+    {
+        "api_token": {"type": "str", "no_log": True},
+        "api_key": {"type": "str", "no_log": True},
+        "api_email": {"type": "str"},
+        "account_id": {"type": "str"},
+        "api_url": {"type": "str", "aliases": ["base_url"]},
+        "timeout": {"type": "float", "default": 30.0},
+        "max_retries": {"type": "int", "default": 4},
+        "validate_certs": {"type": "bool", "default": True},
+        "ca_path": {"type": "path"},
+    }
+)
