@@ -9,10 +9,16 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Every module says for itself how far it goes: C(support), and C(details) where there is a limit.
+    # Every module says for itself how far it goes: support, platforms, and details where there is a limit.
     DOCUMENTATION = r"""
 options: {}
 attributes:
+  action:
+    description:
+      - An action plugin of the same name does part of the work on the controller.
+  async:
+    description:
+      - Runs in the background with the C(async) keyword.
   check_mode:
     description:
       - Works in check mode, where it says whether something would change and changes nothing.
@@ -23,6 +29,10 @@ attributes:
     description:
       - A second run with the same options changes nothing, unless something else made a change in between.
       - This assumes that the options themselves do not ask for a change on each run.
+  platform:
+    description:
+      - Systems of the hosts that the module runs on.
+    support: full
 """
 
     # Membership in the action group that C(module_defaults) can set options for
@@ -35,31 +45,4 @@ attributes:
     support: full
     membership:
       - cloudflare.magic.all
-"""
-
-    # Modules whose work is done by an action plugin on the controller
-    ACTION = r"""
-options: {}
-attributes:
-  action:
-    description:
-      - An action plugin of the same name does part of the work on the controller.
-    support: full
-  async:
-    description:
-      - Runs in the background with the C(async) keyword.
-    support: none
-    details:
-      - A result that was left in a file for later would hold the key in clear. The task fails before anything is sent.
-"""
-
-    # Modules that talk to the API only: nothing on the host depends on its operating system
-    PLATFORM = r"""
-options: {}
-attributes:
-  platform:
-    description:
-      - Systems that the module runs on.
-    support: full
-    platforms: posix
 """

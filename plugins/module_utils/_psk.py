@@ -30,6 +30,8 @@ OPTIONS = SHARED.merge(
             "max_age": {"type": "str"},
             "psk": {"type": "str", "no_log": True},
             "set_fact": {"type": "bool", "default": True},
+            "vault_file": {"type": "path"},
+            "vault_id": {"type": "str"},
         },
         mutually_exclusive=[("ipsec_tunnel_id", "name")],
         required_one_of=[("ipsec_tunnel_id", "name")],
@@ -132,6 +134,10 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
         parse_age(options["max_age"])
         if options["rotate"] == "always":
             raise MagicError("max_age has no effect with rotate: always, which makes a key each time. Write rotate: expired, or leave max_age out.")
+    if options["vault_file"] is not None and not options["vault_file"].strip():
+        raise MagicError("vault_file is empty. Give the path of the file, or leave it out.")
+    if options["vault_id"] is not None and options["vault_file"] is None:
+        raise MagicError("vault_id has no effect without vault_file. Give vault_file, or leave vault_id out.")
     return [] if options["psk"] is None else check_key("psk", options["psk"])
 
 

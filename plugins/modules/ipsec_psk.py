@@ -98,6 +98,21 @@ options:
       - The fact lasts until the end of the run. With a fact cache other than C(memory) it would be stored in clear, so it is left out then, with a warning.
     type: bool
     default: true
+  vault_file:
+    description:
+      - A YAML file on the controller, encrypted as a whole with Ansible Vault, that keeps the key. A relative path starts at the folder of the playbook.
+      - It holds the variable C(cloudflare_magic_ipsec_psks), a dictionary by tunnel id as in O(set_fact), whose values also have C(saved_on) and, after
+        a rotation, C(previous_psk). Use it with C(vars_files) or M(ansible.builtin.include_vars), and look at it with C(ansible-vault view).
+      - Created if it does not exist. Entries of other tunnels, other variables and comments outside of the variable stay.
+      - Everything that can fail (the folder, the vault password, the content, the room on the disk) is checked before a key is made. The file
+        is replaced as a whole, has the mode 0600, and is locked meanwhile, for which an empty file with the ending C(.lock) stays beside it.
+    type: path
+  vault_id:
+    description:
+      - The vault identity to encrypt O(vault_file) with, one of those the run was started with.
+      - By default an existing file keeps its own, and a new one gets the identity that Ansible itself would use
+        (C(vault_encrypt_identity), or else the first one).
+    type: str
 seealso:
   - name: Cloudflare's API
     description: The request that this module makes.
@@ -144,6 +159,12 @@ EXAMPLES = r"""
     label: "{{ item.value.name }}"
   no_log: true
 
+- name: Keep the key in an encrypted file, too
+  cloudflare.magic.ipsec_psk:
+    name: paris-1
+    vault_file: group_vars/all/ipsec_psks.yml
+    vault_id: prod
+
 - name: Set a key of your own
   cloudflare.magic.ipsec_psk:
     ipsec_tunnel_id: c4a7362d577a6c3019a474fd6f485821
@@ -183,7 +204,7 @@ psk:
     - The key that Cloudflare generated in this run. A key that you supplied is never returned.
     - The whole result that holds it is censored in all output, and the registered value is usable. From ansible-core 2.22 on
       it is masked in the output of later tasks, too. Before, a later task that prints it shows it.
-  returned: success, when a key was generated
+  returned: when a key was generated, also if it could not be saved to O(vault_file)
   type: str
 psk_metadata:
   description: What Cloudflare tells about the key.
@@ -214,7 +235,7 @@ validated:
   type: bool
   sample: true
 delivered_to:
-  description: Who received the key. V(register), V(fact), or both. Empty when no key was generated.
+  description: Who received the key. Of V(register), V(fact) and V(vault_file). A key that you supplied is delivered to V(vault_file) alone.
   returned: success
   type: list
   elements: str

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 
 from ansible import constants as C
@@ -22,6 +22,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import SEAL, SEALED, failed, perform, unseal
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import SHORTEST_KEY
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile, updated
 
 try:
     # From ansible-core 2.22 on.
@@ -34,8 +36,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._module import Check, Run
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
-
-FACT = "cloudflare_magic_ipsec_psks"
 
 # The facts that this process has returned, by task and host. All items of a loop run in one process, but before
 # ansible-core 2.21 a later item does not see the facts of the earlier ones, which its own fact replaces.
@@ -73,23 +73,31 @@ class SecretAction(ActionBase):
             self._check_types()
             self.CHECK(options)
             receivers = self._receivers(options)
+            with self._vault_file(options) as store:
+                result = self._run_here(options) if self._is_here() else self._run_there(task_vars)
+                self._deliver(result, receivers, store, options, task_vars)
         except MagicError as error:
             return failed(error)
-        here = self._connection.transport == "local" or getattr(self._connection, "_remote_is_local", False)
-        try:
-            result = self._run_here(options) if here else self._run_there(task_vars)
+        except Exception:
+            raise
         except BaseException:
             # Ctrl-C, or the task's timeout: nobody can tell any more what has happened.
             if not self._task.check_mode:
                 display.warning(f"{self._title(options)}: interrupted. If the request was sent, the key in force is unknown. Run the task again: that heals it.")
             raise
-        if "psk" in result:
-            self._deliver(result, receivers, options, task_vars)
-        elif not result.get("failed"):
-            result["delivered_to"] = []
         if not self._task.diff:
             result.pop("diff", None)
         return result
+
+    def _is_here(self) -> bool:
+        """Whether modules run on the controller with this connection."""
+        return self._connection.transport == "local" or getattr(self._connection, "_remote_is_local", False)
+
+    def _vault_file(self, options: Mapping[str, t.Any]) -> VaultFile | nullcontext[None]:
+        if options["vault_file"] is None:
+            return nullcontext()
+        path = self._loader.path_dwim(options["vault_file"])
+        return VaultFile(path, self._loader._vault, options["vault_id"], read_only=self._task.check_mode)
 
     def _title(self, options: Mapping[str, t.Any]) -> str:
         return f"{self.MODULE}: tunnel {options.get('name') or options.get('ipsec_tunnel_id')}"
@@ -114,6 +122,8 @@ class SecretAction(ActionBase):
             receivers.append("register")
         if lasting and options["set_fact"] and not stored:
             receivers.append("fact")
+        if options["vault_file"] is not None:
+            receivers.append("vault_file")
         if not receivers and options["psk"] is None:
             why = (
                 "an ad-hoc command ends with this task"
@@ -123,7 +133,7 @@ class SecretAction(ActionBase):
                 else "set_fact is false"
             )
             raise MagicError(
-                f"Nobody would receive the new key: the task has no 'register', and {why}. Cloudflare shows a key only once, so nothing has been requested. Add 'register' to the task."
+                f"Nobody would receive the new key: the task has no 'register' and no vault_file, and {why}. Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
             )
         return receivers
 
@@ -174,22 +184,54 @@ class SecretAction(ActionBase):
             return {}
         return {"api_token": found["api_token"]} if "api_token" in found else found
 
-    def _deliver(self, result: dict[str, t.Any], receivers: list[str], options: Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> None:
-        """Hand the key of ``result`` to its receivers, and censor the result."""
-        key, tunnel_id = result["psk"], result["ipsec_tunnel_id"]
-        result["_ansible_no_log"] = True
-        if register_secret is not None and len(key) >= 8:
+    def _deliver(
+        self, result: dict[str, t.Any], receivers: list[str], store: VaultFile | None, options: Mapping[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> None:
+        """Hand the new key to its receivers, and censor a result that holds one."""
+        generated = "psk" in result
+        if not generated and (result.get("failed") or not result["changed"] or self._task.check_mode):
+            if not result.get("failed"):
+                result["delivered_to"] = []
+            return
+        key: str = result["psk"] if generated else options["psk"]
+        if register_secret is not None and len(key) >= SHORTEST_KEY:
             register_secret(str(key))
-        warnings = result.setdefault("warnings", [])
+        if not generated:
+            # Whoever supplied the key has it. Only the file was asked to keep it.
+            receivers = ["vault_file"] if store is not None else []
+        tunnel_id, name = result["ipsec_tunnel_id"], result.get("name")
+        last_generated_on = result["psk_metadata"].get("last_generated_on")
+        if generated:
+            result["_ansible_no_log"] = True
+            self._notice(result)
+        if store is not None:
+            store.entries[tunnel_id] = updated(store.entries.get(tunnel_id), key, name, last_generated_on)
+            try:
+                store.save()
+            except Exception as exc:  # whatever it is, the key must not get lost now, nor may the text of the exception show it
+                receivers = [receiver for receiver in receivers if receiver == "register"]
+                result.update(failed=True, msg=self._not_saved(result, store, exc))
+                display.display(f"{self.MODULE}: {result['msg']}", stderr=True)
         if "fact" in receivers:
-            entry = {"psk": key, "name": result.get("name"), "last_generated_on": result["psk_metadata"].get("last_generated_on")}
-            result["ansible_facts"] = {FACT: self._accumulated({tunnel_id: entry}, task_vars)}
-        elif options["set_fact"]:
-            warnings.append(
-                f"The key is not put into the fact {FACT}, because the fact cache '{C.CACHE_PLUGIN}' would store it in clear. Use 'register', and set_fact: false to silence this."
+            entry = {"psk": key, "name": name, "last_generated_on": last_generated_on}
+            result["ansible_facts"] = {VARIABLE: self._accumulated({tunnel_id: entry}, task_vars)}
+        elif generated and options["set_fact"] and not result.get("failed"):
+            result.setdefault("warnings", []).append(
+                f"The key is not put into the fact {VARIABLE}, because the fact cache '{C.CACHE_PLUGIN}' would store it in clear. Set set_fact: false to silence this."
             )
         result["delivered_to"] = receivers
-        self._notice(result)
+
+    def _not_saved(self, result: Mapping[str, t.Any], store: VaultFile, exc: Exception) -> str:
+        """Say what state things are in when the key is in force and the file does not have it."""
+        if store.rescued:
+            where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
+        elif "psk" not in result:
+            where = "Nothing is lost: run the task again once the file can be written."
+        elif self._task.register:
+            where = f"The registered variable {self._task.register} holds the key: save it in a rescue block, or run the task again for another key."
+        else:
+            where = "The key is lost: run the task again for another one."
+        return f"The new key of tunnel {result['ipsec_tunnel_id']} is in force, but it could not be saved to {store.path} ({getattr(exc, 'strerror', None) or type(exc).__name__}). {where}"
 
     def _accumulated(self, entries: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the whole fact: what the host has, what earlier items of this loop added, and these entries."""
@@ -199,7 +241,7 @@ class SecretAction(ActionBase):
             host = str(self._task.delegate_to)
             hostvars = task_vars.get("hostvars") or {}
             owner = hostvars[host] if host in hostvars else {}
-        existing = (owner.get("ansible_facts") or {}).get(FACT)
+        existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
         mine = _returned.setdefault((self._task._uuid, host), {})
         mine.update(entries)
         return {**(existing if isinstance(existing, dict) else {}), **mine}

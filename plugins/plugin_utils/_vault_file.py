@@ -1,0 +1,305 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The encrypted file of keys: a YAML file of variables, encrypted as a whole with Ansible Vault."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+import time
+import typing as t
+from datetime import datetime, timezone
+
+import yaml
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import is_encrypted, match_encrypt_secret
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+
+if t.TYPE_CHECKING:
+    from types import TracebackType
+
+    from ansible.parsing.vault import VaultLib, VaultSecret
+
+VARIABLE = "cloudflare_magic_ipsec_psks"
+
+# Seconds that a task waits for others to finish with the file.
+LOCK_TIMEOUT = 900.0
+_LOCK_POLL = 0.05
+
+# Room that is kept free for growth, so that a full disk shows before a key is made.
+_HEADROOM = 65536
+
+
+class _Unsafe(str):
+    """A string that Ansible must not take for a template: a key may hold two braces."""
+
+    __slots__ = ()
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    pass
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    pass
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
+_Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str.__str__(value), style='"'))
+
+
+def _as_variable(value: t.Any) -> t.Any:
+    """Return what PyYAML can write. Ansible's own kinds of strings, which carry tags, become plain ones."""
+    if isinstance(value, dict):
+        return {_as_variable(name): _as_variable(item) for name, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    plain = str.__str__(value)
+    return _Unsafe(plain) if any(mark in plain for mark in ("{{", "{%", "{#")) else plain
+
+
+def _end(node: yaml.Node) -> int:
+    """Return where the text of a node ends. The mark of a block collection is behind the comments that follow it."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
+
+
+def split(text: str) -> tuple[str, dict[str, t.Any], str]:
+    """Split the text of a variables file into what stands before our variable, its value, and what stands behind it.
+
+    :raises MagicError: if the text is not a YAML mapping, or our variable in it is not a dictionary of dictionaries. Nothing of the text is in the message.
+    """
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        raise MagicError("it is not valid YAML" + (f" at line {mark.line + 1}" if mark else "")) from None
+    if root is None:
+        return text, {}, ""
+    if not isinstance(root, yaml.MappingNode) or root.flow_style:
+        raise MagicError("it is no YAML file of variables (one 'name: value' a line)")
+    found = [(key, value) for key, value in root.value if key.value == VARIABLE]
+    if len(found) > 1:
+        raise MagicError(f"it has the variable {VARIABLE} more than once")
+    newline = text.find("\n", _end(found[0][1] if found else root))
+    end = len(text) if newline < 0 else newline + 1
+    if not found:
+        return text[:end], {}, text[end:]
+    start = found[0][0].start_mark.index
+    try:
+        entries = (yaml.load(text[start:end], Loader=_Loader) or {}).get(VARIABLE) or {}
+    except yaml.YAMLError:
+        raise MagicError(f"its variable {VARIABLE} cannot be read") from None
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise MagicError(f"its variable {VARIABLE} is no dictionary of dictionaries")
+    return text[:start], entries, text[end:]
+
+
+def join(before: str, entries: dict[str, t.Any], behind: str) -> str:
+    """Return the text of a variables file; the inverse of ``split``."""
+    variable = yaml.dump({VARIABLE: _as_variable(entries)}, Dumper=_Dumper, default_flow_style=False, sort_keys=False, allow_unicode=True, width=1000)
+    if not before and not behind:
+        before = "---\n# Pre-shared keys of IPsec tunnels, kept by the Ansible collection cloudflare.magic.\n"
+    if before and not before.endswith("\n"):
+        before += "\n"
+    return before + variable + behind
+
+
+def updated(entry: dict[str, t.Any] | None, psk: str, name: str | None, last_generated_on: str | None) -> dict[str, t.Any]:
+    """Return a tunnel's entry with a new key in force; the one before becomes ``previous_psk``, and what else stands in the entry stays."""
+    entry = dict(entry or {})
+    before = entry.get("psk")
+    if before is not None and before != psk:
+        entry["previous_psk"] = before
+    if name is not None or "name" not in entry:
+        entry["name"] = name
+    entry.update(psk=psk, last_generated_on=last_generated_on, saved_on=datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    return entry
+
+
+class VaultFile:
+    """The file, locked while in use as a context manager. Entering checks all that can fail before a key is made.
+
+    :arg path: absolute path on the controller.
+    :arg vault: Ansible's vault with the secrets of this run.
+    :arg vault_id: the identity to encrypt with; None for the one that the file has, or the run's own for a new file.
+    :arg read_only: check what can be checked without writing (check mode); takes no lock.
+    """
+
+    def __init__(self, path: str, vault: VaultLib, vault_id: str | None = None, read_only: bool = False) -> None:
+        self.path = path
+        # A symbolic link stays one: the file it points to is replaced.
+        self._real = os.path.realpath(path)
+        self._folder, name = os.path.split(self._real)
+        self._lock_path = os.path.join(self._folder, f".{name}.lock")
+        self._new_path = os.path.join(self._folder, f".{name}.new")
+        self._vault = vault
+        self._vault_id = vault_id
+        self._read_only = read_only
+        self._lock: int | None = None
+        self._secret: tuple[str, VaultSecret]
+        self._before = self._behind = ""
+        self.rescued: str | None = None
+        """Where ``save`` put the encrypted content when it could not put it in place."""
+        self.entries: dict[str, t.Any] = {}
+
+    def __enter__(self) -> VaultFile:
+        try:
+            if not os.path.isdir(self._folder):
+                raise self._problem("the folder does not exist", "Create it, or give another path.")
+            if os.path.lexists(self._real) and not stat.S_ISREG(os.stat(self._real).st_mode):
+                raise self._problem("it is no regular file", "Give the path of a file.")
+            self._check_secret()
+            if self._read_only:
+                if not os.access(self._folder, os.W_OK | os.X_OK):
+                    raise self._problem("the folder is not writable", "Make it writable for the user who runs Ansible, or give another path.")
+                self._read()
+            else:
+                self._take_lock()
+                self._read()
+                self._reserve()
+        except OSError as exc:
+            self._release()
+            raise self._problem(str(exc.strerror), "Check the folder, its permissions and the free space.") from None
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self._release()
+
+    def _problem(self, what: str, mend: str) -> MagicError:
+        return MagicError(f"vault_file: {self.path} cannot be used: {what}. {mend} Nothing has been changed.")
+
+    def _check_secret(self) -> None:
+        """Find the secret to encrypt with."""
+        secrets = self._vault.secrets or []
+        if not secrets:
+            raise self._problem("this run has no vault password", "Start it with --vault-id, --vault-password-file or --ask-vault-pass (in AWX: add a vault credential).")
+        wanted = self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY
+        try:
+            found = match_encrypt_secret(secrets, encrypt_vault_id=wanted)
+        except AnsibleError:
+            found = None
+        if not found:
+            known = ", ".join(sorted({str(name) for name, dummy in secrets}))
+            raise self._problem(f"this run has no vault password with the id '{wanted}' (it has: {known})", f"Start it with --vault-id {wanted}@..., or set vault_id.")
+        self._secret = found
+
+    def _take_lock(self) -> None:
+        """Wait for the lock. Its file stays: removing it would let two tasks hold a lock of that name."""
+        self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise self._problem(f"another task has locked it for {LOCK_TIMEOUT:g} s", "Wait until that run ends.") from None
+                time.sleep(_LOCK_POLL)
+
+    def _read(self) -> None:
+        try:
+            with open(self._real, "rb") as handle:
+                data = handle.read()
+        except FileNotFoundError:
+            return
+        if not is_encrypted(data):
+            raise self._problem("it exists, and is not encrypted with Ansible Vault", "Encrypt it with 'ansible-vault encrypt', or give another path.")
+        try:
+            plain, vault_id, secret = self._vault.decrypt_and_get_vault_id(data)
+        except AnsibleError:
+            raise self._problem("no vault password of this run decrypts it", "Give the password that it was encrypted with.") from None
+        if self._vault_id is None:
+            # As 'ansible-vault edit' does.
+            self._secret = (vault_id, secret)
+        try:
+            self._before, self.entries, self._behind = split(bytes(plain).decode("utf-8"))
+        except UnicodeDecodeError:
+            raise self._problem("its content is no UTF-8 text", "Give the path of a YAML file of variables.") from None
+        except MagicError as error:
+            raise self._problem(str(error), "Mend it with 'ansible-vault edit', or give another path.") from None
+
+    def _create(self) -> int:
+        """Open an empty new file beside the old one. Under the lock, one of that name is what a killed run left behind."""
+        try:
+            os.unlink(self._new_path)
+        except FileNotFoundError:
+            pass
+        return os.open(self._new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def _reserve(self) -> None:
+        """Prove that the new file can be written, and keep room for it on the disk."""
+        try:
+            same = split(self._text())[1] == self.entries
+        except MagicError:
+            same = False
+        if not same:
+            raise self._problem("its content cannot be merged", f"Put the variable {VARIABLE} at the end of the file, in simple YAML without anchors.")
+        handle = self._create()
+        try:
+            # Encryption and hexadecimal digits make about four bytes of one, and half as much again for the entry that comes.
+            os.posix_fallocate(handle, 0, _HEADROOM + 6 * len(self._text()))
+        finally:
+            os.close(handle)
+
+    def _text(self) -> str:
+        return join(self._before, self.entries, self._behind)
+
+    def save(self) -> None:
+        """Encrypt ``entries`` and put the file in place, whole or not at all.
+
+        :raises OSError: if that fails; the old file is as it was.
+        """
+        vault_id, secret = self._secret
+        data = self._vault.encrypt(self._text().encode("utf-8"), secret=secret, vault_id=vault_id)
+        # The room that is kept belongs to the file that is written over.
+        handle = os.open(self._new_path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW) if os.path.exists(self._new_path) else self._create()
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.truncate()
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(self._new_path, self._real)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError:
+            self._rescue(data)
+            raise
+
+    def _rescue(self, data: bytes) -> None:
+        """Put the encrypted content into the home folder, which may be on another disk."""
+        try:
+            handle, self.rescued = tempfile.mkstemp(prefix="cloudflare_magic_psks_", suffix=".yml", dir=os.path.expanduser("~"))
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError:
+            self.rescued = None
+
+    def _release(self) -> None:
+        if self._lock is None:
+            return
+        try:
+            os.unlink(self._new_path)
+        except OSError:
+            pass
+        os.close(self._lock)
+        self._lock = None
