@@ -1,0 +1,91 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Werkzeug's threaded server, made to keep connections open as Cloudflare does."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import IO, Any, cast
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wsgi import LimitedStream
+
+
+class _Body(LimitedStream):
+    """A request's body that ends where Content-Length says, and ends quietly if the client goes away."""
+
+    def on_disconnect(self, error: Exception | None = None) -> Any:
+        return b""
+
+
+class _Handler(WSGIRequestHandler):
+    """Keeps connections open; logs neither requests nor connections that the client dropped."""
+
+    protocol_version = "HTTP/1.1"
+    # With Nagle's algorithm each answer would wait for the client's delayed ACK, 40 ms.
+    disable_nagle_algorithm = True
+    access_log = False
+
+    def run_wsgi(self) -> None:
+        # Werkzeug closes every connection because its drain after an answer could swallow the next request. A body
+        # that ends at its Content-Length makes that drain harmless; of a chunked body the end is not known here.
+        if self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+        try:
+            length = max(0, int(self.headers.get("Content-Length") or 0))
+        except ValueError:
+            length = 0
+            self.close_connection = True
+        if self.close_connection:
+            super().run_wsgi()
+            return
+        stream, body = self.rfile, _Body(cast(IO[bytes], self.rfile), length)
+        self.rfile = body  # type: ignore[assignment]
+        try:
+            super().run_wsgi()
+        finally:
+            self.rfile = stream
+            if body.tell() < length:
+                self.close_connection = True
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if keyword == "Connection" and value == "close" and not self.close_connection:
+            return
+        super().send_header(keyword, value)
+
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        if self.access_log:
+            super().log_request(code, size)
+
+    def log_error(self, *args: Any) -> None:
+        pass
+
+
+class _AccessLogHandler(_Handler):
+    access_log = True
+
+
+def loopback(host: str) -> str:
+    """Return ``host`` if it is a loopback address; the emulator guards nothing, so no one else may reach it.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise ValueError("not a loopback address")
+    return host
+
+
+def listen(app: Flask, host: str, port: int, access_log: bool = False) -> BaseWSGIServer:
+    """Bind and listen; connections queue up from here on, ``serve_forever`` answers them.
+
+    Args:
+        host: a loopback address.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: if the port is taken; ValueError: if the address is not a loopback address.
+    """
+    return make_server(loopback(host), port, app, threaded=True, request_handler=_AccessLogHandler if access_log else _Handler)
