@@ -1,0 +1,52 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# make test                 everything, on every ansible-core that this machine has a Python for
+# make test CORES="2.19"    only these ansible-cores
+# make lint, sanity, units, integration, sdk     parts of it; the ansible-test ones take CORES, too
+# make format               put the Python code in order
+# make demo                 the collection at work, on the emulator
+# JOBS=1                    one thing after the other, instead of as many as there are processors (at most 2)
+
+PYTHON ?= python3
+CORES ?=
+JOBS ?=
+VENV := .venv
+READY := $(VENV)/.ready-1
+# CI=true: checks report what is out of order, and change no file.
+RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
+
+.PHONY: help test lint format sanity units integration sdk demo clean
+
+help:
+	@sed -n '/^# make/p; /^# JOBS/p' Makefile | sed 's/^# //'
+
+test: $(READY)
+	@$(RUN) checks sanity units integration sdk
+
+lint: $(READY)
+	@$(RUN) checks
+
+sanity units integration sdk: $(READY)
+	@$(RUN) $@
+
+format: $(READY)
+	@env -u CI $(VENV)/bin/nox --session formatters
+
+demo:
+	@$(PYTHON) docs/demo/run.py
+
+clean:
+	rm -rf .nox $(VENV) .venv-demo .mypy_cache .pytest_cache .ruff_cache tests/output
+
+$(READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'The tests need Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo 'This Python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Setting up $(VENV)'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'antsibull-nox>=1.10.0' 'nox>=2025.02.09' uv
+	@touch $@
