@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   api_token:
     description:
-      - An API token of Cloudflare, owned by a user or by the account. Sent as C(Authorization: Bearer).
+      - An API token of Cloudflare, owned by a user or by the account. Sent in the header C(Authorization).
       - Excludes O(api_key) and O(api_email).
       - If neither O(api_token) nor O(api_key) nor O(api_email) is set, the environment variable E(CLOUDFLARE_API_TOKEN) is used, or else
         E(CLOUDFLARE_API_KEY) with E(CLOUDFLARE_EMAIL). As soon as one of them is set, all three variables are ignored.
@@ -65,4 +65,64 @@ options:
     description:
       - A file with the certificates of the certification authorities to trust, in PEM format, or a folder of such files prepared by C(openssl rehash).
     type: path
+"""
+
+    PSK = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
+notes:
+  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
+    needs no account.
+  - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account. Check mode needs it too.
+  - A result that holds a key is censored, as with C(no_log), on every supported version of ansible-core, and a notice on standard error
+    says what happened. Failures and results without a key stay readable.
+  - On ansible-core 2.22 and later keys are also registered as secrets, and Ansible masks them in later output. Before 2.22
+    a later task that prints the variable shows the key, so use C(no_log=true) on tasks that handle it.
+  - Where modules run on the controller anyway (connections C(local), C(network_cli), C(netconf), C(httpapi)) the work is done in
+    Ansible's own process there, whatever C(become) says. Over any other connection, for example with C(delegate_to), the requests are sent from that host.
+options:
+  _seal:
+    description:
+      - For the action plugin of this module, which tells the module on another host how to hide keys on their way. Leave it out.
+    type: str
+  _keys:
+    description:
+      - For the action plugin of this module, which gives the module on another host its work. Leave it out.
+    type: str
+  rotate:
+    description:
+      - When to make a new key.
+    type: str
+    choices:
+      always: Each time that the task runs.
+      missing: Only if the tunnel never had a key.
+      expired: If the tunnel never had a key, or its key is older than O(max_age).
+    default: always
+  max_age:
+    description:
+      - With O(rotate=expired), the age above which a key is replaced, as a whole number with a unit, like V(90d), V(12h), V(2w) or V(45m), or in seconds.
+      - Cloudflare reports when a key was I(generated). Whether a key that was chosen elsewhere and set counts, too, is up to Cloudflare.
+    type: str
+  set_fact:
+    description:
+      - Whether to also put a generated key into the fact C(cloudflare_magic_ipsec_psks) of the host, a dictionary by tunnel id.
+        Its values have the keys C(psk), C(name) (where known) and C(last_generated_on).
+      - The fact lasts until the end of the run. With a fact cache other than C(memory) it would be stored in clear, so it is left out then, with a warning.
+    type: bool
+    default: true
+  vault_file:
+    description:
+      - A YAML file on the controller, encrypted as a whole with Ansible Vault, that keeps the key. A relative path starts at the folder of the playbook.
+      - It holds the variable C(cloudflare_magic_ipsec_psks), a dictionary by tunnel id as in O(set_fact), whose values also have C(saved_on) and, after
+        a rotation, C(previous_psk). Use it with C(vars_files) or M(ansible.builtin.include_vars), and look at it with C(ansible-vault view).
+      - Created if it does not exist. Entries of other tunnels, other variables and comments outside of the variable stay.
+      - Everything that can fail (the folder, the vault password, the content, the room on the disk) is checked before a key is made. The file
+        is replaced as a whole, has the mode 0600, and is locked meanwhile, for which an empty file with the ending C(.lock) stays beside it.
+    type: path
+  vault_id:
+    description:
+      - The vault identity to encrypt O(vault_file) with, one of those the run was started with.
+      - By default an existing file keeps its own, and a new one gets the identity that Ansible itself would use
+        (C(vault_encrypt_identity), or else the first one).
+    type: str
 """

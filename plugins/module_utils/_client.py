@@ -66,10 +66,16 @@ _WRONG_KIND = (
     "The credential has the wrong form for its header. An API token belongs in api_token (CLOUDFLARE_API_TOKEN), "
     "a global API key in api_key (CLOUDFLARE_API_KEY) with api_email (CLOUDFLARE_EMAIL)."
 )
-_NOT_ONBOARDED = "The account is not onboarded to Cloudflare WAN (Magic WAN) or Magic Transit, which need an Enterprise plan. Check account_id, or ask Cloudflare's account team."
+_NOT_ONBOARDED = (
+    "The account is not onboarded to Cloudflare WAN (Magic WAN) or Magic Transit, which need an Enterprise plan. "
+    "Check account_id, or ask Cloudflare's account team."
+)
 _UNKNOWN_CREDENTIAL = "Cloudflare does not know this credential. Check that it is complete, not revoked and not expired."
 _RATE_LIMIT = "Cloudflare's rate limit is reached (1,200 requests in five minutes for a user or token). Wait, run fewer tasks at once, or raise max_retries."
-_PERMISSION = "The credential is not accepted for this call. Give the API token the permission {permission} for this account, and check that it is complete and not expired."
+_PERMISSION = (
+    "The credential is not accepted for this call. Give the API token the permission {permission} for this account, "
+    "and check that it is complete and not expired."
+)
 
 ADVICE: dict[int, str] = {
     971: _RATE_LIMIT,
@@ -162,12 +168,14 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
         have, lack = (origin[name] for name in (("api_key", "api_email") if "api_key" in written else ("api_email", "api_key")))
         where = "the task" if origin["api_key"] == "api_key" else "the environment"
         raise MagicError(
-            f"{have} needs {lack}, which {where} does not set. Credentials in the task and in the environment are never mixed; an API token (api_token) needs neither."
+            f"{have} needs {lack}, which {where} does not set. "
+            "Credentials in the task and in the environment are never mixed; an API token (api_token) needs neither."
         )
     for name, value in written.items():
         if not value.isprintable() or value != value.strip() or not _is_latin1(value):
             raise MagicError(
-                f"{origin[name]} holds a character that cannot be in an HTTP header (a line break, a blank at an end, ...). Copy it again, without quotes or line break."
+                f"{origin[name]} holds a character that cannot be in an HTTP header (a line break, a blank at an end, ...). "
+                "Copy it again, without quotes or line break."
             )
     return {name: written.get(name) for name in names}
 
@@ -205,7 +213,9 @@ def _checked_url(url: str, name: str) -> str:
     if parts.query or parts.fragment:
         raise MagicError(f"{name} must not have a query or fragment. {advice}")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise MagicError(f"{name} begins with http://, which would send the credential unencrypted to {host}. Use https:// (http is for loopback addresses only).")
+        raise MagicError(
+            f"{name} begins with http://, which would send the credential unencrypted to {host}. Use https:// (http is for loopback addresses only)."
+        )
     return url.rstrip("/")
 
 
@@ -502,8 +512,8 @@ class Client:
 
     def __init__(self, settings: Settings, backoff: float = 0.5) -> None:
         self.settings = settings
-        self.wrote = False
-        """Whether a request that may change something has been sent."""
+        self.sent = 0
+        """How many requests have been sent."""
         self._backoff = backoff
         self._session = requests.Session()
         self._session.auth = _Auth(settings)
@@ -554,7 +564,7 @@ class Client:
     def _send(self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, secrets: Sequence[str]) -> t.Any:
         """Send one request, once."""
         settings = self.settings
-        self.wrote = self.wrote or (method != "GET" and (params or {}).get("validate_only") != "true")
+        self.sent += 1
         try:
             with warnings.catch_warnings():
                 # The user chose validate_certs=false; a warning for each request helps nobody.

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import HAS_REQUESTS, REQUESTS_IMPORT_ERROR, UNKNOWN, Client, MagicError, resolve
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import HAS_REQUESTS, REFUSED, REQUESTS_IMPORT_ERROR, UNKNOWN, Client, MagicError, resolve
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Run = Callable[[Client, Mapping[str, t.Any], bool], dict[str, t.Any]]
-    Check = Callable[[Mapping[str, t.Any]], list[str]]
 
-# The action plugin asks with SEAL for the key to come back as SEALED, because Ansible prints what modules write with ANSIBLE_DEBUG.
+# How keys travel between an action plugin and its module on another host: sealed, because with ANSIBLE_DEBUG Ansible prints what goes
+# there and comes back. The action plugin sends SEAL, a pad, and with it KEYS (a sealed JSON dictionary); a generated key comes back as SEALED.
 SEAL = "_seal"
+KEYS = "_keys"
 SEALED = "psk_sealed"
 
 
@@ -52,6 +55,11 @@ def failed(error: MagicError) -> dict[str, t.Any]:
     return result
 
 
+def failure_of(result: Mapping[str, t.Any]) -> MagicError:
+    """Return the error behind a failed result; the inverse of ``failed``."""
+    return MagicError(str(result.get("msg", "The module failed.")), failure=result.get("failure"), reached=UNKNOWN if result.get("changed") else REFUSED)
+
+
 def _is_write(error: MagicError) -> bool:
     return error.failure is not None and error.failure["method"] != "GET"
 
@@ -75,28 +83,31 @@ def client_for(options: Mapping[str, t.Any]) -> Client:
     return _last
 
 
-def perform(run: Run, check: Check, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+def perform(run: Run, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Do the work and return the result of the task, also if it failed.
 
     :arg run: the work; returns a result or raises ``MagicError``.
-    :arg check: checks options before anything is sent; returns warnings or raises ``MagicError``.
+    :arg options: validated, and checked by the action plugin.
     """
     try:
-        warnings = check(options)
-        result = run(client_for(options), options, check_mode)
+        return run(client_for(options), options, check_mode)
     except MagicError as error:
         return failed(error)
-    return {**result, "warnings": warnings + result.get("warnings", [])}
 
 
-def run_module(spec: ArgumentSpec, run: Run, check: Check) -> None:
-    """Be a module that does this work."""
-    spec = spec.merge(ArgumentSpec({SEAL: {"type": "str", "no_log": True}}))
+def run_module(spec: ArgumentSpec, run: Run) -> None:
+    """Be a module that does this work for its action plugin."""
+    spec = spec.merge(ArgumentSpec({name: {"type": "str", "no_log": True} for name in (SEAL, KEYS)}))
     module = AnsibleModule(supports_check_mode=True, **spec.as_kwargs())
-    pad = module.params[SEAL]
+    pad, keys = module.params[SEAL], module.params[KEYS]
     if not pad:
-        module.fail_json(msg="This module works through the action plugin of the same name, which keeps the key from being displayed. Call it from a playbook by its full name.")
-    result = perform(run, check, module.params, module.check_mode)
+        module.fail_json(
+            msg="This module works through the action plugin of the same name, which keeps the key from being displayed. "
+            "Call it from a playbook by its full name."
+        )
+    if keys is not None:
+        module.params[KEYS] = json.loads(unseal(keys, pad))
+    result = perform(run, module.params, module.check_mode)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if "psk" in result:

@@ -13,7 +13,7 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment, scrub
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 
 if t.TYPE_CHECKING:
@@ -21,21 +21,43 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
-OPTIONS = SHARED.merge(
+# What all modules that make keys share: when, and where the keys go.
+_POLICY = SHARED.merge(
     ArgumentSpec(
         {
-            "ipsec_tunnel_id": {"type": "str"},
-            "name": {"type": "str"},
             "rotate": {"type": "str", "choices": ["always", "missing", "expired"], "default": "always"},
             "max_age": {"type": "str"},
-            "psk": {"type": "str", "no_log": True},
             "set_fact": {"type": "bool", "default": True},
             "vault_file": {"type": "path"},
             "vault_id": {"type": "str"},
         },
+        required_if=[("rotate", "expired", ("max_age",))],
+    )
+)
+
+OPTIONS = _POLICY.merge(
+    ArgumentSpec(
+        {
+            "ipsec_tunnel_id": {"type": "str"},
+            "name": {"type": "str"},
+            "psk": {"type": "str", "no_log": True},
+        },
         mutually_exclusive=[("ipsec_tunnel_id", "name")],
         required_one_of=[("ipsec_tunnel_id", "name")],
-        required_if=[("rotate", "expired", ("max_age",))],
+    )
+)
+
+FLEET_OPTIONS = _POLICY.merge(
+    ArgumentSpec(
+        {
+            "names": {"type": "list", "elements": "str"},
+            "ipsec_tunnel_ids": {"type": "list", "elements": "str"},
+            "psks": {"type": "dict", "no_log": True},
+            "psk_length": {"type": "int", "default": 48},
+            "batch_size": {"type": "int", "default": 50},
+        },
+        mutually_exclusive=[("names", "psks"), ("ipsec_tunnel_ids", "psks")],
+        required_one_of=[("names", "ipsec_tunnel_ids", "psks")],
     )
 )
 
@@ -81,7 +103,9 @@ def parse_timestamp(text: t.Any) -> datetime | None:
             return None
         return moment + timedelta(microseconds=round(float(f"0.{decimals or 0}") * 1e6))
     except (ValueError, OverflowError):
-        raise MagicError("last_generated_on: Cloudflare's answer holds no readable timestamp, so the key's age is unknown. Use rotate: always, or report it.") from None
+        raise MagicError(
+            "last_generated_on: Cloudflare's answer holds no readable timestamp, so the key's age is unknown. Use rotate: always, or report it."
+        ) from None
 
 
 def last_generated_on(holder: t.Any) -> str | None:
@@ -89,6 +113,15 @@ def last_generated_on(holder: t.Any) -> str | None:
     metadata = holder.get("psk_metadata") if isinstance(holder, dict) else None
     value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
     return value if isinstance(value, str) and value else None
+
+
+def age(timestamp: str | None, now: datetime) -> int | None:
+    """Return the seconds since a timestamp of the API; None if there is none, or it cannot be read."""
+    try:
+        moment = parse_timestamp(timestamp)
+    except MagicError:
+        return None
+    return None if moment is None else max(0, int((now - moment).total_seconds()))
 
 
 def why_due(rotate: str, generated: datetime | None, max_age: int | None, now: datetime) -> str:
@@ -112,9 +145,13 @@ def check_key(name: str, key: str) -> list[str]:
     :raises MagicError: if it cannot be used. The message does not hold it.
     """
     if len(key) < SHORTEST_KEY:
-        raise MagicError(f"{name} is shorter than {SHORTEST_KEY} characters. Give at least {SHORTEST_GOOD_KEY}, or leave {name} out to have Cloudflare generate one.")
+        raise MagicError(
+            f"{name} is shorter than {SHORTEST_KEY} characters. Give at least {SHORTEST_GOOD_KEY}, or leave {name} out to have Cloudflare generate one."
+        )
     if not key.isprintable():
-        raise MagicError(f"{name} holds a line break or another control character, which no device takes. Remove it (a file's last line break: use the trim filter).")
+        raise MagicError(
+            f"{name} holds a line break or another control character, which no device takes. Remove it (a file's last line break: use the trim filter)."
+        )
     if len(key) < SHORTEST_GOOD_KEY:
         return [f"{name} is shorter than {SHORTEST_GOOD_KEY} characters: longer random keys are safer."]
     return []
@@ -130,6 +167,33 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
         check_segment("ipsec_tunnel_id", options["ipsec_tunnel_id"])
     elif not options["name"].strip():
         raise MagicError("name is empty. Give the tunnel's name, or its ipsec_tunnel_id instead.")
+    _check_policy(options)
+    return [] if options["psk"] is None else check_key("psk", options["psk"])
+
+
+def check_fleet(options: Mapping[str, t.Any]) -> list[str]:
+    """Check the options of ``ipsec_psks``; see ``check``."""
+    _check_policy(options)
+    for name in ("names", "ipsec_tunnel_ids", "psks"):
+        if options[name] is not None and not options[name]:
+            raise MagicError(f"{name} is empty. Name at least one tunnel; names: ['*'] means all of them.")
+        if any(not str(item).strip() for item in options[name] or []):
+            raise MagicError(f"{name} holds an empty string. Leave it out.")
+    for tunnel_id in options["ipsec_tunnel_ids"] or []:
+        check_segment("ipsec_tunnel_ids", tunnel_id)
+    if not 32 <= options["psk_length"] <= 64:
+        raise MagicError("psk_length must be from 32 to 64 characters.")
+    if options["batch_size"] < 1:
+        raise MagicError("batch_size must be at least 1.")
+    warnings = []
+    for name, key in (options["psks"] or {}).items():
+        if not isinstance(key, str):
+            raise MagicError(f"psks: the key of '{name}' is not a string (YAML has read another type). Put it between quotes.")
+        warnings += check_key(f"psks: the key of '{name}'", key)
+    return warnings
+
+
+def _check_policy(options: Mapping[str, t.Any]) -> None:
     if options["max_age"] is not None:
         parse_age(options["max_age"])
         if options["rotate"] == "always":
@@ -138,7 +202,6 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
         raise MagicError("vault_file is empty. Give the path of the file, or leave it out.")
     if options["vault_id"] is not None and options["vault_file"] is None:
         raise MagicError("vault_id has no effect without vault_file. Give vault_file, or leave vault_id out.")
-    return [] if options["psk"] is None else check_key("psk", options["psk"])
 
 
 def _member(value: t.Any, name: str, kind: type, what: str) -> t.Any:
@@ -164,7 +227,8 @@ def read_tunnel(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     return tunnel
 
 
-def _listing(items: Iterable[str]) -> str:
+def listing(items: Iterable[str]) -> str:
+    """Return names in a sentence; of very many, the first ones."""
     names = sorted(items)
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more
@@ -179,9 +243,9 @@ def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = _listing(tunnel["id"] for tunnel in found)
+        ids = listing(tunnel["id"] for tunnel in found)
         raise MagicError(f"name: {len(found)} IPsec tunnels are called '{name}' ({ids}). Give ipsec_tunnel_id instead.")
-    names = _listing(str(tunnel.get("name")) for tunnel in tunnels)
+    names = listing(str(tunnel.get("name")) for tunnel in tunnels)
     exist = f"These exist: {names}." if names else "The account has no IPsec tunnels."
     raise MagicError(f"name: no IPsec tunnel is called '{name}'. {exist} Check name and account_id.")
 
@@ -222,30 +286,49 @@ def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t
     return answer
 
 
-def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = False) -> dict[str, t.Any]:
-    """Set a chosen key. Doing it twice is the same as once, so a lost answer is simply asked for again.
+class Applied(t.NamedTuple):
+    """What Cloudflare says of keys that it was asked to set, by tunnel id; never a key."""
 
-    :returns: what Cloudflare says of the key, without the key.
-    :raises MagicError: if it is not certainly applied.
+    applied: dict[str, str | None]  # last_generated_on, where it says it
+    unapplied: dict[str, str]  # the reason
+
+
+def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = False) -> Applied:
+    """Set chosen keys. Doing it twice is the same as once, so a lost answer is simply asked for again.
+
+    :arg keys: by tunnel id.
+    :raises MagicError: if there is no answer. An answer may also say that some or all keys were not set, or say nothing of a tunnel.
     """
     answer = client.request(
         "POST",
         ["ipsec_tunnels", "psk"],
         params={"validate_only": "true"} if validate_only else None,
-        body={"psks": [{"id": tunnel_id, "psk": key}]},
+        body={"psks": [{"id": tunnel_id, "psk": key} for tunnel_id, key in keys.items()]},
         repeatable=True,
-        secrets=[key],
+        secrets=list(keys.values()),
     )
-    answer = answer if isinstance(answer, dict) else {}
-    unapplied = answer.get("unapplied_psks") or {}
-    if unapplied:
-        reason = str(unapplied.get(tunnel_id, "no reason given")).replace(key, "********") if isinstance(unapplied, dict) else "no reason given"
-        raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {reason}. The key in force is the one before.")
-    applied = answer.get("successfully_applied_psks") or {}
-    mine = applied.get(tunnel_id) if isinstance(applied, dict) else None
-    if mine is None and not validate_only:
-        raise MagicError(f"Cloudflare's answer does not say whether the key of tunnel {tunnel_id} was set. Run the task again: setting the same key twice does no harm.")
-    return {name: value for name, value in mine.items() if name != "psk"} if isinstance(mine, dict) else {}
+    members = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
+    applied, unapplied = (member if isinstance(member, dict) else {} for member in members)
+    return Applied(
+        {tunnel_id: last_generated_on(applied[tunnel_id]) for tunnel_id in keys if tunnel_id in applied and tunnel_id not in unapplied},
+        {tunnel_id: str(scrub(str(unapplied[tunnel_id]), list(keys.values()))) for tunnel_id in keys if tunnel_id in unapplied},
+    )
+
+
+def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = False) -> str | None:
+    """Set the chosen key of one tunnel.
+
+    :returns: ``last_generated_on``, where Cloudflare says it.
+    :raises MagicError: if it is not certainly applied.
+    """
+    applied, unapplied = set_keys(client, {tunnel_id: key}, validate_only)
+    if tunnel_id in unapplied:
+        raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. The key in force is the one before.")
+    if tunnel_id not in applied and not validate_only:
+        raise MagicError(
+            f"Cloudflare's answer does not say whether the key of tunnel {tunnel_id} was set. Run the task again: setting the same key twice does no harm."
+        )
+    return applied.get(tunnel_id)
 
 
 def run(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -266,17 +349,10 @@ def run(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[
         name = tunnel.get("name")
     before = last_generated_on(tunnel)
     now = datetime.now(timezone.utc)
-    try:
-        generated = parse_timestamp(before)
-    except MagicError:
-        if options["rotate"] != "always":
-            raise
-        generated = None
+    generated = parse_timestamp(before) if options["rotate"] != "always" else None
     max_age = parse_age(options["max_age"]) if options["max_age"] is not None else None
     reason = why_due(options["rotate"], generated, max_age, now)
-    result: dict[str, t.Any] = {"changed": reason != "not_due", "ipsec_tunnel_id": tunnel_id, "name": name, "reason": reason}
-    if generated is not None:
-        result["psk_age"] = max(0, int((now - generated).total_seconds()))
+    result: dict[str, t.Any] = {"changed": reason != "not_due", "ipsec_tunnel_id": tunnel_id, "name": name, "reason": reason, "psk_age": age(before, now)}
     after = before
     if reason != "not_due" and check_mode:
         if key is None:
@@ -287,12 +363,28 @@ def run(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[
         result["validated"] = True
         after = "(the time of the rotation)"
     elif reason != "not_due":
-        answer = generate(client, tunnel_id, warnings) if key is None else set_key(client, tunnel_id, key)
-        after = last_generated_on(answer)
         if key is None:
+            answer = generate(client, tunnel_id, warnings)
+            after = last_generated_on(answer)
             result["psk"] = answer["psk"]
+        else:
+            after = set_key(client, tunnel_id, key)
     shown = before if tunnel is not None else "(not read)"
     result["diff"] = {"before": {"last_generated_on": shown}, "after": {"last_generated_on": after}}
     result["psk_metadata"] = {"last_generated_on": before if check_mode else after}
     result["warnings"] = warnings
     return {name: value for name, value in result.items() if value is not None}
+
+
+def run_fleet(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Do a step of ``ipsec_psks`` for the action plugin, which makes and keeps the keys: list the tunnels, or set a batch of keys.
+
+    :arg options: with ``_keys``, a dictionary by tunnel id, the keys to set.
+    """
+    before = client.sent
+    keys = options.get("_keys")
+    if keys is None:
+        tunnels = [{name: tunnel.get(name) for name in ("id", "name", "psk_metadata")} for tunnel in list_tunnels(client)]
+        return {"changed": False, "tunnels": tunnels, "requests": client.sent - before}
+    answer = set_keys(client, keys, check_mode)
+    return {"changed": bool(answer.applied), "applied": answer.applied, "unapplied": answer.unapplied, "requests": client.sent - before}

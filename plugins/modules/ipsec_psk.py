@@ -19,23 +19,13 @@ description:
     refuses to generate a key that nobody would receive, and never shows it on the screen, in logs or in job events.
   - The new key is in force at Cloudflare as soon as this task ends, and the one before is gone. An established tunnel stays up until
     the next authentication, so give the customer's device the new key in the same play and have it authenticate again.
-requirements:
-  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
 notes:
-  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
-    needs no account.
-  - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account. Check mode needs it too.
-  - A result that holds a key is censored, as with C(no_log), on every supported version of ansible-core, and a notice on standard error
-    names tunnel, reason and time. Failures and results without a key stay readable.
-  - On ansible-core 2.22 and later the key is also registered as a secret, and Ansible masks it in later output. Before 2.22
-    a later task that prints the variable shows the key, so use C(no_log=true) on tasks that handle it.
-  - Where modules run on the controller anyway (connections C(local), C(network_cli), C(netconf), C(httpapi)) the work is done in
-    Ansible's own process there, whatever C(become) says. Over any other connection, for example with C(delegate_to), it is done on that host.
   - Works in loops. Loop over names or ids of tunnels, never over keys, because Ansible shows loop items.
   - If an answer with a generated key is lost, for example because the connection broke, the key in force is unknown. The module then
     generates one more key, and confirms that it is the last one. If it cannot, the task fails, and running it again heals that.
 extends_documentation_fragment:
   - cloudflare.magic._options
+  - cloudflare.magic._options.psk
   - cloudflare.magic._attributes
   - cloudflare.magic._attributes.actiongroup_all
 attributes:
@@ -71,47 +61,11 @@ options:
       - The name of the IPsec tunnel. Costs one request more, to list the tunnels.
       - It is an error if no tunnel has the name, or more than one.
     type: str
-  rotate:
-    description:
-      - When to make a new key.
-    type: str
-    choices:
-      always: Each time that the task runs.
-      missing: Only if the tunnel never had a key.
-      expired: If the tunnel never had a key, or its key is older than O(max_age).
-    default: always
-  max_age:
-    description:
-      - With O(rotate=expired), the age above which a key is replaced, as a whole number with a unit, like V(90d), V(12h), V(2w) or V(45m), or in seconds.
-      - Cloudflare reports when a key was I(generated). Whether a key that you supplied with O(psk) counts is up to Cloudflare.
-    type: str
   psk:
     description:
       - Set this key, instead of having Cloudflare generate one. It is never returned.
       - At least 8 characters. Less than 32 gives a warning.
       - It must not be the item of a loop, because Ansible shows those. Better take it from a variable that is encrypted with Ansible Vault.
-    type: str
-  set_fact:
-    description:
-      - Whether to also put a generated key into the fact C(cloudflare_magic_ipsec_psks) of the host, a dictionary by tunnel id.
-        Its values have the keys C(psk), C(name) (where known) and C(last_generated_on).
-      - The fact lasts until the end of the run. With a fact cache other than C(memory) it would be stored in clear, so it is left out then, with a warning.
-    type: bool
-    default: true
-  vault_file:
-    description:
-      - A YAML file on the controller, encrypted as a whole with Ansible Vault, that keeps the key. A relative path starts at the folder of the playbook.
-      - It holds the variable C(cloudflare_magic_ipsec_psks), a dictionary by tunnel id as in O(set_fact), whose values also have C(saved_on) and, after
-        a rotation, C(previous_psk). Use it with C(vars_files) or M(ansible.builtin.include_vars), and look at it with C(ansible-vault view).
-      - Created if it does not exist. Entries of other tunnels, other variables and comments outside of the variable stay.
-      - Everything that can fail (the folder, the vault password, the content, the room on the disk) is checked before a key is made. The file
-        is replaced as a whole, has the mode 0600, and is locked meanwhile, for which an empty file with the ending C(.lock) stays beside it.
-    type: path
-  vault_id:
-    description:
-      - The vault identity to encrypt O(vault_file) with, one of those the run was started with.
-      - By default an existing file keeps its own, and a new one gets the identity that Ansible itself would use
-        (C(vault_encrypt_identity), or else the first one).
     type: str
 seealso:
   - name: Cloudflare's API
@@ -120,6 +74,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+---
 - name: Try it without changing anything, Cloudflare checks the request
   cloudflare.magic.ipsec_psk:
     name: paris-1
@@ -278,11 +233,11 @@ failure:
 """
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import OPTIONS, check, run
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import OPTIONS, run
 
 
 def main() -> None:
-    run_module(OPTIONS, run, check)
+    run_module(OPTIONS, run)
 
 
 if __name__ == "__main__":

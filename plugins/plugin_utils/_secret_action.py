@@ -5,25 +5,27 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What action plugins whose result holds a pre-shared key have in common: run here or there, deliver, censor."""
+"""What the action plugins whose result holds pre-shared keys have in common: run here or there, deliver, censor."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import typing as t
+from abc import abstractmethod
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timezone
 
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import SEAL, SEALED, failed, perform, unseal
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, SEAL, SEALED, failed, perform, seal, unseal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import SHORTEST_KEY
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile
 
 try:
     # From ansible-core 2.22 on.
@@ -32,9 +34,9 @@ except ImportError:
     register_secret = None
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._module import Check, Run
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 
 # The facts that this process has returned, by task and host. All items of a loop run in one process, but before
@@ -53,6 +55,15 @@ class _Secret(str):
     __slots__ = ()
 
 
+class _SecretDict(dict):  # type: ignore[type-arg]
+    """The same for a dictionary of secrets."""
+
+    def __repr__(self) -> str:
+        return "'********'"
+
+    __slots__ = ()
+
+
 class SecretAction(ActionBase):
     """Base of the action plugins. Where modules run on the controller anyway, the work is done in this process."""
 
@@ -61,21 +72,34 @@ class SecretAction(ActionBase):
 
     MODULE: t.ClassVar[str]
     OPTIONS: t.ClassVar[ArgumentSpec]
-    CHECK: t.ClassVar[Check]
-    RUN: t.ClassVar[Run]
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.task_vars: dict[str, t.Any] = {}
+        self.options: dict[str, t.Any] = {}
+        self.receivers: list[str] = []
+
+    @staticmethod
+    @abstractmethod
+    def check(options: Mapping[str, t.Any]) -> list[str]:
+        """Check what the argument specification cannot, before anything is sent; return warnings, or raise ``MagicError``."""
+
+    @staticmethod
+    @abstractmethod
+    def request(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+        """Do what the module does: the part of the work that may happen on another host."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
-        task_vars = task_vars or {}
+        self.task_vars = task_vars or {}
         dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
-        options = {name: options[name] for name in self.OPTIONS.argument_spec}
+        self.options = {name: options[name] for name in self.OPTIONS.argument_spec}
         try:
             self._check_types()
-            self.CHECK(options)
-            receivers = self._receivers(options)
-            with self._vault_file(options) as store:
-                result = self._run_here(options) if self._is_here() else self._run_there(task_vars)
-                self._deliver(result, receivers, store, options, task_vars)
+            warnings = self.check(self.options)
+            self.receivers = self._receivers()
+            with self._vault_file() as store:
+                result = self.work(store)
         except MagicError as error:
             return failed(error)
         except Exception:
@@ -83,24 +107,29 @@ class SecretAction(ActionBase):
         except BaseException:
             # Ctrl-C, or the task's timeout: nobody can tell any more what has happened.
             if not self._task.check_mode:
-                display.warning(f"{self._title(options)}: interrupted. If the request was sent, the key in force is unknown. Run the task again: that heals it.")
+                display.warning(f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. Run the task again: that heals it.")
             raise
+        warnings += result.pop("warnings", [])
+        if warnings:
+            result["warnings"] = warnings
         if not self._task.diff:
             result.pop("diff", None)
         return result
 
-    def _is_here(self) -> bool:
-        """Whether modules run on the controller with this connection."""
-        return self._connection.transport == "local" or getattr(self._connection, "_remote_is_local", False)
+    @abstractmethod
+    def work(self, store: VaultFile | None) -> dict[str, t.Any]:
+        """Do the task, deliver, and return its result.
 
-    def _vault_file(self, options: Mapping[str, t.Any]) -> VaultFile | nullcontext[None]:
+        :arg store: the open vault file, if there is one.
+        :raises MagicError: if it failed and the result holds nothing to deliver.
+        """
+
+    def _vault_file(self) -> VaultFile | nullcontext[None]:
+        options = self.options
         if options["vault_file"] is None:
             return nullcontext()
         path = self._loader.path_dwim(options["vault_file"])
         return VaultFile(path, self._loader._vault, options["vault_id"], read_only=self._task.check_mode)
-
-    def _title(self, options: Mapping[str, t.Any]) -> str:
-        return f"{self.MODULE}: tunnel {options.get('name') or options.get('ipsec_tunnel_id')}"
 
     def _check_types(self) -> None:
         """Refuse what YAML made of a key: as a number or list it is not what the user wrote."""
@@ -109,11 +138,16 @@ class SecretAction(ActionBase):
             if option.get("no_log") and option["type"] == "str" and value is not None and not isinstance(value, str):
                 raise MagicError(f"{name} is not a string (YAML has read a {type(value).__name__.lstrip('_')}). Put it between quotes.")
 
-    def _receivers(self, options: Mapping[str, t.Any]) -> list[str]:
+    def supplied(self) -> bool:
+        """Whether the user supplies the keys, which then need no receiver."""
+        return any(self.options.get(name) is not None for name in ("psk", "psks"))
+
+    def _receivers(self) -> list[str]:
         """Return who is going to receive a generated key.
 
         :raises MagicError: if nobody would.
         """
+        options = self.options
         receivers = []
         # Of an ad-hoc command nothing remains but what it prints.
         lasting = "module_name" not in context.CLIARGS
@@ -124,7 +158,7 @@ class SecretAction(ActionBase):
             receivers.append("fact")
         if options["vault_file"] is not None:
             receivers.append("vault_file")
-        if not receivers and options["psk"] is None:
+        if not receivers and not self.supplied():
             why = (
                 "an ad-hoc command ends with this task"
                 if not lasting
@@ -133,7 +167,8 @@ class SecretAction(ActionBase):
                 else "set_fact is false"
             )
             raise MagicError(
-                f"Nobody would receive the new key: the task has no 'register' and no vault_file, and {why}. Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
+                f"Nobody would receive the new key: the task has no 'register' and no vault_file, and {why}. "
+                "Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
             )
         return receivers
 
@@ -150,20 +185,29 @@ class SecretAction(ActionBase):
             os.environ.clear()
             os.environ.update(before)
 
-    def _run_here(self, options: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        with self._environment():
-            return perform(self.RUN, self.CHECK, options, self._task.check_mode)
+    def step(self, **extra: t.Any) -> dict[str, t.Any]:
+        """Run ``request`` with the options of the task and these, in this process or as the module on the task's host.
 
-    def _run_there(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        :returns: the result of the module, also if it failed.
+        """
+        if self._connection.transport == "local" or getattr(self._connection, "_remote_is_local", False):
+            with self._environment():
+                return perform(self.request, {**self.options, **extra}, self._task.check_mode)
+        return self._run_there(extra)
+
+    def _run_there(self, extra: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Run the module on the task's host. Neither its arguments nor its answer show a secret to whoever watches."""
         pad = secrets.token_hex(32)
         environment = self._task.environment
-        args: dict[str, t.Any] = {**self._task.args, **self._credentials_of_environment(), SEAL: pad}
-        hidden = [SEAL, *(name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log"))]
-        args.update({name: _Secret(args[name]) for name in hidden if args.get(name) is not None})
-        lost = "If the module had begun, the key in force is unknown now. Run the task again: that heals it."
+        args: dict[str, t.Any] = {**self._task.args, **self._credentials_of_environment(), SEAL: pad, **extra}
+        if KEYS in extra:
+            args[KEYS] = seal(json.dumps(extra[KEYS]), pad)
+        for name in [SEAL, *(name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log"))]:
+            if args.get(name) is not None:
+                args[name] = _SecretDict(args[name]) if isinstance(args[name], dict) else _Secret(args[name])
+        lost = "If the module had begun, the key in force may be unknown now. Run the task again: that heals it."
         try:
-            result: dict[str, t.Any] = self._execute_module(module_name=self.MODULE, module_args=args, task_vars=task_vars)
+            result: dict[str, t.Any] = self._execute_module(module_name=self.MODULE, module_args=args, task_vars=self.task_vars)
         except AnsibleConnectionFailure as exc:
             raise AnsibleConnectionFailure(f"{exc} {lost}") from None
         finally:
@@ -184,75 +228,52 @@ class SecretAction(ActionBase):
             return {}
         return {"api_token": found["api_token"]} if "api_token" in found else found
 
-    def _deliver(
-        self, result: dict[str, t.Any], receivers: list[str], store: VaultFile | None, options: Mapping[str, t.Any], task_vars: dict[str, t.Any]
-    ) -> None:
-        """Hand the new key to its receivers, and censor a result that holds one."""
-        generated = "psk" in result
-        if not generated and (result.get("failed") or not result["changed"] or self._task.check_mode):
-            if not result.get("failed"):
-                result["delivered_to"] = []
-            return
-        key: str = result["psk"] if generated else options["psk"]
-        if register_secret is not None and len(key) >= SHORTEST_KEY:
-            register_secret(str(key))
-        if not generated:
-            # Whoever supplied the key has it. Only the file was asked to keep it.
-            receivers = ["vault_file"] if store is not None else []
-        tunnel_id, name = result["ipsec_tunnel_id"], result.get("name")
-        last_generated_on = result["psk_metadata"].get("last_generated_on")
-        if generated:
-            result["_ansible_no_log"] = True
-            self._notice(result)
-        if store is not None:
-            store.entries[tunnel_id] = updated(store.entries.get(tunnel_id), key, name, last_generated_on)
-            try:
-                store.save()
-            except Exception as exc:  # whatever it is, the key must not get lost now, nor may the text of the exception show it
-                receivers = [receiver for receiver in receivers if receiver == "register"]
-                result.update(failed=True, msg=self._not_saved(result, store, exc))
-                display.display(f"{self.MODULE}: {result['msg']}", stderr=True)
-        if "fact" in receivers:
-            entry = {"psk": key, "name": name, "last_generated_on": last_generated_on}
-            result["ansible_facts"] = {VARIABLE: self._accumulated({tunnel_id: entry}, task_vars)}
-        elif generated and options["set_fact"] and not result.get("failed"):
+    def register_secrets(self, keys: Iterable[str]) -> None:
+        """Have Ansible mask these in later output, where it can."""
+        for key in keys:
+            if register_secret is not None and len(key) >= SHORTEST_KEY:
+                register_secret(str(key))
+
+    def deliver_facts(self, result: dict[str, t.Any], entries: dict[str, dict[str, t.Any]]) -> bool:
+        """Put entries (by tunnel id, with ``psk``, ``name`` and ``last_generated_on``) into the host's fact, if it is a receiver.
+
+        :returns: whether it is.
+        """
+        if "fact" in self.receivers:
+            result["ansible_facts"] = {VARIABLE: self._accumulated(entries)}
+            return True
+        if self.options["set_fact"]:
             result.setdefault("warnings", []).append(
-                f"The key is not put into the fact {VARIABLE}, because the fact cache '{C.CACHE_PLUGIN}' would store it in clear. Set set_fact: false to silence this."
+                f"Keys are not put into the fact {VARIABLE}, because the fact cache '{C.CACHE_PLUGIN}' would store them in clear. "
+                "Set set_fact: false to silence this."
             )
-        result["delivered_to"] = receivers
+        return False
 
-    def _not_saved(self, result: Mapping[str, t.Any], store: VaultFile, exc: Exception) -> str:
-        """Say what state things are in when the key is in force and the file does not have it."""
-        if store.rescued:
-            where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
-        elif "psk" not in result:
-            where = "Nothing is lost: run the task again once the file can be written."
-        elif self._task.register:
-            where = f"The registered variable {self._task.register} holds the key: save it in a rescue block, or run the task again for another key."
-        else:
-            where = "The key is lost: run the task again for another one."
-        return f"The new key of tunnel {result['ipsec_tunnel_id']} is in force, but it could not be saved to {store.path} ({getattr(exc, 'strerror', None) or type(exc).__name__}). {where}"
-
-    def _accumulated(self, entries: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _accumulated(self, entries: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
         """Return the whole fact: what the host has, what earlier items of this loop added, and these entries."""
-        owner = task_vars
-        host = str(task_vars.get("inventory_hostname", ""))
+        owner = self.task_vars
+        host = str(owner.get("inventory_hostname", ""))
         if self._task.delegate_to and self._task.delegate_facts:
             host = str(self._task.delegate_to)
-            hostvars = task_vars.get("hostvars") or {}
-            owner = hostvars[host] if host in hostvars else {}
+            hostvars = owner.get("hostvars") or {}
+            owner = hostvars[host] if host in hostvars else {}  # noqa: SIM401 - for an unknown host get() returns something undefined
         existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
         mine = _returned.setdefault((self._task._uuid, host), {})
         mine.update(entries)
         return {**(existing if isinstance(existing, dict) else {}), **mine}
 
-    def _notice(self, result: Mapping[str, t.Any]) -> None:
-        """Tell what the censored result cannot: on standard error, so that callbacks which write a document to standard output stay readable."""
-        name = result.get("name")
-        tunnel = f"{name} ({result['ipsec_tunnel_id']})" if name else result["ipsec_tunnel_id"]
-        generated = result["psk_metadata"].get("last_generated_on") or datetime.now(timezone.utc).isoformat(timespec="seconds")
-        before = f", the one before of {result['diff']['before']['last_generated_on']}" if self._task.diff and "diff" in result else ""
-        display.display(
-            f"{self.MODULE}: tunnel {tunnel} has a new key (reason: {result['reason']}, generated: {generated}{before}). The result holds it and is therefore not shown.",
-            stderr=True,
-        )
+    def notice(self, text: str) -> None:
+        """Tell what a censored result cannot: on standard error, so that callbacks which write a document to standard output stay readable."""
+        display.display(f"{self.MODULE}: {text}", stderr=True)
+
+    def not_saved(self, store: VaultFile, exc: Exception) -> str:
+        """Say what state things are in when keys are in force and the file does not have them."""
+        if store.rescued:
+            where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
+        elif self.supplied():
+            where = "Nothing is lost: run the task again once the file can be written."
+        elif self._task.register:
+            where = "The registered variable holds what is new: save it in a rescue block, or run the task again for new keys."
+        else:
+            where = "What is new is lost: run the task again for new keys."
+        return f"It could not be saved to {store.path} ({getattr(exc, 'strerror', None) or type(exc).__name__}). {where}"

@@ -21,6 +21,7 @@ import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import is_encrypted, match_encrypt_secret
+
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
 
 if t.TYPE_CHECKING:
@@ -116,13 +117,17 @@ def join(before: str, entries: dict[str, t.Any], behind: str) -> str:
 
 
 def updated(entry: dict[str, t.Any] | None, psk: str, name: str | None, last_generated_on: str | None) -> dict[str, t.Any]:
-    """Return a tunnel's entry with a new key in force; the one before becomes ``previous_psk``, and what else stands in the entry stays."""
+    """Return a tunnel's entry with a new key in force; the one before becomes ``previous_psk``, and what else stands in the entry stays.
+
+    A ``pending_psk``, saved by ``ipsec_psks`` before it was sent, has served its purpose with any newer key.
+    """
     entry = dict(entry or {})
     before = entry.get("psk")
     if before is not None and before != psk:
         entry["previous_psk"] = before
     if name is not None or "name" not in entry:
         entry["name"] = name
+    entry.pop("pending_psk", None)
     entry.update(psk=psk, last_generated_on=last_generated_on, saved_on=datetime.now(timezone.utc).isoformat(timespec="seconds"))
     return entry
 
@@ -186,7 +191,9 @@ class VaultFile:
         """Find the secret to encrypt with."""
         secrets = self._vault.secrets or []
         if not secrets:
-            raise self._problem("this run has no vault password", "Start it with --vault-id, --vault-password-file or --ask-vault-pass (in AWX: add a vault credential).")
+            raise self._problem(
+                "this run has no vault password", "Start it with --vault-id, --vault-password-file or --ask-vault-pass (in AWX: add a vault credential)."
+            )
         wanted = self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY
         try:
             found = match_encrypt_secret(secrets, encrypt_vault_id=wanted)
@@ -194,7 +201,9 @@ class VaultFile:
             found = None
         if not found:
             known = ", ".join(sorted({str(name) for name, dummy in secrets}))
-            raise self._problem(f"this run has no vault password with the id '{wanted}' (it has: {known})", f"Start it with --vault-id {wanted}@..., or set vault_id.")
+            raise self._problem(
+                f"this run has no vault password with the id '{wanted}' (it has: {known})", f"Start it with --vault-id {wanted}@..., or set vault_id."
+            )
         self._secret = found
 
     def _take_lock(self) -> None:

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils import _psk
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, failed, failure_of
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import SecretAction
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+
+
+class ActionModule(SecretAction):
+    """Runs ``cloudflare.magic.ipsec_psks``: makes and keeps the keys here, and has the requests sent from here or from the task's host."""
+
+    MODULE = "cloudflare.magic.ipsec_psks"
+    OPTIONS = _psk.FLEET_OPTIONS
+    check = staticmethod(_psk.check_fleet)
+    request = staticmethod(_psk.run_fleet)
+
+    requests = 0
+
+    def list_tunnels(self) -> list[dict[str, t.Any]]:
+        """Return all IPsec tunnels of the account."""
+        tunnels: list[dict[str, t.Any]] = self._request()["tunnels"]
+        return tunnels
+
+    def set_keys(self, keys: Mapping[str, str]) -> _psk.Applied:
+        """Set keys by tunnel id; in check mode, only have them validated."""
+        self.register_secrets(keys.values())
+        answer = self._request(**{KEYS: dict(keys)})
+        return _psk.Applied(answer["applied"], answer["unapplied"])
+
+    def _request(self, **extra: t.Any) -> dict[str, t.Any]:
+        result = self.step(**extra)
+        self.requests += result.get("requests", 1)
+        if result.get("failed"):
+            raise failure_of(result)
+        return result
+
+    def work(self, store: VaultFile | None) -> dict[str, t.Any]:
+        fleet = Fleet(self, self.options, store, self._task.check_mode, self.notice)
+        result: dict[str, t.Any] = {}
+        try:
+            fleet.run()
+        except MagicError as error:
+            result = failed(error)
+        except Exception as exc:  # pylint: disable=broad-exception-caught # keys that are in force must not get lost now
+            if store is None:
+                raise
+            result = {"failed": True, "msg": self.not_saved(store, exc)}
+            store = None
+        return self._outcome(fleet, store, result)
+
+    def _outcome(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Deliver what was applied, also of a run that failed in the middle, and censor a result that holds a key."""
+        report = fleet.report
+        known = {tunnel_id: {"name": fleet.names[tunnel_id], "last_generated_on": moment} for tunnel_id, moment in report.applied.items()}
+        result.update(
+            changed=bool(report.applied),
+            tunnels=fleet.table(),
+            not_due=fleet.not_due,
+            unapplied=report.unapplied,
+            requests=self.requests,
+            warnings=fleet.warnings,
+            delivered_to=[],
+            diff={
+                "before": {str(fleet.names[tunnel_id]): fleet.before[tunnel_id] for tunnel_id in known},
+                "after": {
+                    str(entry["name"]): "(the time of the rotation)" if self._task.check_mode else entry["last_generated_on"] for entry in known.values()
+                },
+            },
+        )
+        trouble = [f"{fleet.names[tunnel_id]} ({tunnel_id}): {reason}" for tunnel_id, reason in report.unapplied.items()]
+        if trouble and not result.get("failed"):
+            result["failed"] = True
+            result["msg"] = f"{len(trouble)} of {report.total} keys were not set, {len(report.applied)} were. Not set: {'; '.join(trouble)}"
+        elif result.get("failed") and report.total:
+            kept = " Keys in doubt are in the vault file as pending_psk: run the task again, that sends them again." if store is not None else ""
+            result["msg"] = f"{len(report.applied)} of {report.total} keys are set; then the run had to stop: {result['msg']}{kept}"
+        if self._task.check_mode:
+            result["validated"] = not result.get("failed")
+            return result
+        result["psks"] = known
+        if not known:
+            return result
+        if not self.supplied():
+            for tunnel_id, entry in known.items():
+                entry["psk"] = report.keys[tunnel_id]
+            result["_ansible_no_log"] = True
+            state = f" {result['msg']}" if result.get("failed") else ""
+            self.notice(
+                f"{len(known)} of {report.total} tunnels have a new key, {len(fleet.not_due)} "
+                f"were not due.{state} The result holds the keys and is therefore not shown."
+            )
+            if "register" in self.receivers:
+                result["delivered_to"].append("register")
+            if not result.get("failed") and self.deliver_facts(result, known):
+                result["delivered_to"].append("fact")
+        if store is not None:
+            result["delivered_to"].append("vault_file")
+        return result

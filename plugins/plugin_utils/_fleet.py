@@ -1,0 +1,256 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Keys for many tunnels: which ones, in which batches, and how to survive whatever happens in between.
+
+The keys are made here, on the controller, so that each can be saved before it is sent, and sent again as it is.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import typing as t
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, find_tunnel, last_generated_on, listing, parse_age, parse_timestamp, why_due
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import updated
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+
+ALPHABET = string.ascii_letters + string.digits
+
+# Answers that have nothing to do with the keys in the request: asking again in smaller parts does not help.
+_HOPELESS_STATUS = (None, 401, 403, 429)
+_HOPELESS_CODES = {1012, 1025, 6003, 7003, 9103, 9106, 9109, 10000}
+# So many answers 5xx in a row are an outage of the server, and not the fault of one tunnel.
+_OUTAGE = 4
+
+
+class Api(t.Protocol):
+    """What a fleet needs of Cloudflare, from here or from another host."""
+
+    def list_tunnels(self) -> list[dict[str, t.Any]]:
+        """Return all IPsec tunnels of the account."""
+
+    def set_keys(self, keys: Mapping[str, str]) -> Applied:
+        """Set keys by tunnel id; in check mode, only have them validated."""
+
+
+def make_key(length: int) -> str:
+    """Return a random key of letters and digits that every known device takes: some refuse a leading 0."""
+    return secrets.choice(ALPHABET.replace("0", "")) + "".join(secrets.choice(ALPHABET) for dummy in range(length - 1))
+
+
+def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[str]) -> list[dict[str, t.Any]]:
+    """Return the tunnels that names, shell patterns or ids mean, in the order of the account, each once.
+
+    :raises MagicError: if one of them matches nothing.
+    """
+    known = {tunnel["id"] for tunnel in tunnels}
+    strangers = [tunnel_id for tunnel_id in ids if tunnel_id not in known]
+    if strangers:
+        raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
+    for name in names:
+        if not any(fnmatchcase(str(tunnel.get("name")), name) for tunnel in tunnels):
+            exist = listing(str(tunnel.get("name")) for tunnel in tunnels) or "none"
+            raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
+    return [tunnel for tunnel in tunnels if tunnel["id"] in ids or any(fnmatchcase(str(tunnel.get("name")), name) for name in names)]
+
+
+def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the user's keys by tunnel id, and warnings.
+
+    :raises MagicError: if a name or id is unknown, or two of them mean the same tunnel.
+    """
+    known = {tunnel["id"]: tunnel for tunnel in tunnels}
+    keys: dict[str, str] = {}
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name, key in psks.items():
+        try:
+            tunnel = known.get(name) or find_tunnel(tunnels, name)
+        except MagicError as error:
+            raise MagicError(f"psks: {error}") from None
+        if tunnel["id"] in keys:
+            raise MagicError(f"psks: '{tunnel.get('name')}' is there twice, by its name and by its id. Leave one out.")
+        keys[tunnel["id"]] = key
+        owners[key].append(str(tunnel.get("name")))
+    shared = [listing(names) for names in owners.values() if len(names) > 1]
+    return keys, [f"psks: the tunnels {names} have one key. Whoever knows it can take the place of each of them." for names in shared]
+
+
+@dataclass
+class Report:
+    """What has happened so far; kept up to date, so that a failure in the middle loses nothing."""
+
+    total: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
+    applied: dict[str, str | None] = field(default_factory=dict)
+    unapplied: dict[str, str] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    outage: int = 0
+
+
+def _send(api: Api, keys: Mapping[str, str], check_mode: bool, report: Report, again: bool = True) -> None:
+    """Set a batch of keys. If it fails as a whole, once more, then in halves, to find the tunnel that spoils it.
+
+    :raises MagicError: if that cannot help.
+    """
+    try:
+        answer = api.set_keys(keys)
+    except MagicError as error:
+        status = error.failure["status"] if error.failure else None
+        codes = {entry.get("code") for entry in error.failure["errors"]} if error.failure else set()
+        report.outage = report.outage + 1 if error.reached == UNKNOWN else 0
+        if status in _HOPELESS_STATUS or codes & _HOPELESS_CODES or report.outage >= _OUTAGE:
+            report.doubtful.update(keys)
+            raise
+        if again:
+            _send(api, keys, check_mode, report, again=False)
+        elif len(keys) == 1:
+            (tunnel_id,) = keys
+            report.unapplied[tunnel_id] = str(error)
+            if error.reached == UNKNOWN:
+                report.doubtful.add(tunnel_id)
+        else:
+            items = list(keys.items())
+            middle = len(items) // 2
+            _send(api, dict(items[:middle]), check_mode, report, again=False)
+            _send(api, dict(items[middle:]), check_mode, report, again=False)
+        return
+    report.outage = 0
+    report.applied.update(answer.applied)
+    report.unapplied.update(answer.unapplied)
+    for tunnel_id in keys:
+        if tunnel_id not in answer.applied and tunnel_id not in answer.unapplied and not check_mode:
+            report.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
+            report.doubtful.add(tunnel_id)
+
+
+def _batches(keys: Mapping[str, str], size: int) -> Iterator[dict[str, str]]:
+    items = list(keys.items())
+    for start in range(0, len(items), size):
+        yield dict(items[start : start + size])
+
+
+class Fleet:
+    """One run over a fleet.
+
+    :arg options: of ``ipsec_psks``, validated.
+    :arg store: the open vault file, or None.
+    :arg progress: called with a line after each of several batches.
+    """
+
+    def __init__(self, api: Api, options: Mapping[str, t.Any], store: VaultFile | None, check_mode: bool, progress: Callable[[str], None]) -> None:
+        self._api = api
+        self._options = options
+        self._store = store
+        self._check_mode = check_mode
+        self._progress = progress
+        self.report = Report()
+        self.names: dict[str, str | None] = {}
+        self.before: dict[str, str | None] = {}
+        self.not_due: list[str] = []
+        self.warnings: list[str] = []
+
+    def run(self) -> None:
+        """Set what is due. What came of it is in ``report``, also when this raises.
+
+        :raises MagicError: if the run had to stop, or before anything was sent.
+        """
+        options = self._options
+        tunnels = self._api.list_tunnels()
+        mine: dict[str, str] = {}
+        if options["psks"] is not None:
+            mine, self.warnings = supplied(tunnels, options["psks"])
+            chosen = [tunnel for tunnel in tunnels if tunnel["id"] in mine]
+        else:
+            chosen = select(tunnels, options["names"] or [], options["ipsec_tunnel_ids"] or [])
+        self.names = {tunnel["id"]: tunnel.get("name") for tunnel in chosen}
+        self.before = {tunnel["id"]: last_generated_on(tunnel) for tunnel in chosen}
+        pending = self._pending()
+        due = self._due()
+        self.not_due = [tunnel["id"] for tunnel in chosen if tunnel["id"] not in due and tunnel["id"] not in pending]
+        fresh = {tunnel_id: mine.get(tunnel_id) or make_key(options["psk_length"]) for tunnel_id in due if mine or tunnel_id not in pending}
+        again = {tunnel_id: key for tunnel_id, key in pending.items() if fresh.get(tunnel_id) != key}
+        self.report.total = len({*again, *fresh})
+        # Keys that an interrupted run has saved but not seen confirmed: which of the two is in force is not known, until this one is set again.
+        plan = [*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])]
+        try:
+            for number, batch in enumerate(plan):
+                self._save_ahead(batch)
+                try:
+                    _send(self._api, batch, self._check_mode, self.report)
+                finally:
+                    self._note(batch)
+                if len(plan) > 1:
+                    left = sum(len(rest) for rest in plan[number + 1 :])
+                    self._progress(f"{len(self.report.applied)} of {self.report.total} keys set, batch {number + 1} of {len(plan)}, {left} left")
+        finally:
+            if plan and self._store is not None and not self._check_mode:
+                self._store.save()
+
+    def _pending(self) -> dict[str, str]:
+        """Return the keys that an interrupted run left in the file, of the chosen tunnels."""
+        entries = self._store.entries if self._store is not None else {}
+        return {tunnel_id: entries[tunnel_id]["pending_psk"] for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
+
+    def _due(self) -> list[str]:
+        rotate = self._options["rotate"]
+        max_age = parse_age(self._options["max_age"]) if self._options["max_age"] is not None else None
+        now = datetime.now(timezone.utc)
+        due = []
+        for tunnel_id, before in self.before.items():
+            generated = parse_timestamp(before) if rotate != "always" else None
+            if why_due(rotate, generated, max_age, now) != "not_due":
+                due.append(tunnel_id)
+        return due
+
+    def table(self) -> list[dict[str, t.Any]]:
+        """Return what became of each tunnel, without keys."""
+        now = datetime.now(timezone.utc)
+        rows = []
+        for tunnel_id, name in self.names.items():
+            outcome = (
+                "not_due"
+                if tunnel_id in self.not_due
+                else "unapplied"
+                if tunnel_id in self.report.unapplied
+                else ("validated" if self._check_mode else "set")
+                if tunnel_id in self.report.applied
+                else "not_tried"
+            )
+            rows.append({"ipsec_tunnel_id": tunnel_id, "name": name, "psk_age": age(self.before[tunnel_id], now), "outcome": outcome})
+        return rows
+
+    def _save_ahead(self, batch: Mapping[str, str]) -> None:
+        """Save this batch before it is sent, together with what was confirmed before."""
+        for tunnel_id, key in batch.items():
+            self.report.keys[tunnel_id] = key
+            self.report.applied.pop(tunnel_id, None)
+            if self._store is not None:
+                self._store.entries.setdefault(tunnel_id, {"name": self.names[tunnel_id]})["pending_psk"] = key
+        if self._store is not None and not self._check_mode:
+            self._store.save()
+
+    def _note(self, batch: Mapping[str, str]) -> None:
+        """Note in the file's entries what is known of a batch now; the next save writes it."""
+        if self._store is None:
+            return
+        for tunnel_id, key in batch.items():
+            if tunnel_id in self.report.applied:
+                self._store.entries[tunnel_id] = updated(self._store.entries[tunnel_id], key, self.names[tunnel_id], self.report.applied[tunnel_id])
+            elif tunnel_id not in self.report.doubtful:
+                self._store.entries[tunnel_id].pop("pending_psk", None)
