@@ -96,9 +96,14 @@ def perform(run: Run, options: Mapping[str, t.Any], check_mode: bool) -> dict[st
 
 
 def run_module(spec: ArgumentSpec, run: Run) -> None:
-    """Be a module that does this work for its action plugin."""
-    spec = spec.merge(ArgumentSpec({name: {"type": "str", "no_log": True} for name in (SEAL, KEYS)}))
+    """Be a module that does this work. No result of it holds a key."""
     module = AnsibleModule(supports_check_mode=True, **spec.as_kwargs())
+    _end(module, perform(run, module.params, module.check_mode))
+
+
+def run_secret_module(spec: ArgumentSpec, run: Run) -> None:
+    """Be a module that does this work for its action plugin, and gives it the key sealed."""
+    module = AnsibleModule(supports_check_mode=True, **spec.merge(ArgumentSpec({name: {"type": "str", "no_log": True} for name in (SEAL, KEYS)})).as_kwargs())
     pad, keys = module.params[SEAL], module.params[KEYS]
     if not pad:
         module.fail_json(
@@ -108,10 +113,14 @@ def run_module(spec: ArgumentSpec, run: Run) -> None:
     if keys is not None:
         module.params[KEYS] = json.loads(unseal(keys, pad))
     result = perform(run, module.params, module.check_mode)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
     if "psk" in result:
         result[SEALED] = seal(result.pop("psk"), pad)
+    _end(module, result)
+
+
+def _end(module: AnsibleModule, result: dict[str, t.Any]) -> None:
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

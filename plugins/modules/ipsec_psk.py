@@ -232,12 +232,12 @@ failure:
       sample: 8f2b1c3d4e5f6a7b-CDG
 """
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_secret_module
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import OPTIONS, run
 
 
 def main() -> None:
-    run_module(OPTIONS, run)
+    run_secret_module(OPTIONS, run)
 
 
 if __name__ == "__main__":

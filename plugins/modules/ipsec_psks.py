@@ -195,12 +195,12 @@ failure:
   type: dict
 """
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_secret_module
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import FLEET_OPTIONS, run_fleet
 
 
 def main() -> None:
-    run_module(FLEET_OPTIONS, run_fleet)
+    run_secret_module(FLEET_OPTIONS, run_fleet)
 
 
 if __name__ == "__main__":

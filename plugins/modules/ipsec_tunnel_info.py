@@ -1,0 +1,136 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ipsec_tunnel_info
+short_description: Read the IPsec tunnels of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them, and the age of their pre-shared keys.
+  - Keys themselves are not in it. Cloudflare never shows them.
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the module runs.
+notes:
+  - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
+  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
+    needs no account.
+extends_documentation_fragment:
+  - cloudflare.magic._options
+  - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.actiongroup_all
+attributes:
+  action:
+    support: none
+  async:
+    support: full
+  check_mode:
+    support: full
+    details:
+      - Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    details:
+      - Changes nothing.
+  idempotent:
+    support: full
+  platform:
+    platforms: all
+options:
+  ipsec_tunnel_id:
+    description:
+      - The id of the one tunnel to return. It is an error if there is none.
+      - Excludes O(name).
+    type: str
+  name:
+    description:
+      - The name of the tunnel to return. The list is empty if there is none.
+    type: str
+seealso:
+  - module: cloudflare.magic.ipsec_psk
+  - module: cloudflare.magic.ipsec_psks
+"""
+
+EXAMPLES = r"""
+---
+- name: Read all IPsec tunnels
+  cloudflare.magic.ipsec_tunnel_info:
+  register: account
+
+- name: Name the tunnels whose key is older than 90 days, or that never had one
+  ansible.builtin.debug:
+    msg: "{{ item.name }}"
+  loop: "{{ account.ipsec_tunnels }}"
+  loop_control:
+    label: "{{ item.id }}"
+  when: item.psk_age is none or item.psk_age > 90 * 86400
+"""
+
+RETURN = r"""
+ipsec_tunnels:
+  description:
+    - The tunnels, with the API's own fields, of which these are some. Fields that are not set, or false, may be missing.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the tunnel.
+      returned: always
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: The name of the tunnel.
+      returned: always
+      type: str
+      sample: paris-1
+    cloudflare_endpoint:
+      description: Cloudflare's address.
+      returned: always
+      type: str
+      sample: 203.0.113.1
+    customer_endpoint:
+      description: The customer's address.
+      returned: if set
+      type: str
+      sample: 198.51.100.11
+    interface_address:
+      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      returned: always
+      type: str
+      sample: 10.213.0.10/31
+    remote_identities:
+      description: The IKE identities by which the customer's device can call itself, as the API gives them.
+      returned: if the API gives them
+      type: dict
+    psk_metadata:
+      description: What Cloudflare tells about the key. Empty if there never was one.
+      returned: if the API gives it
+      type: dict
+    psk_age:
+      description: The age of the key in seconds, null if there never was one.
+      returned: always
+      type: int
+      sample: 7776000
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._info import IPSEC_OPTIONS, ipsec_tunnels
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+
+
+def main() -> None:
+    run_module(IPSEC_OPTIONS, ipsec_tunnels)
+
+
+if __name__ == "__main__":
+    main()
