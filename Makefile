@@ -4,7 +4,7 @@
 
 # make test                 everything, on every ansible-core that this machine has a Python for
 # make test CORES="2.19"    only these ansible-cores
-# make lint, sanity, units, integration, sdk     parts of it; the ansible-test ones take CORES, too
+# make lint, sanity, units, integration, sdk, docs-examples   parts of it; the ansible-test ones take CORES, too
 # make format               put the Python code in order
 # make demo                 the collection at work, on the emulator
 # JOBS=1                    one thing after the other, instead of as many as there are processors (at most 2)
@@ -17,18 +17,18 @@ READY := $(VENV)/.ready-1
 # CI=true: checks report what is out of order, and change no file.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
 
-.PHONY: help test lint format sanity units integration sdk demo clean
+.PHONY: help test lint format sanity units integration sdk docs-examples demo clean
 
 help:
 	@sed -n '/^# make/p; /^# JOBS/p' Makefile | sed 's/^# //'
 
 test: $(READY)
-	@$(RUN) checks sanity units integration sdk
+	@$(RUN) checks sanity units integration sdk docs-examples
 
 lint: $(READY)
 	@$(RUN) checks
 
-sanity units integration sdk: $(READY)
+sanity units integration sdk docs-examples: $(READY)
 	@$(RUN) $@
 
 format: $(READY)

@@ -234,14 +234,22 @@ def add_core_sessions(version: str, core: Core) -> None:
         nox.session(name=f"{function.__name__}-{version}", python=find_python(controller) if controller else None, default=False)(function)
 
 
-def sdk(session: nox.Session) -> None:
-    """Compare the collection and its emulator with Cloudflare's own SDK."""
-    if not Path("tests/sdk/requirements.txt").exists():
-        session.skip("there is no tests/sdk")
-    session.install("-r", "tests/sdk/requirements.txt")
-    tree = refresh_tree("sdk")
+def pytest_session(session: nox.Session, directory: str) -> None:
+    """Run tests of the whole collection with pytest, in a tree of its own and with the packages that the tests name."""
+    session.install("-r", f"{directory}/requirements.txt")
+    tree = refresh_tree(session.name)
     with session.chdir(tree):
-        session.run("pytest", "-p", "no:cacheprovider", "tests/sdk", *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
+        session.run("pytest", "-p", "no:cacheprovider", directory, *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
+
+
+def sdk(session: nox.Session) -> None:
+    """Compare the collection and its emulator with Cloudflare's own SDKs."""
+    pytest_session(session, "tests/sdk")
+
+
+def docs_examples(session: nox.Session) -> None:
+    """Execute the code blocks of the documentation, and the examples of the modules."""
+    pytest_session(session, "tests/docs")
 
 
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -256,6 +264,7 @@ antsibull_nox.load_antsibull_nox_toml()
 for _version, _core in CORES.items():
     add_core_sessions(_version, _core)
 nox.session(name="sdk", default=False)(sdk)
+nox.session(name="docs-examples", default=False)(docs_examples)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ description:
   - The new key is in force at Cloudflare as soon as this task ends, and the one before is gone. An established tunnel stays up until
     the next authentication, so give the customer's device the new key in the same play and have it authenticate again.
 notes:
-  - Works in loops. Loop over names or ids of tunnels, never over keys, because Ansible shows loop items.
+  - Works in loops. Loop over names or ids of tunnels, never over keys, and never over registered results that hold keys, because Ansible shows loop items.
   - If an answer with a generated key is lost, for example because the connection broke, the key in force is unknown. The module then
     generates one more key, and confirms that it is the last one. If it cannot, the task fails, and running it again heals that.
 extends_documentation_fragment:

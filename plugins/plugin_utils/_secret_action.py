@@ -158,7 +158,8 @@ class SecretAction(ActionBase):
             receivers.append("fact")
         if options["vault_file"] is not None:
             receivers.append("vault_file")
-        if not receivers and not self.supplied():
+        # In check mode an ad-hoc command is a way to try credentials; a task is asked the same as when it is for real.
+        if not receivers and not self.supplied() and (lasting or not self._task.check_mode):
             why = (
                 "an ad-hoc command ends with this task"
                 if not lasting

@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS = ("lint", "docs-check", "license-check", "extra-checks", "build-import-check", "ansible-lint")
 CORE_GROUPS = ("sanity", "units", "integration")
+PYTEST_GROUPS = ("sdk", "docs-examples")
 # A job that takes longer hangs.
 TIME_LIMIT = 40 * 60
 
@@ -116,8 +117,7 @@ def make_jobs(groups: list[str], cores: list[str], directory: Path) -> list[Job]
     core_groups = [group for group in CORE_GROUPS if group in groups]
     if core_groups:
         jobs += [Job(f"ansible-core-{core}", [f"{group}-{core}" for group in core_groups], directory) for core in cores]
-    if "sdk" in groups:
-        jobs.append(Job("sdk", ["sdk"], directory))
+    jobs += [Job(group, [group], directory) for group in PYTEST_GROUPS if group in groups]
     return jobs
 
 
@@ -146,7 +146,7 @@ def main() -> int:
     """Run what the command line asks for."""
     cores = known_cores()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("groups", nargs="+", choices=["checks", *CORE_GROUPS, "sdk"])
+    parser.add_argument("groups", nargs="+", choices=["checks", *CORE_GROUPS, *PYTEST_GROUPS])
     parser.add_argument("--cores", default=" ".join(cores), help="ansible-cores, such as '2.19 2.21'")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many runs of nox at a time")
     args = parser.parse_args()
