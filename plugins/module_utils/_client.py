@@ -55,7 +55,7 @@ LONGEST_BACKOFF = 30.0
 MASK = "********"
 
 # Where a request may have got to when it failed.
-NOT_SENT = "not_sent"  # the server never received it
+NOT_SENT = "not_sent"  # the server never received it, or turned it away unread
 REFUSED = "refused"  # the server answered that it did nothing
 UNKNOWN = "unknown"  # the server may have carried it out
 
@@ -302,8 +302,10 @@ class _Auth(AuthBase):
 def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
     """Replace each secret in the strings of ``value`` (a JSON value) by a mask. Servers quote what they were sent."""
     if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, MASK)
+        # As they are, and as JSON writes them; the longest first, because one may begin with another.
+        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])}
+        for form in sorted(forms, key=len, reverse=True):
+            value = value.replace(form, MASK)
         return value
     if isinstance(value, list):
         return [scrub(item, secrets) for item in value]
@@ -312,7 +314,11 @@ def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
     return value
 
 
-def _known_errors(envelope: t.Any) -> list[dict[str, t.Any]]:
+# Deeper than any chain of errors that means something, and far from what Python's stack holds.
+_DEEPEST_CHAIN = 10
+
+
+def _known_errors(envelope: t.Any, depth: int = 0) -> list[dict[str, t.Any]]:
     """Return the entries of ``errors`` that have the documented shape, with their documented fields."""
     entries = envelope.get("errors") if isinstance(envelope, dict) else None
     known = []
@@ -322,7 +328,7 @@ def _known_errors(envelope: t.Any) -> list[dict[str, t.Any]]:
         error = {name: entry[name] for name in ("code", "message", "documentation_url") if isinstance(entry.get(name), (int, str))}
         if isinstance(entry.get("source"), dict) and isinstance(entry["source"].get("pointer"), str):
             error["source"] = {"pointer": entry["source"]["pointer"]}
-        chain = _known_errors({"errors": entry.get("error_chain")})
+        chain = _known_errors({"errors": entry.get("error_chain")}, depth + 1) if depth < _DEEPEST_CHAIN else []
         if chain:
             error["error_chain"] = chain
         if error:
@@ -426,10 +432,11 @@ def _transport_problem(exc: Exception, settings: Settings) -> tuple[str, str, bo
         return (f"no answer within {settings.timeout:g} s (timeout).", UNKNOWN, True)
     if isinstance(exc, (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
         return ("the connection was cut before the whole answer had arrived.", UNKNOWN, True)
-    if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema)):
+    # TypeError: what requests makes of a proxy's URL without a host.
+    if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema, TypeError)):
         return ("the proxy of the environment cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", NOT_SENT, False)
-    if isinstance(exc, requests.exceptions.InvalidURL):
-        return ("the URL is not valid. Check api_url.", NOT_SENT, False)
+    if isinstance(exc, requests.exceptions.InvalidURL) or any(isinstance(cause, (urllib3.exceptions.LocationValueError, UnicodeError)) for cause in causes):
+        return ("the URL, or that of the proxy, is not valid. Check api_url, HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", NOT_SENT, False)
     return (f"the call broke off ({type(exc).__name__}).", UNKNOWN, True)
 
 
@@ -451,16 +458,18 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     :arg secrets: strings to mask in whatever the server says.
     :raises MagicError: for anything but a 2xx status with an envelope whose ``success`` is true.
     """
-    ray_id = headers.get("cf-ray")
+    ray_id = scrub(headers.get("cf-ray"), secrets)
     ok = 200 <= status < 300
     try:
         envelope = json.loads(body.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         envelope = None
     if ok and isinstance(envelope, dict) and envelope.get("success") is True:
         return envelope.get("result")
     errors = scrub(_known_errors(envelope), secrets)
-    reached = UNKNOWN if status >= 500 else REFUSED
+    # Cloudflare's codes for it arrive with other statuses, too.
+    limited = status == 429 or any(code in (971, 10100) for code in _codes(errors))
+    reached = NOT_SENT if limited else UNKNOWN if status >= 500 else REFUSED
     hint = None
     if errors:
         reason = "; ".join(_in_words(error) for error in errors) + "."
@@ -475,7 +484,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         kind = "empty" if not body else "no JSON" if envelope is None else "no answer of Cloudflare's API (it has no 'success')"
         reason = f"the body is {kind}."
         hint = "Check api_url and the proxy."
-    retry_after = _retry_after(headers) if status == 429 or "Retry-After" in headers else None
+    retry_after = _retry_after(headers) if limited or "Retry-After" in headers else None
     if retry_after is not None:
         reason += f" The server asks to wait {retry_after:g} s."
     raise _call_error(
@@ -487,7 +496,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         ray_id=ray_id,
         hint=hint,
         reached=reached,
-        transient=status in (408, 409, 429) or reached == UNKNOWN,
+        transient=status in (408, 409) or reached != REFUSED,
         retry_after=retry_after,
     )
 
@@ -499,8 +508,7 @@ def may_retry(error: MagicError, repeatable: bool) -> bool:
     """
     if not error.transient or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
         return False
-    status = error.failure["status"] if error.failure else None
-    return repeatable or error.reached == NOT_SENT or status == 429
+    return repeatable or error.reached == NOT_SENT
 
 
 class Client:
@@ -559,7 +567,7 @@ class Client:
         """Return the seconds before the next try. Jitter keeps parallel workers from coming back all at once."""
         if error.retry_after is not None:
             return error.retry_after + random.uniform(0, min(1.0, 0.1 * error.retry_after))
-        return float(min(LONGEST_BACKOFF, self._backoff * 2.0**tries) * random.uniform(0.5, 1))
+        return float(min(LONGEST_BACKOFF, self._backoff * 2.0 ** min(tries, 30)) * random.uniform(0.5, 1))
 
     def _send(self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, secrets: Sequence[str]) -> t.Any:
         """Send one request, once."""
@@ -579,7 +587,7 @@ class Client:
                     # Given with each request, because on the session REQUESTS_CA_BUNDLE would beat it.
                     verify=(settings.ca_path or True) if settings.validate_certs else False,
                 )
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as exc:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, TypeError) as exc:
             reason, reached, transient = _transport_problem(exc, settings)
             # Without the cause: it holds the request with its headers.
             raise _call_error(method, path, scrub(reason, secrets), reached=reached, transient=transient) from None

@@ -29,7 +29,7 @@ IPSEC_OPTIONS = SHARED.merge(
 )
 
 
-def ipsec_tunnels(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+def ipsec_tunnels(client: Client, options: Mapping[str, t.Any], dummy_check_mode: bool) -> dict[str, t.Any]:
     """Do the work of ``ipsec_tunnel_info``.
 
     :raises MagicError: if the tunnels cannot be read, or there is none with the id.

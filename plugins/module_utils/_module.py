@@ -49,7 +49,7 @@ def _mix(data: bytes, pad: str) -> bytes:
 
 def failed(error: MagicError) -> dict[str, t.Any]:
     """Return the result of a task that ends with this error."""
-    result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and _is_write(error), "msg": str(error)}
+    result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and not _is_read(error), "msg": str(error)}
     if error.failure is not None:
         result["failure"] = error.failure
     return result
@@ -60,8 +60,8 @@ def failure_of(result: Mapping[str, t.Any]) -> MagicError:
     return MagicError(str(result.get("msg", "The module failed.")), failure=result.get("failure"), reached=UNKNOWN if result.get("changed") else REFUSED)
 
 
-def _is_write(error: MagicError) -> bool:
-    return error.failure is not None and error.failure["method"] != "GET"
+def _is_read(error: MagicError) -> bool:
+    return error.failure is not None and error.failure["method"] == "GET"
 
 
 _last: Client | None = None

@@ -13,7 +13,7 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment, scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, UNKNOWN, MagicError, check_segment, scrub
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 
 if t.TYPE_CHECKING:
@@ -53,7 +53,7 @@ FLEET_OPTIONS = _POLICY.merge(
             "names": {"type": "list", "elements": "str"},
             "ipsec_tunnel_ids": {"type": "list", "elements": "str"},
             "psks": {"type": "dict", "no_log": True},
-            "psk_length": {"type": "int", "default": 48},
+            "psk_length": {"type": "int", "default": 48, "no_log": False},
             "batch_size": {"type": "int", "default": 50},
         },
         mutually_exclusive=[("names", "psks"), ("ipsec_tunnel_ids", "psks")],
@@ -133,7 +133,7 @@ def why_due(rotate: str, generated: datetime | None, max_age: int | None, now: d
         return "always"
     if generated is None:
         return "missing"
-    if rotate == "expired" and max_age is not None and now - generated > timedelta(seconds=max_age):
+    if rotate == "expired" and max_age is not None and (now - generated).total_seconds() > max_age:
         return "expired"
     return "not_due"
 
@@ -165,7 +165,7 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
     """
     if options["ipsec_tunnel_id"] is not None:
         check_segment("ipsec_tunnel_id", options["ipsec_tunnel_id"])
-    elif not options["name"].strip():
+    elif options["name"] is None or not options["name"].strip():
         raise MagicError("name is empty. Give the tunnel's name, or its ipsec_tunnel_id instead.")
     _check_policy(options)
     return [] if options["psk"] is None else check_key("psk", options["psk"])
@@ -198,20 +198,23 @@ def _check_policy(options: Mapping[str, t.Any]) -> None:
         parse_age(options["max_age"])
         if options["rotate"] == "always":
             raise MagicError("max_age has no effect with rotate: always, which makes a key each time. Write rotate: expired, or leave max_age out.")
+    elif options["rotate"] == "expired":
+        # Ansible takes an option that is null for one that is there.
+        raise MagicError("max_age is missing, which rotate: expired needs. Write an age like 90d, 12h, 2w or 45m.")
     if options["vault_file"] is not None and not options["vault_file"].strip():
         raise MagicError("vault_file is empty. Give the path of the file, or leave it out.")
     if options["vault_id"] is not None and options["vault_file"] is None:
         raise MagicError("vault_id has no effect without vault_file. Give vault_file, or leave vault_id out.")
 
 
-def _member(value: t.Any, name: str, kind: type, what: str) -> t.Any:
+def _member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:
     """Return a member of an answer that has to be there.
 
     :raises MagicError: if it isn't.
     """
     member = value.get(name) if isinstance(value, dict) else None
     if not isinstance(member, kind):
-        raise MagicError(f"Cloudflare's answer to {what} has no '{name}' of the documented form.", reached=UNKNOWN)
+        raise MagicError(f"Cloudflare's answer to {what} has no '{name}' of the documented form.", reached=reached)
     return member
 
 
@@ -252,7 +255,7 @@ def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
 
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
-    if not _member(answer, "psk", str, "generating a key"):
+    if not _member(answer, "psk", str, "generating a key", UNKNOWN):
         raise MagicError("Cloudflare's answer to generating a key holds an empty key.", reached=UNKNOWN)
     return t.cast("dict[str, t.Any]", answer)
 
@@ -273,13 +276,14 @@ def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t
             raise
         lost = error
     story = f"The answer with the key of tunnel {tunnel_id} was lost ({str(lost).rstrip('.')})"
-    heal = "The key in force is now unknown, and Cloudflare never shows it. Run the task again: that makes a new key and heals it."
+    heal = "The key in force is now unknown, and Cloudflare never shows it. Run the task again with rotate: always, which makes a new key and heals it."
     try:
         answer = _generate_once(client, tunnel_id)
         confirmed = parse_timestamp(last_generated_on(read_tunnel(client, tunnel_id)))
         ours = parse_timestamp(last_generated_on(answer))
     except MagicError as error:
-        raise error.explained(f"{story}, and it could not be replaced: {error} {heal}") from None
+        # The failure is that of the first request, which may have changed the key, whatever became of the next one.
+        raise lost.explained(f"{story}, and it could not be replaced: {error} {heal}") from None
     if confirmed is None or ours is None or abs(confirmed - ours) > TOLERANCE:
         raise lost.explained(f"{story}. Another key was generated, but the tunnel does not confirm that it is the last one. {heal}")
     warnings.append(f"{story}. One more key was generated, and it is confirmed to be the one in force.")

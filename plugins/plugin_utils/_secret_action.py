@@ -107,7 +107,7 @@ class SecretAction(ActionBase):
         except BaseException:
             # Ctrl-C, or the task's timeout: nobody can tell any more what has happened.
             if not self._task.check_mode:
-                display.warning(f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. Run the task again: that heals it.")
+                display.warning(f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. Run the task again with rotate: always, which heals it.")
             raise
         warnings += result.pop("warnings", [])
         if warnings:
@@ -199,6 +199,7 @@ class SecretAction(ActionBase):
     def _run_there(self, extra: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Run the module on the task's host. Neither its arguments nor its answer show a secret to whoever watches."""
         pad = secrets.token_hex(32)
+        self.register_secrets([pad])
         environment = self._task.environment
         args: dict[str, t.Any] = {**self._task.args, **self._credentials_of_environment(), SEAL: pad, **extra}
         if KEYS in extra:
@@ -206,7 +207,7 @@ class SecretAction(ActionBase):
         for name in [SEAL, *(name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log"))]:
             if args.get(name) is not None:
                 args[name] = _SecretDict(args[name]) if isinstance(args[name], dict) else _Secret(args[name])
-        lost = "If the module had begun, the key in force may be unknown now. Run the task again: that heals it."
+        lost = "If the module had begun, the key in force may be unknown now. Run the task again with rotate: always, which heals it."
         try:
             result: dict[str, t.Any] = self._execute_module(module_name=self.MODULE, module_args=args, task_vars=self.task_vars)
         except AnsibleConnectionFailure as exc:
@@ -257,7 +258,7 @@ class SecretAction(ActionBase):
         if self._task.delegate_to and self._task.delegate_facts:
             host = str(self._task.delegate_to)
             hostvars = owner.get("hostvars") or {}
-            owner = hostvars[host] if host in hostvars else {}  # noqa: SIM401 - for an unknown host get() returns something undefined
+            owner = hostvars[host] if host in hostvars else {}  # noqa: SIM401 - get() finds something undefined
         existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
         mine = _returned.setdefault((self._task._uuid, host), {})
         mine.update(entries)

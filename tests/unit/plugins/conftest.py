@@ -1,0 +1,49 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One emulator for all tests of a process, and an environment without the settings of whoever runs the tests."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+
+_STACK = contextlib.ExitStack()
+_URL: list[str] = []
+
+_FOREIGN = (
+    ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL", "CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_BASE_URL"]
+    + ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"]
+    + [name for proxy in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for name in (proxy, proxy.upper())]
+)
+
+
+def pytest_collection_finish(session):
+    """Start the emulator here and not in a fixture, because ansible-test runs each test in a fork, with fixtures of its own."""
+    if any("emulator" in getattr(item, "fixturenames", ()) for item in session.items) and not session.config.option.collectonly:
+        _URL.append(_STACK.enter_context(running(rate_limit="1000000000/300")).url)
+
+
+def pytest_sessionfinish():
+    _STACK.close()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch, tmp_path):
+    for name in _FOREIGN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def emulator():
+    """An emulator in its initial state. What the test sends has to agree with Cloudflare's description of the API."""
+    handle = Emulator(_URL[0])
+    handle.reset()
+    yield handle
+    assert handle.violations() == []
+    handle.stop()

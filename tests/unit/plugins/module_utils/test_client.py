@@ -1,0 +1,774 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+from email.utils import formatdate
+from time import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.cloudflare.magic.plugins.module_utils import _client
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
+    ADVICE,
+    LONGEST_BACKOFF,
+    LONGEST_RETRY_AFTER,
+    MASK,
+    NOT_SENT,
+    REFUSED,
+    UNKNOWN,
+    VERSION,
+    Client,
+    MagicError,
+    check_segment,
+    may_retry,
+    read_answer,
+    resolve,
+    scrub,
+)
+from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import ACCOUNT, TOKEN, Loopback, client, emulated, envelope, everything, sent, tls
+
+KEY = "cfk_TheGlobalKeyThatMustNotBeSeen"
+EMAIL = "engineer@example.com"
+PSK = "ThePreSharedKeyThatMustNotBeSeen"
+SECRETS = (TOKEN, KEY, PSK)
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+PAIR = {"X-Auth-Email": EMAIL, "X-Auth-Key": KEY}
+ENV_BEARER = {"Authorization": "Bearer env-token"}
+ENV_PAIR = {"X-Auth-Email": "env@example.com", "X-Auth-Key": "env-key"}
+
+ENV_TOKEN_SET = {"CLOUDFLARE_API_TOKEN": "env-token"}
+ENV_KEY_SET = {"CLOUDFLARE_API_KEY": "env-key"}
+ENV_EMAIL_SET = {"CLOUDFLARE_EMAIL": "env@example.com"}
+ENV_PAIR_SET = {**ENV_KEY_SET, **ENV_EMAIL_SET}
+ENV_ALL_SET = {**ENV_TOKEN_SET, **ENV_PAIR_SET}
+
+
+def refusal(function, *args, **kwargs):
+    """Return the error that a call ends with; it never holds a secret."""
+    with pytest.raises(MagicError) as caught:
+        function(*args, **kwargs)
+    text = everything(caught.value)
+    assert not [secret for secret in SECRETS if secret in text]
+    return caught.value
+
+
+# --- credentials
+
+# name: options of the task, environment, headers that are sent
+CREDENTIALS = {
+    "token in the task": ({"api_token": TOKEN}, {}, BEARER),
+    "token in the task beats a pair in the environment": ({"api_token": TOKEN}, ENV_PAIR_SET, BEARER),
+    "token in the task beats all of the environment": ({"api_token": TOKEN}, ENV_ALL_SET, BEARER),
+    "pair in the task": ({"api_key": KEY, "api_email": EMAIL}, {}, PAIR),
+    "pair in the task beats a token in the environment": ({"api_key": KEY, "api_email": EMAIL}, ENV_TOKEN_SET, PAIR),
+    "pair in the task beats all of the environment": ({"api_key": KEY, "api_email": EMAIL}, ENV_ALL_SET, PAIR),
+    "options of the task that are null count as not written": ({"api_token": None, "api_key": None, "api_email": None}, ENV_TOKEN_SET, ENV_BEARER),
+    "token in the environment": ({}, ENV_TOKEN_SET, ENV_BEARER),
+    "pair in the environment": ({}, ENV_PAIR_SET, ENV_PAIR),
+    "token in the environment wins over the pair there": ({}, ENV_ALL_SET, ENV_BEARER),
+    "token in the environment wins over half a pair there": ({}, {**ENV_TOKEN_SET, **ENV_EMAIL_SET}, ENV_BEARER),
+    "token in the environment, and a key there that could not be sent": ({}, {**ENV_ALL_SET, "CLOUDFLARE_API_KEY": "two\nlines"}, ENV_BEARER),
+    "variables that are empty count as not set": ({}, {"CLOUDFLARE_API_TOKEN": "", **ENV_PAIR_SET}, ENV_PAIR),
+    "a short token of odd letters is Cloudflare's business": ({"api_token": "é!"}, {}, {"Authorization": "Bearer é!"}),
+}
+
+
+@pytest.mark.parametrize("options, environ, expected", CREDENTIALS.values(), ids=CREDENTIALS)
+def test_credentials(options, environ, expected):
+    with Loopback() as server:
+        made = Client(resolve({"account_id": ACCOUNT, "api_url": server.url, **options}, environ))
+        made.request("GET", ["ipsec_tunnels"])
+        made.close()
+    assert len(server.requests) == 1
+    headers = server.requests[0][2]
+    assert {name: headers[name] for name in ("Authorization", "X-Auth-Email", "X-Auth-Key") if name in headers} == expected
+
+
+NONE = r"No credentials\. .*api_token.*CLOUDFLARE_API_TOKEN.*api_key.*api_email.*CLOUDFLARE_API_KEY.*CLOUDFLARE_EMAIL"
+# name: options of the task, environment, what the error says
+NO_CREDENTIALS = {
+    "nothing": ({}, {}, NONE),
+    "empty variables": ({}, dict.fromkeys(ENV_ALL_SET, ""), NONE),
+    "token and pair in the task": ({"api_token": TOKEN, "api_key": KEY, "api_email": EMAIL}, {}, "api_token and api_key/api_email exclude each other"),
+    "token and key in the task": ({"api_token": TOKEN, "api_key": KEY}, {}, "exclude each other"),
+    "token and e-mail in the task": ({"api_token": TOKEN, "api_email": EMAIL}, {}, "exclude each other"),
+    "key alone in the task": ({"api_key": KEY}, {}, "^api_key needs api_email, which the task does not set"),
+    "key in the task, e-mail in the environment": ({"api_key": KEY}, ENV_EMAIL_SET, "^api_key needs api_email.* never mixed"),
+    "key alone in the task, all of the environment": ({"api_key": KEY}, ENV_ALL_SET, "^api_key needs api_email"),
+    "e-mail alone in the task, token in the environment": ({"api_email": EMAIL}, ENV_TOKEN_SET, "^api_email needs api_key"),
+    "key alone in the environment": ({}, ENV_KEY_SET, "^CLOUDFLARE_API_KEY needs CLOUDFLARE_EMAIL, which the environment does not set"),
+    "e-mail alone in the environment": ({}, ENV_EMAIL_SET, "^CLOUDFLARE_EMAIL needs CLOUDFLARE_API_KEY"),
+    "empty token in the task": ({"api_token": ""}, ENV_TOKEN_SET, "^api_token is empty.*CLOUDFLARE_API_TOKEN"),
+    "empty key in the task": ({"api_key": "", "api_email": EMAIL}, {}, "^api_key is empty"),
+    "empty e-mail in the task": ({"api_key": KEY, "api_email": ""}, {}, "^api_email is empty"),
+    "token with a line break at its end": ({"api_token": TOKEN + "\n"}, {}, "^api_token holds a character .*line break"),
+    "token with a second header": ({"api_token": TOKEN + "\r\nX-Evil: 1"}, {}, "^api_token holds a character"),
+    "token with a blank before it": ({"api_token": " " + TOKEN}, {}, "^api_token holds a character"),
+    "token outside of Latin-1": ({"api_token": TOKEN + "\u2026"}, {}, "^api_token holds a character"),
+    "key with a line break": ({"api_key": KEY + "\n", "api_email": EMAIL}, {}, "^api_key holds a character"),
+    "e-mail with a tab": ({"api_key": KEY, "api_email": "\t" + EMAIL}, {}, "^api_email holds a character"),
+    "variable with a line break": ({}, {"CLOUDFLARE_API_TOKEN": TOKEN + "\n"}, "^CLOUDFLARE_API_TOKEN holds a character"),
+}
+
+
+@pytest.mark.parametrize("options, environ, expected", NO_CREDENTIALS.values(), ids=NO_CREDENTIALS)
+def test_credentials_refused(options, environ, expected):
+    error = refusal(resolve, {"account_id": ACCOUNT, **options}, environ)
+    assert re.search(expected, str(error))
+    assert (error.failure, error.reached) == (None, NOT_SENT)
+
+
+def test_credentials_do_not_show_in_settings():
+    for options in ({"api_token": TOKEN}, {"api_key": KEY, "api_email": EMAIL}):
+        shown = repr(resolve({"account_id": ACCOUNT, **options}, {}))
+        assert ACCOUNT in shown and TOKEN not in shown and KEY not in shown
+
+
+def test_netrc_does_not_replace_credentials(tmp_path, monkeypatch):
+    for name in (".netrc", "elsewhere"):
+        (tmp_path / name).write_text("default login someone password else\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o600)
+    with Loopback() as server:
+        for options, expected in (({"api_token": TOKEN}, BEARER["Authorization"]), ({"api_key": KEY, "api_email": EMAIL}, None)):
+            for variable in (None, str(tmp_path / "elsewhere")):
+                if variable:
+                    monkeypatch.setenv("NETRC", variable)
+                with client(server.url, **options) as made:
+                    made.request("GET", ["ipsec_tunnels"])
+                    headers = server.requests[-1][2]
+                    assert headers.get("Authorization") == expected
+                    assert headers.get("X-Auth-Key") == options.get("api_key")
+    assert len(server.requests) == 4
+
+
+# --- the other settings
+
+LOOPBACK_URLS = ["http://127.0.0.1:8080/client/v4", "http://127.9.8.7/v4", "http://localhost:1/client/v4", "http://LOCALHOST", "http://[::1]:99/x"]
+GOOD_URLS = ["https://api.cloudflare.com/client/v4", "https://proxy.example.com:8443", "HTTPS://api.example.com", *LOOPBACK_URLS]
+# URL: what the error says
+BAD_URLS = {
+    "http://api.cloudflare.com/client/v4": "unencrypted to api.cloudflare.com",
+    "http://10.0.0.1/client/v4": "unencrypted",
+    "http://0.0.0.0/client/v4": "unencrypted",
+    "http://localhost.example.com": "unencrypted",
+    "http://127.0.0.1.example.com": "unencrypted",
+    "http://localhost@example.com": "must not hold a user name",
+    "https://user:hunter2-url@api.example.com": "must not hold a user name",
+    "https://hunter2-url@api.example.com": "must not hold a user name",
+    "https://api.example.com/v4?token=hunter2-url": "query",
+    "https://api.example.com/v4#hunter2-url": "fragment",
+    "ftp://api.example.com": "begins with https://",
+    "file:///etc/passwd": "begins with https://",
+    "api.example.com/client/v4": "begins with https://",
+    "//api.example.com": "begins with https://",
+    "https://": "begins with https://",
+    "": "begins with https://",
+    "https://api.example.com/cli ent": "begins with https://",
+    "https://api.example.com\n/v4": "begins with https://|not a valid URL",
+    "https://api.example.com:port": "not a valid URL",
+    "https://api.example.com:99999": "not a valid URL",
+    "https://[::1": "not a valid URL",
+}
+
+
+def settings_for(environ=(), **options):
+    return resolve({"account_id": ACCOUNT, "api_token": TOKEN, **options}, dict(environ))
+
+
+@pytest.mark.parametrize("url", GOOD_URLS)
+def test_url(url):
+    for written in (url, url + "/", url + "//"):
+        assert settings_for(api_url=written).api_url == url
+        assert settings_for({"CLOUDFLARE_BASE_URL": written}).api_url == url
+        assert settings_for({"CLOUDFLARE_BASE_URL": "https://other.example.com"}, api_url=written).api_url == url
+
+
+@pytest.mark.parametrize("url, expected", BAD_URLS.items(), ids=BAD_URLS)
+def test_url_refused(url, expected):
+    error = refusal(settings_for, api_url=url)
+    assert re.search(f"^api_url .*(?:{expected})", str(error)) and "hunter2-url" not in everything(error)
+    if url:
+        assert re.search(f"^CLOUDFLARE_BASE_URL .*(?:{expected})", str(refusal(settings_for, {"CLOUDFLARE_BASE_URL": url})))
+        assert settings_for({"CLOUDFLARE_BASE_URL": url}, api_url="https://api.example.com").api_url == "https://api.example.com"
+
+
+def test_url_default():
+    assert settings_for().api_url == settings_for({"CLOUDFLARE_BASE_URL": ""}).api_url == "https://api.cloudflare.com/client/v4"
+
+
+# name: options, environment, what the error says
+BAD_SETTINGS = {
+    "no account": ({"account_id": None}, {}, "^account_id is missing.*CLOUDFLARE_ACCOUNT_ID"),
+    "empty variable for the account": ({"account_id": None}, {"CLOUDFLARE_ACCOUNT_ID": ""}, "^account_id is missing"),
+    "empty account": ({"account_id": " "}, {"CLOUDFLARE_ACCOUNT_ID": ACCOUNT}, "^account_id is empty"),
+    "account with a slash": ({"account_id": "a/b"}, {}, "^account_id cannot be an id"),
+    "account that leads upwards": ({"account_id": ".."}, {}, "^account_id cannot be an id"),
+    "no time at all": ({"timeout": 0.0}, {}, "^timeout must be"),
+    "negative timeout": ({"timeout": -1.0}, {}, "^timeout must be"),
+    "endless timeout": ({"timeout": float("inf")}, {}, "^timeout must be"),
+    "no number as timeout": ({"timeout": float("nan")}, {}, "^timeout must be"),
+    "timeout of days": ({"timeout": 86401.0}, {}, "^timeout must be"),
+    "negative retries": ({"max_retries": -1}, {}, "^max_retries must be"),
+    "no CA bundle there": ({"ca_path": "no/such/file"}, {}, r"^ca_path: no/such/file cannot be read \(No such file"),
+    "CA bundle without certificate": ({"ca_path": __file__}, {}, "^ca_path: .* holds no certificate in PEM form"),
+}
+
+
+@pytest.mark.parametrize("options, environ, expected", BAD_SETTINGS.values(), ids=BAD_SETTINGS)
+def test_settings_refused(options, environ, expected):
+    assert re.search(expected, str(refusal(settings_for, environ, **options)))
+
+
+def test_settings():
+    default = settings_for()
+    assert (default.timeout, default.max_retries, default.validate_certs, default.ca_path) == (30.0, 4, True, None)
+    chosen = settings_for(timeout=0.5, max_retries=0, validate_certs=False)
+    assert (chosen.timeout, chosen.max_retries, chosen.validate_certs) == (0.5, 0, False)
+    assert settings_for({"CLOUDFLARE_ACCOUNT_ID": "other"}).account_id == ACCOUNT
+    assert settings_for({"CLOUDFLARE_ACCOUNT_ID": "other"}, account_id=None).account_id == "other"
+
+
+@pytest.mark.parametrize("segment", ["", " ", ".", "..", "...", "a/b", "/", "https://api.example.com/x"])
+def test_segment_refused(segment):
+    assert str(refusal(check_segment, "ipsec_tunnel_id", segment)).startswith("ipsec_tunnel_id ")
+
+
+def test_path_is_quoted():
+    with Loopback() as server, client(server.url, account_id="an account?#") as made:
+        made.request("GET", ["ipsec_tunnels", "100% ü"], params={"validate_only": "true"})
+    assert server.requests[0][1] == "/client/v4/accounts/an%20account%3F%23/magic/ipsec_tunnels/100%25%20%C3%BC?validate_only=true"
+
+
+# --- answers
+
+ONE = {"code": 1022, "message": "Invalid Request"}
+POINTED = {**ONE, "source": {"pointer": "/psks/0"}, "documentation_url": "https://developers.example.com/1022"}
+CHAINED = {"code": 6003, "message": "Invalid request headers", "error_chain": [{"code": 6111, "message": "Invalid format for Authorization header"}]}
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body>Not for Ansible's screen</body></html>"
+
+# name: status, body, what the error says, errors of the failure, where the request got to
+BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
+    "HTML of an edge server": (502, HTML, "failed with HTTP 502: the body is no JSON", [], UNKNOWN),
+    "HTML with 200": (200, HTML, "HTTP 200: the body is no JSON.*Check api_url and the proxy", [], UNKNOWN),
+    "HTML with 403": (403, HTML, "HTTP 403: the body is no JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], REFUSED),
+    "HTML with 404": (404, HTML, "HTTP 404: the body is no JSON", [], REFUSED),
+    "empty with 200": (200, b"", "HTTP 200: the body is empty", [], UNKNOWN),
+    "empty with 204": (204, b"", "HTTP 204: the body is empty", [], UNKNOWN),
+    "empty with 503": (503, b"", "HTTP 503: the body is empty", [], UNKNOWN),
+    "cut off": (200, envelope({"psk": PSK})[:-9], "the body is no JSON", [], UNKNOWN),
+    "not UTF-8": (200, b'{"success": true, "result": "\xff"}', "the body is no JSON", [], UNKNOWN),
+    "a byte order mark": (200, b"\xef\xbb\xbf" + envelope(), "the body is no JSON", [], UNKNOWN),
+    "a number of more digits than Python reads": (200, b"[" + b"9" * 5000 + b"]", "the body is no", [], UNKNOWN),
+    "null": (200, b"null", "the body is no", [], UNKNOWN),
+    "a list": (200, b"[true]", "the body is no answer of Cloudflare's API", [], UNKNOWN),
+    "a string": (200, b'"success"', "the body is no answer of Cloudflare's API", [], UNKNOWN),
+    "no success": (200, b'{"result": {"psk": "x"}}', "no answer of Cloudflare's API", [], UNKNOWN),
+    "success as a string": (200, envelope(success="true"), "no answer of Cloudflare's API", [], UNKNOWN),
+    "success as a number": (200, envelope(success=1), "no answer of Cloudflare's API", [], UNKNOWN),
+    "no success with 400": (400, b"{}", "HTTP 400: the body is no answer", [], REFUSED),
+    "success with 500": (500, envelope({"psk": PSK}), "HTTP 500: the body is no answer", [], UNKNOWN),
+    "success: false with 200": (200, envelope(success=False, errors=[ONE]), r"HTTP 200: \[1022\] Invalid Request\.", [ONE], REFUSED),
+    "success: false without a reason": (200, envelope(success=False), "success is false, and the server gives no reason", [], REFUSED),
+    "400": (400, envelope(success=False, errors=[ONE]), r"HTTP 400: \[1022\] Invalid Request\.", [ONE], REFUSED),
+    "500": (
+        500,
+        envelope(success=False, errors=[{"code": 1000, "message": "Oops"}]),
+        r"HTTP 500: \[1000\] Oops\.",
+        [{"code": 1000, "message": "Oops"}],
+        UNKNOWN,
+    ),
+    "several errors": (400, envelope(success=False, errors=[ONE, {"code": 7, "message": "Two"}]), r"\[1022\] Invalid Request; \[7\] Two\.", None, REFUSED),
+    "pointer and documentation": (
+        400,
+        envelope(success=False, errors=[POINTED]),
+        r"\[1022\] Invalid Request \(at /psks/0; see https://developers\.example\.com/1022\)\.",
+        [POINTED],
+        REFUSED,
+    ),
+    "chain": (
+        400,
+        envelope(success=False, errors=[CHAINED]),
+        r"\[6003\] .* \(because of \[6111\] Invalid format for Authorization header\)\.",
+        [CHAINED],
+        REFUSED,
+    ),
+    "redirect": (302, b"", "HTTP 302: the server redirects to another address, which is never followed", [], REFUSED),
+    "redirect with HTML": (301, HTML, "HTTP 301: the server redirects", [], REFUSED),
+    # shapes that Cloudflare does not document
+    "errors is a string": (400, envelope(success=False)[:-1] + b', "errors": "oops"}', "success is false", [], REFUSED),
+    "errors is an object": (400, envelope(success=False)[:-1] + b', "errors": {"code": 1}}', "success is false", [], REFUSED),
+    "errors is null": (400, envelope(success=False)[:-1] + b', "errors": null}', "success is false", [], REFUSED),
+    "errors holds anything": (400, envelope(success=False, errors=[None, 1, "x", [], {}, [ONE], ONE]), r"400: \[1022\] Invalid Request\.", [ONE], REFUSED),
+    "fields of wrong types": (
+        400,
+        envelope(success=False, errors=[{"code": {"a": 1}, "message": ["x"], "source": "x", "error_chain": "x", "documentation_url": None}, {"code": "E1"}]),
+        r"400: \[E1\] no message\.",
+        [{"code": "E1"}],
+        REFUSED,
+    ),
+    "pointer of a wrong type": (400, envelope(success=False, errors=[{**ONE, "source": {"pointer": 1}}, {**ONE, "source": None}]), "1022", [ONE, ONE], REFUSED),
+    "unknown fields": (400, envelope(success=False, errors=[{**ONE, "header": TOKEN, "source": {"pointer": "/a", "value": PSK}}]), "at /a", None, REFUSED),
+    "chain in a chain": (
+        400,
+        envelope(success=False, errors=[{**ONE, "error_chain": [CHAINED]}]),
+        r"because of \[6003\] .*\(because of \[6111\]",
+        [{**ONE, "error_chain": [CHAINED]}],
+        REFUSED,
+    ),
+    "message without code": (400, envelope(success=False, errors=[{"message": "Oops"}]), r"\[no code\] Oops", [{"message": "Oops"}], REFUSED),
+    "braces in a message": (400, envelope(success=False, errors=[{"code": 9, "message": "{permission} {0} %s"}]), r"\{permission\} \{0\} %s", None, REFUSED),
+}
+HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
+    "lists without end": (400, b"[" * 100000, "the body is no JSON", [], REFUSED),
+    "chains in chains without end": (
+        400,
+        b'{"success": false, "errors": [' + b'{"code": 1, "error_chain": [' * 300 + b"]}" * 300 + b"]}",
+        "HTTP 400",
+        None,
+        REFUSED,
+    ),
+}
+ANSWERS = {**BAD_ANSWERS, **HOSTILE_DEPTHS}
+
+
+@pytest.mark.parametrize("status, body, expected, errors, reached", ANSWERS.values(), ids=ANSWERS)
+def test_answer_refused(status, body, expected, errors, reached):
+    error = refusal(read_answer, "POST", "/accounts/a/magic/x", status, {"cf-ray": "8f2b-CDG"}, body)
+    text = str(error)
+    assert text.startswith(f"POST /accounts/a/magic/x failed with HTTP {status}: ") and re.search(expected, text) and "cf-ray 8f2b-CDG." in text
+    assert "Not for Ansible" not in everything(error)
+    assert error.reached == reached
+    failure = error.failure
+    assert list(failure) == ["method", "path", "status", "errors", "ray_id"]
+    assert (failure["method"], failure["path"], failure["status"], failure["ray_id"]) == ("POST", "/accounts/a/magic/x", status, "8f2b-CDG")
+    assert errors is None or failure["errors"] == errors
+
+
+GOOD_ANSWERS = {
+    "result": (200, envelope({"a": [1]}), {"a": [1]}),
+    "no result": (201, b'{"success": true}', None),
+    "null": (200, envelope(None), None),
+    "code 10000 in messages is good news": (200, envelope({}, messages=[{"code": 10000, "message": "This API Token is valid and active"}]), {}),
+}
+
+
+@pytest.mark.parametrize("status, body, result", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)
+def test_answer(status, body, result):
+    assert read_answer("GET", "/x", status, {}, body) == result
+
+
+# code: what the advice says, for GET and for POST where they differ
+ADVISED = {
+    971: ("rate limit",),
+    1012: ("not onboarded.*Enterprise",),
+    1025: ("not onboarded",),
+    1032: ("no IPsec tunnel with this id",),
+    6003: ("api_token .*api_key",),
+    6103: ("wrong form",),
+    6111: ("wrong form",),
+    7003: ("Check account_id",),
+    9103: ("does not know this credential",),
+    9106: ("received no credential",),
+    9109: (
+        r"permission 'Magic WAN Read' or 'Magic Transit Read' \('Magic WAN Write' or 'Magic Transit Write' include it\)",
+        "permission 'Magic WAN Write' or 'Magic Transit Write'",
+    ),
+    10000: ("permission 'Magic WAN Read'", "permission 'Magic WAN Write'"),
+    10100: ("rate limit",),
+}
+
+
+@pytest.mark.parametrize("code", sorted({*ADVISED, *ADVICE}))
+def test_advice(code):
+    for method, expected in zip(("GET", "POST"), ADVISED[code] * 2):
+        for errors in ([{"code": code, "message": "m"}], [{"code": 1, "message": "m", "error_chain": [{"code": code, "message": "n"}]}], [ONE, {"code": code}]):
+            text = str(refusal(read_answer, method, "/x", 400, {}, envelope(success=False, errors=errors)))
+            assert re.search(expected, text) and "{" not in text
+
+
+def test_unknown_code_passes_through_without_advice():
+    error = refusal(read_answer, "GET", "/x", 400, {}, envelope(success=False, errors=[{"code": 98765, "message": "Something new"}]))
+    assert str(error) == "GET /x failed with HTTP 400: [98765] Something new."
+
+
+MEMBERS = st.sampled_from(["success", "errors", "code", "message", "source", "pointer", "error_chain", "result"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.integers(100, 599), st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+@settings(deadline=None, database=None)
+def test_any_answer_is_a_result_or_the_one_error(status, body):
+    try:
+        read_answer("GET", "/x", status, {}, body)
+    except MagicError as error:
+        assert str(error).startswith(f"GET /x failed with HTTP {status}: ")
+        json.dumps(error.failure)
+    else:
+        assert 200 <= status < 300 and json.loads(body)["success"] is True
+
+
+# --- nothing that was sent comes back in an error
+
+
+def test_secrets_that_the_server_quotes_are_masked():
+    quoting = {
+        "code": 1,
+        "message": f"token {TOKEN}, key {KEY}, psk {PSK}, and {PSK}{TOKEN}",
+        "documentation_url": f"https://example.com/{PSK}",
+        "source": {"pointer": f"/{PSK}"},
+        "error_chain": [{"code": KEY, "message": TOKEN, "error_chain": [{"message": PSK}]}],
+    }
+    body = envelope(success=False, errors=[quoting])
+    with Loopback(400, body) as server:
+        for options in ({"api_token": TOKEN}, {"api_key": KEY, "api_email": EMAIL}):
+            with client(server.url, **options) as made:
+                with pytest.raises(MagicError) as caught:
+                    made.request("POST", ["ipsec_tunnels", "psk"], body={"psks": [{"id": "a", "psk": PSK}]}, secrets=[PSK])
+            text = everything(caught.value)
+            assert PSK not in text and next(iter(options.values())) not in text and MASK in text
+            assert caught.value.failure and caught.value.failure["errors"][0]["source"] == {"pointer": "/" + MASK}
+
+
+# What a server that quotes the request has in its hands: the key as it is, as JSON writes it, or a part of another secret.
+QUOTED = {
+    "as it is": (PSK, PSK),
+    "as JSON": ('The"Key\\That\u00e4', json.dumps('The"Key\\That\u00e4')[1:-1]),
+    "as JSON without escapes": ('The"Key\\That\u00e4', json.dumps('The"Key\\That\u00e4', ensure_ascii=False)[1:-1]),
+    "one that begins with another": (TOKEN + "-and-more", TOKEN + "-and-more"),
+}
+
+
+@pytest.mark.parametrize("secret, quoted", QUOTED.values(), ids=QUOTED)
+def test_secret_is_masked_however_it_is_quoted(secret, quoted):
+    body = envelope(success=False, errors=[{"code": 1, "message": f"cannot parse {{'psk': '{quoted}'}}"}])
+    with Loopback(400, body) as server, client(server.url) as made:
+        error = refusal(made.request, "POST", ["ipsec_tunnels", "psk"], body={"psks": [{"id": "a", "psk": secret}]}, secrets=[secret])
+    assert f"cannot parse {{'psk': '{MASK}'}}" in str(error)
+    assert error.failure["errors"][0]["message"] == f"cannot parse {{'psk': '{MASK}'}}"
+
+
+def test_secret_in_the_ray_id_is_masked():
+    error = refusal(read_answer, "GET", "/x", 400, {"cf-ray": TOKEN}, b"", [TOKEN])
+    assert error.failure["ray_id"] == MASK
+
+
+def test_scrub():
+    assert scrub({"a": ["x secret y", 1, None, {"b": "secret"}]}, ["secret"]) == {"a": [f"x {MASK} y", 1, None, {"b": MASK}]}
+    assert scrub("nothing", []) == "nothing"
+
+
+# --- what is sent again
+
+RETRY_AT_ONCE = {"retry_after": 0}
+# fault: GET and the setting of a chosen key are repeated, psk_generate is repeated
+FAULTS = {
+    "408": ({"kind": "status", "status": 408}, True, False),
+    "409": ({"kind": "status", "status": 409}, True, False),
+    "429": ({"kind": "status", "status": 429, "code": 971, **RETRY_AT_ONCE}, True, True),
+    "rate limit with 400": ({"kind": "status", "status": 400, "code": 971, **RETRY_AT_ONCE}, True, True),
+    "old rate limit with 400": ({"kind": "status", "status": 400, "code": 10100, **RETRY_AT_ONCE}, True, True),
+    "429 without Retry-After in HTML": ({"kind": "html", "status": 429, "headers": {"Retry-After": "0"}}, True, True),
+    "500": ({"kind": "status", "status": 500}, True, False),
+    "502 in HTML": ({"kind": "html", "status": 502}, True, False),
+    "503": ({"kind": "status", "status": 503, **RETRY_AT_ONCE}, True, False),
+    "504 without a body": ({"kind": "empty", "status": 504}, True, False),
+    "521": ({"kind": "html", "status": 521}, True, False),
+    "HTML with 200": ({"kind": "html", "status": 200}, True, False),
+    "200 without a body": ({"kind": "empty"}, True, False),
+    "200 that is cut": ({"kind": "cut_body"}, True, False),
+    "200 without success": ({"kind": "no_success_field"}, True, False),
+    "connection cut before the answer": ({"kind": "disconnect"}, True, False),
+    "connection cut after it took effect": ({"kind": "disconnect", "when": "after"}, True, False),
+    "success: false with 200": ({"kind": "not_success"}, False, False),
+    "400": ({"kind": "status", "status": 400, "code": 1022}, False, False),
+    "401": ({"kind": "status", "status": 401, "code": 10000}, False, False),
+    "403": ({"kind": "status", "status": 403, "code": 10000}, False, False),
+    "404": ({"kind": "status", "status": 404, "code": 1032}, False, False),
+    "422": ({"kind": "html", "status": 422}, False, False),
+    "301": ({"kind": "redirect", "status": 301}, False, False),
+    "307": ({"kind": "redirect", "status": 307}, False, False),
+    "Retry-After beyond five and a half minutes": ({"kind": "status", "status": 429, "retry_after": 331}, False, False),
+}
+
+
+def ask(made, emulator, what):
+    """Do one call of the client, and return the method and path that it is."""
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    if what == "read":
+        made.request("GET", ["ipsec_tunnels", tunnel_id])
+        return f"GET ipsec_tunnels/{tunnel_id}"
+    if what == "set":
+        made.request("POST", ["ipsec_tunnels", "psk"], body={"psks": [{"id": tunnel_id, "psk": PSK}]}, repeatable=True, secrets=[PSK])
+        return "POST ipsec_tunnels/psk"
+    made.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
+    return f"POST ipsec_tunnels/{tunnel_id}/psk_generate"
+
+
+@pytest.mark.parametrize("what", ["read", "set", "generate"])
+@pytest.mark.parametrize("fault, safe, unsafe", FAULTS.values(), ids=FAULTS)
+def test_retry(emulator, fault, safe, unsafe, what):
+    repeated = unsafe if what == "generate" else safe
+    with emulated(emulator) as made:
+        emulator.fault(times=2, **fault)
+        if repeated:
+            call = ask(made, emulator, what)
+            requests = emulator.requests()
+            assert sent(emulator) == [call] * 3
+            # It is the same request each time, to the last byte.
+            assert len({(request["body"], request["query_string"]) for request in requests}) == 1
+        else:
+            error = refusal(ask, made, emulator, what)
+            lost = fault["kind"] in ("disconnect", "cut_body")
+            assert error.failure["status"] == (None if lost else fault.get("status", 200))
+            assert len(emulator.requests()) == 1
+
+
+@pytest.mark.parametrize("max_retries", [0, 1, 3])
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 429, **RETRY_AT_ONCE}, {"kind": "disconnect"}], ids=["503", "429", "cut"]
+)
+def test_retries_end(emulator, fault, max_retries):
+    with emulated(emulator, max_retries=max_retries) as made:
+        emulator.fault(times=10, **fault)
+        refusal(ask, made, emulator, "read")
+    assert len(emulator.requests()) == max_retries + 1
+
+
+def after_headers(status, **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return refusal(read_answer, "GET", "/x", status, named, envelope(success=False)).retry_after
+
+
+# name: status, headers, seconds to wait
+WAITS = {
+    "seconds": (429, {"Retry_After": "7"}, 7),
+    "no wait": (429, {"Retry_After": "0"}, 0),
+    "blanks": (429, {"Retry_After": " 7 "}, 7),
+    "a date that has passed": (429, {"Retry_After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+    "Retry-After before Ratelimit": (429, {"Retry_After": "7", "Ratelimit": '"default";r=0;t=30'}, 7),
+    "Ratelimit alone": (429, {"Ratelimit": '"default";r=0;t=30'}, 30),
+    "Retry-After that cannot be read": (429, {"Retry_After": "soon", "Ratelimit": '"default";r=0;t=30'}, 30),
+    "negative Retry-After": (429, {"Retry_After": "-5"}, None),
+    "Ratelimit that cannot be read": (429, {"Ratelimit": "x"}, None),
+    "nothing": (429, {}, None),
+    "Retry-After with 503": (503, {"Retry_After": "7"}, 7),
+    "Ratelimit with 503 says nothing of this": (503, {"Ratelimit": '"default";r=9;t=30'}, None),
+}
+
+
+@pytest.mark.parametrize("status, headers, seconds", WAITS.values(), ids=WAITS)
+def test_retry_after(status, headers, seconds):
+    assert after_headers(status, **headers) == seconds
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "Wed, 99 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 99999 07:28:00 GMT", "\u00b2"], ids=range(5))
+def test_retry_after_that_makes_no_sense(value):
+    # What remains of it depends on the version of urllib3. Never is it a wait without end.
+    assert after_headers(429, Retry_After=value) in (None, 0, 21600)
+
+
+def test_retry_after_date():
+    # A date has whole seconds, and the test may be slow: only the order of magnitude is certain.
+    assert 3000 < after_headers(429, Retry_After=formatdate(time() + 3600, usegmt=True)) <= 3600
+
+
+def test_long_waits_are_left_to_the_user():
+    for seconds, expected in ((0, True), (LONGEST_RETRY_AFTER, True), (LONGEST_RETRY_AFTER + 1, False)):
+        error = MagicError("", failure={"status": 429}, reached=NOT_SENT, transient=True, retry_after=seconds)
+        assert may_retry(error, False) is may_retry(error, True) is expected
+
+
+@given(st.integers(0, 5000), st.none() | st.floats(0, LONGEST_RETRY_AFTER))
+@settings(deadline=None, database=None)
+def test_back_off(tries, retry_after):
+    with client("https://api.example.com") as made:
+        wait = made._wait(MagicError("", retry_after=retry_after), tries)
+    if retry_after is None:
+        longest = min(LONGEST_BACKOFF, 0.001 * 2 ** min(tries, 20))
+        assert longest / 2 <= wait <= longest
+    else:
+        assert retry_after <= wait <= retry_after + 1
+
+
+def test_back_off_has_jitter():
+    with client("https://api.example.com") as made:
+        for retry_after in (None, 5.0):
+            assert len({made._wait(MagicError("", retry_after=retry_after), 3) for dummy in range(50)}) > 1
+
+
+def test_requests_are_counted(emulator):
+    emulator.fault(kind="disconnect", times=2)
+    with emulated(emulator) as made:
+        assert made.sent == 0
+        ask(made, emulator, "read")
+        ask(made, emulator, "generate")
+        assert made.sent == len(emulator.requests()) == 4
+
+
+# --- the connection
+
+
+def test_redirect_is_never_followed(emulator):
+    with Loopback() as elsewhere, emulated(emulator) as made:
+        for status in (301, 302, 303, 307, 308):
+            emulator.fault(kind="redirect", status=status, location=elsewhere.url)
+            assert refusal(ask, made, emulator, "generate").failure["status"] == status
+    assert (elsewhere.requests, elsewhere.connections) == ([], 0)
+    assert len(emulator.requests()) == 5
+
+
+def test_one_connection_for_many_requests():
+    with Loopback() as server, client(server.url) as made:
+        for dummy in range(5):
+            made.request("GET", ["ipsec_tunnels"])
+            made.request("POST", ["ipsec_tunnels", "a", "psk_generate"])
+        assert (len(server.requests), server.connections) == (10, 1)
+
+
+def test_user_agent_has_the_version():
+    with Loopback() as server, client(server.url) as made:
+        made.request("GET", ["ipsec_tunnels"])
+    headers = server.requests[0][2]
+    assert headers["User-Agent"] == f"ansible-collection-cloudflare.magic/{VERSION}"
+
+
+def test_version_is_the_collections():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(_client.__file__))))
+    with open(os.path.join(root, "galaxy.yml"), encoding="utf-8") as file:
+        assert re.findall(r"^version: (.+)$", file.read(), re.MULTILINE) == [VERSION]
+
+
+@pytest.fixture
+def closed():
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def test_connection_refused(closed):
+    with client(f"http://127.0.0.1:{closed}/client/v4", max_retries=2) as made:
+        for method in ("GET", "POST"):
+            error = refusal(made.request, method, ["x"])
+            assert re.search(r"no connection to 127\.0\.0\.1 \(Connection refused\)\. Check the network, api_url and the proxy", str(error))
+            assert (error.reached, error.transient) == (NOT_SENT, True)
+            assert error.failure == {"method": method, "path": f"/accounts/{ACCOUNT}/magic/x", "status": None, "errors": [], "ray_id": None}
+
+
+@pytest.mark.parametrize("host", ["nothing.invalid", "a" * 64 + ".invalid", "a..invalid"], ids=["unknown", "a label too long", "an empty label"])
+def test_host_name_that_cannot_be_resolved(host):
+    with client(f"https://{host}", max_retries=1) as made:
+        error = refusal(made.request, "POST", ["x"])
+    assert (error.reached, error.failure["status"]) == (NOT_SENT, None)
+    assert re.search(r"no connection to nothing\.invalid|the URL.* is not valid\. Check api_url", str(error))
+
+
+def test_timeout(emulator):
+    emulator.fault(kind="slow", seconds=3)
+    with emulated(emulator, timeout=0.2, max_retries=0) as made:
+        error = refusal(ask, made, emulator, "generate")
+    assert "no answer within 0.2 s (timeout)" in str(error)
+    assert (error.reached, error.failure["status"]) == (UNKNOWN, None)
+
+
+# --- TLS
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the program openssl")
+    config = tmp_path / "openssl.cnf"
+    config.write_text(
+        "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n[extensions]\n"
+        "subjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:TRUE\nsubjectKeyIdentifier = hash\n"
+        "keyUsage = critical, digitalSignature, keyCertSign\n",
+        encoding="utf-8",
+    )
+    paths = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config", str(config), "-out", paths[0], "-keyout", paths[1]]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return paths
+
+
+def test_tls(certificate, monkeypatch, recwarn):
+    path, dummy = certificate
+    with Loopback(context=tls(*certificate)) as server:
+        with client(server.url) as made:
+            error = refusal(made.request, "POST", ["x"])
+        assert re.search(r"the TLS certificate of 127\.0\.0\.1 was not accepted: self.signed certificate.*Set ca_path", str(error))
+        assert (error.reached, error.transient, server.requests) == (NOT_SENT, False, [])
+        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": path}):
+            with client(server.url, **options) as made:
+                made.request("POST", ["x"])
+        assert len(server.requests) == 3
+        # The option beats what requests takes from the environment, which else is obeyed.
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", path)
+        with client(server.url) as made:
+            made.request("POST", ["x"])
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", os.devnull)
+        with client(server.url, ca_path=path) as made:
+            made.request("POST", ["x"])
+        assert len(server.requests) == 5
+    assert [str(warning.message) for warning in recwarn if "nsecure" in type(warning.message).__name__] == []
+
+
+def test_certificate_for_another_host(certificate):
+    path, dummy = certificate
+    with Loopback(context=tls(*certificate)) as server:
+        with client(server.url.replace("127.0.0.1", "localhost"), ca_path=path) as made:
+            error = refusal(made.request, "GET", ["x"])
+        assert re.search("the TLS certificate of localhost was not accepted: Hostname mismatch", str(error))
+        assert server.requests == []
+
+
+def test_tls_to_a_server_without_tls():
+    with Loopback() as server:
+        with client(server.url.replace("http://", "https://"), max_retries=1) as made:
+            error = refusal(made.request, "POST", ["x"])
+        assert (error.reached, server.requests) == (NOT_SENT, [])
+
+
+# --- proxies
+
+PASSWORD = "hunter2-of-the-proxy"
+# name: the proxy's URL, with {host} for one that refuses; how often it is tried
+PROXIES = {
+    "that refuses": (f"http://user:{PASSWORD}@{{host}}", 3),
+    "that does not listen": (f"http://user:{PASSWORD}@127.0.0.1:{{closed}}", 0),
+    "without a host": (f"http://user:{PASSWORD}@", 0),
+    "of an unknown kind": (f"socks9://user:{PASSWORD}@127.0.0.1:1", 0),
+    "with a port that is none": (f"http://user:{PASSWORD}@127.0.0.1:port", 0),
+    "that is a password": (PASSWORD + ".invalid", 0),
+}
+
+
+@pytest.mark.parametrize("proxy, tries", PROXIES.values(), ids=PROXIES)
+def test_proxy(proxy, tries, closed, monkeypatch):
+    with Loopback(503) as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.format(host=server.host, closed=closed))
+        with client("https://api.example.com", max_retries=2) as made:
+            error = refusal(made.request, "POST", ["x"])
+        # A write may be repeated, because no connection to Cloudflare was ever made.
+        assert [(method, path) for method, path, dummy in server.requests] == [("CONNECT", "api.example.com:443")] * tries
+    assert "the proxy" in str(error) and error.reached == NOT_SENT
+    assert PASSWORD not in everything(error)
+    assert "HTTPS_PROXY" in str(error)

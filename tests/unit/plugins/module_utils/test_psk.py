@@ -1,0 +1,734 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import (
+    OPTIONS,
+    TOLERANCE,
+    check,
+    check_key,
+    find_tunnel,
+    last_generated_on,
+    list_tunnels,
+    parse_age,
+    parse_timestamp,
+    read_tunnel,
+    run,
+    set_key,
+    why_due,
+)
+from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import TOKEN, Loopback, client, emulated, envelope, everything, sent
+
+UTC = timezone.utc
+OWN = "TheKeyOfOnesOwnThatMustNotBeSeen-0123456789"
+DAY = 86400
+
+
+def options_for(**chosen):
+    """Return all options as the argument specification fills them in."""
+    assert set(chosen) <= set(OPTIONS.argument_spec)
+    return {name: chosen.get(name, option.get("default")) for name, option in OPTIONS.argument_spec.items()}
+
+
+def refusal(function, *args):
+    with pytest.raises(MagicError) as caught:
+        function(*args)
+    text = everything(caught.value)
+    assert OWN not in text and TOKEN not in text
+    return caught.value
+
+
+# --- ages and times
+
+AGES = {"90d": 7776000, "12h": 43200, "2w": 1209600, "45m": 2700, "30s": 30, "3600": 3600, "0": 0, " 90 d ": 7776000, "007d": 604800, "999999999": 999999999}
+
+
+@pytest.mark.parametrize("text, seconds", AGES.items(), ids=AGES)
+def test_age(text, seconds):
+    assert parse_age(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "d", "-1", "-90d", "+1d", "1.5d", "1,5d", "90D", "1y", "3 months", "1d12h", "90d90d", "1e3", "0x10", "9999999999", "\u0663d", "\u00b2d"]
+)
+def test_age_refused(text):
+    assert re.search("^max_age: .* is not an age. Write", str(refusal(parse_age, text)))
+
+
+def at(year, month, day, hour=0, minute=0, second=0, microsecond=0):
+    return datetime(year, month, day, hour, minute, second, microsecond, UTC)
+
+
+TIMES = {
+    "2026-11-23T14:28:47.054317925Z": at(2026, 11, 23, 14, 28, 47, 54318),
+    "2026-11-23T14:28:47.054318Z": at(2026, 11, 23, 14, 28, 47, 54318),
+    "2026-11-23T14:28:47Z": at(2026, 11, 23, 14, 28, 47),
+    "2026-11-23T14:28:47.5Z": at(2026, 11, 23, 14, 28, 47, 500000),
+    "2026-11-23T14:28:47,5Z": at(2026, 11, 23, 14, 28, 47, 500000),
+    "2026-11-23t14:28:47z": at(2026, 11, 23, 14, 28, 47),
+    "2026-11-23 14:28:47": at(2026, 11, 23, 14, 28, 47),
+    "2026-11-23 14:28:47 +00:00": at(2026, 11, 23, 14, 28, 47),
+    " 2026-11-23T14:28:47Z\n": at(2026, 11, 23, 14, 28, 47),
+    "2026-11-23T14:28:47+00:00": at(2026, 11, 23, 14, 28, 47),
+    "2026-11-23T14:28:47-00:00": at(2026, 11, 23, 14, 28, 47),
+    "2026-11-23T14:28:47+02:00": at(2026, 11, 23, 12, 28, 47),
+    "2026-11-23T14:28:47-0530": at(2026, 11, 23, 19, 58, 47),
+    "2026-12-31T23:59:59.9999999Z": at(2027, 1, 1),
+    "2026-11-23T14:28:47." + "1" * 60 + "Z": at(2026, 11, 23, 14, 28, 47, 111111),
+}
+
+
+@pytest.mark.parametrize("text, moment", TIMES.items(), ids=TIMES)
+def test_timestamp(text, moment):
+    assert parse_timestamp(text) == moment
+
+
+NEVER: list[object] = [None, "", {}, [], 0, "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00.000000000Z"]
+
+
+@pytest.mark.parametrize("value", NEVER, ids=str)
+def test_timestamp_absent(value):
+    assert parse_timestamp(value) is None
+
+
+NO_TIMES: list[object] = [
+    "yesterday",
+    "2026-11-23",
+    "14:28:47",
+    "2026-13-01T00:00:00Z",
+    "2026-02-30T00:00:00Z",
+    "2026-11-23T25:00:00Z",
+    "2026-11-23T14:28:47+25:00",
+    "1700000000",
+]
+NO_TIMES += [
+    "2026-11-23T14:28:47ZZ",
+    "x2026-11-23T14:28:47Z",
+    "9999-12-31T23:59:59.9999999Z",
+    "\u0662026-11-23T14:28:47Z",
+    5,
+    True,
+    ["2026-11-23T14:28:47Z"],
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize("value", NO_TIMES, ids=str)
+def test_timestamp_refused(value):
+    assert "no readable timestamp" in str(refusal(parse_timestamp, value))
+
+
+ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.datetimes(datetime(1970, 1, 3), datetime(9999, 12, 29)), ZONES, st.integers(0, 999), st.integers(0, 9), st.sampled_from("Tt "))
+@settings(deadline=None, database=None)
+def test_timestamp_of_any_time_and_form(moment, zone, nanoseconds, digits, separator):
+    moment = moment.replace(tzinfo=UTC)
+    written = moment.astimezone(zone)
+    decimals = f"{written.microsecond:06d}{nanoseconds:03d}"[:digits]
+    text = written.strftime(f"%Y-%m-%d{separator}%H:%M:%S").rjust(19, "0") + (f".{decimals}" if decimals else "") + written.isoformat()[-6:]
+    assert abs(parse_timestamp(text) - moment) <= timedelta(seconds=10.0**-digits, microseconds=1)
+
+
+HOLDERS = {
+    "time": ({"psk_metadata": {"last_generated_on": "2026-11-23T14:28:47Z"}}, "2026-11-23T14:28:47Z"),
+    "empty time": ({"psk_metadata": {"last_generated_on": ""}}, None),
+    "null": ({"psk_metadata": {"last_generated_on": None}}, None),
+    "number": ({"psk_metadata": {"last_generated_on": 5}}, None),
+    "no time": ({"psk_metadata": {}}, None),
+    "metadata is null": ({"psk_metadata": None}, None),
+    "metadata is a string": ({"psk_metadata": "x"}, None),
+    "no metadata": ({}, None),
+    "nothing": (None, None),
+    "list": ([], None),
+}
+
+
+@pytest.mark.parametrize("holder, expected", HOLDERS.values(), ids=HOLDERS)
+def test_last_generated_on(holder, expected):
+    assert last_generated_on(holder) == expected
+
+
+# --- when a key is due
+
+NOW = at(2026, 11, 23, 12)
+# rotate, age of the key in seconds or None, max_age, reason
+DUE = [
+    ("always", None, None, "always"),
+    ("always", 0, None, "always"),
+    ("missing", None, None, "missing"),
+    ("missing", 0, None, "not_due"),
+    ("missing", 10**9, None, "not_due"),
+    ("missing", 10**9, 1, "not_due"),
+    ("expired", None, 90 * DAY, "missing"),
+    ("expired", 90 * DAY - 1, 90 * DAY, "not_due"),
+    ("expired", 90 * DAY, 90 * DAY, "not_due"),
+    ("expired", 90 * DAY + 0.001, 90 * DAY, "expired"),
+    ("expired", 1, 0, "expired"),
+    ("expired", -3600, 0, "not_due"),
+    ("expired", 10**9, parse_age("999999999w"), "not_due"),
+]
+
+
+@pytest.mark.parametrize("rotate, age, max_age, reason", DUE)
+def test_why_due(rotate, age, max_age, reason):
+    generated = None if age is None else NOW - timedelta(seconds=age)
+    assert why_due(rotate, generated, max_age, NOW) == reason
+
+
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=ZONES)
+MAX_AGES = st.builds("{}{}".format, st.integers(0, 999999999), st.sampled_from(["", "s", "m", "h", "d", "w"])).map(parse_age)
+
+
+@given(st.sampled_from(["always", "missing", "expired"]), st.none() | MOMENTS, MAX_AGES, MOMENTS)
+@settings(deadline=None, database=None)
+def test_why_due_for_any_time(rotate, generated, max_age, now):
+    reason = why_due(rotate, generated, max_age, now)
+    if rotate == "always":
+        assert reason == "always"
+    elif generated is None:
+        assert reason == "missing"
+    else:
+        due = rotate == "expired" and (now - generated).total_seconds() > max_age
+        assert reason == ("expired" if due else "not_due")
+
+
+@given(MOMENTS, MAX_AGES, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=9999)))
+@settings(deadline=None, database=None)
+def test_what_is_due_stays_due(generated, max_age, now, later):
+    first, second = (why_due("expired", generated, max_age, moment) for moment in (now, now + later))
+    assert (first, second) != ("expired", "not_due")
+
+
+# --- options
+
+GOOD_OPTIONS = {
+    "id": ({"ipsec_tunnel_id": "a"}, 0),
+    "name": ({"name": "a b"}, 0),
+    "age": ({"name": "a", "rotate": "expired", "max_age": "90d"}, 0),
+    "good key": ({"name": "a", "psk": "x" * 32}, 0),
+    "short key": ({"name": "a", "psk": "x" * 31}, 1),
+    "shortest key": ({"name": "a", "psk": "x" * 8}, 1),
+    "key of any printable characters": ({"name": "a", "psk": "p\u00e4 \u20ac\"'\\" * 8}, 0),
+}
+BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
+    # Ansible takes an option that is null for one that is there.
+    "neither id nor name": ({}, "ipsec_tunnel_id"),
+    "expired without an age": ({"name": "a", "rotate": "expired"}, "max_age"),
+    "empty id": ({"ipsec_tunnel_id": ""}, "^ipsec_tunnel_id is empty"),
+    "a path as id": ({"ipsec_tunnel_id": "a/psk_generate"}, "^ipsec_tunnel_id cannot be an id"),
+    "upwards": ({"ipsec_tunnel_id": ".."}, "^ipsec_tunnel_id cannot be an id"),
+    "empty name": ({"name": ""}, "^name is empty"),
+    "blank name": ({"name": "  "}, "^name is empty"),
+    "age that is none": ({"name": "a", "rotate": "expired", "max_age": "3 months"}, "^max_age: '3 months' is not an age"),
+    "age without use": ({"name": "a", "max_age": "90d"}, "^max_age has no effect with rotate: always"),
+    "empty key": ({"name": "a", "psk": ""}, "^psk is shorter than 8 characters"),
+    "too short a key": ({"name": "a", "psk": OWN[:7]}, "^psk is shorter than 8 characters"),
+    "key with a line break": ({"name": "a", "psk": OWN + "\n"}, "^psk holds a line break"),
+    "key with a null character": ({"name": "a", "psk": OWN + "\0"}, "^psk holds a line break or another control character"),
+}
+
+
+@pytest.mark.parametrize("chosen, warnings", GOOD_OPTIONS.values(), ids=GOOD_OPTIONS)
+def test_check(chosen, warnings):
+    found = check(options_for(**chosen))
+    assert len(found) == warnings and not [text for text in found if "psk is shorter than 32" not in text]
+
+
+@pytest.mark.parametrize("chosen, expected", BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_check_refused(chosen, expected):
+    error = refusal(check, options_for(**chosen))
+    assert re.search(expected, str(error))
+    assert OWN[:7] not in everything(error)
+
+
+def test_check_key_names_the_option():
+    assert str(refusal(check_key, "psks", "short")).startswith("psks is shorter")
+    assert check_key("psks", "x" * 8)[0].startswith("psks is shorter")
+
+
+# --- run()
+
+BY_ID, BY_NAME = "ipsec_tunnel_id", "name"
+READ, LIST = "GET ipsec_tunnels/{id}", "GET ipsec_tunnels"
+GENERATE, SET = "POST ipsec_tunnels/{id}/psk_generate", "POST ipsec_tunnels/psk"
+EXPIRED = {"rotate": "expired", "max_age": "90d"}
+MISSING = {"rotate": "missing"}
+SUPPLIED = {"psk": OWN}
+
+# name: tunnel (oslo-1 never had a key, paris-1 has one of 10 days, paris-2 of 100), by, options, reason, reason of a second run, requests of a live run
+SCENARIOS = {
+    "always by id": ("paris-1", BY_ID, {}, "always", "always", [GENERATE]),
+    "always by id, never a key": ("oslo-1", BY_ID, {}, "always", "always", [GENERATE]),
+    "always by name": ("paris-1", BY_NAME, {}, "always", "always", [LIST, GENERATE]),
+    "missing by id, never a key": ("oslo-1", BY_ID, MISSING, "missing", "not_due", [READ, GENERATE]),
+    "missing by name, never a key": ("oslo-1", BY_NAME, MISSING, "missing", "not_due", [LIST, GENERATE]),
+    "missing by id, there is one": ("paris-2", BY_ID, MISSING, "not_due", "not_due", [READ]),
+    "missing by name, there is one": ("paris-2", BY_NAME, MISSING, "not_due", "not_due", [LIST]),
+    "expired by id, never a key": ("oslo-1", BY_ID, EXPIRED, "missing", "not_due", [READ, GENERATE]),
+    "expired by id, old": ("paris-2", BY_ID, EXPIRED, "expired", "not_due", [READ, GENERATE]),
+    "expired by name, old": ("paris-2", BY_NAME, EXPIRED, "expired", "not_due", [LIST, GENERATE]),
+    "expired by id, young": ("paris-1", BY_ID, EXPIRED, "not_due", "not_due", [READ]),
+    "expired by name, young": ("paris-1", BY_NAME, EXPIRED, "not_due", "not_due", [LIST]),
+    "own key by id": ("paris-1", BY_ID, SUPPLIED, "always", "always", [SET]),
+    "own key by name": ("paris-1", BY_NAME, SUPPLIED, "always", "always", [LIST, SET]),
+    "own key, missing": ("oslo-1", BY_ID, {**SUPPLIED, **MISSING}, "missing", "not_due", [READ, SET]),
+    "own key, not missing": ("paris-1", BY_NAME, {**SUPPLIED, **MISSING}, "not_due", "not_due", [LIST]),
+    "own key, expired": ("paris-2", BY_ID, {**SUPPLIED, **EXPIRED}, "expired", "not_due", [READ, SET]),
+}
+AGE_DAYS = {"oslo-1": None, "paris-1": 10, "paris-2": 100}
+
+
+def without_key(result):
+    return repr({name: value for name, value in result.items() if name != "psk"})
+
+
+@pytest.fixture(params=SCENARIOS.values(), ids=list(SCENARIOS))
+def scenario(request, emulator):
+    tunnel_name, by, chosen, *expected = request.param
+    tunnel = emulator.tunnel(tunnel_name)
+    options = options_for(**{by: tunnel["name" if by == BY_NAME else "id"]}, **chosen)
+    assert check(options) == []
+    return (tunnel, options, *expected)
+
+
+def see_to_result(result, tunnel, options, reason, first=True):
+    """Compare what every result has, whatever happened."""
+    assert (result["reason"], result["changed"]) == (reason, reason != "not_due")
+    assert result["ipsec_tunnel_id"] == tunnel["id"]
+    was_read = options["name"] is not None or options["rotate"] != "always"
+    assert result.get("name") == (tunnel["name"] if was_read else None)
+    if first:
+        days = AGE_DAYS[tunnel["name"]]
+        if was_read and days is not None:
+            assert days * DAY <= result["psk_age"] <= days * DAY + 3600
+        else:
+            assert "psk_age" not in result
+        assert result["diff"]["before"] == {"last_generated_on": read_time(tunnel) if was_read else "(not read)"}
+    assert result["warnings"] == []
+
+
+def read_time(tunnel):
+    """Return last_generated_on with the decimals that reading has, fewer than those of the emulator's state."""
+    moment = parse_timestamp(tunnel["psk_metadata"].get("last_generated_on"))
+    return None if moment is None else moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def see_to_requests(emulator, expected, tunnel, own):
+    assert sent(emulator) == [line.format(id=tunnel["id"]) for line in expected]
+    for request in emulator.requests():
+        is_set = request["path"].endswith("/psk")
+        assert request["body"] == (json.dumps({"psks": [{"id": tunnel["id"], "psk": own}]}) if is_set else None)
+        assert request["headers"]["authorization"] == f"Bearer {emulator.write_token}"
+
+
+def test_live_and_twice(emulator, scenario):
+    tunnel, options, reason, reason_again, requests = scenario
+    keys, own = emulator.keys(), options["psk"]
+    seen = set()
+    with emulated(emulator) as made:
+        for expected_reason, first in ((reason, True), (reason_again, False)):
+            emulator.clear_requests()
+            result = run(made, options, False)
+            in_force = emulator.keys()
+            see_to_result(result, tunnel, options, expected_reason, first)
+            not_due = expected_reason == "not_due"
+            see_to_requests(emulator, requests[:1] if not_due else requests, tunnel, own)
+            assert {name: key for name, key in in_force.items() if name != tunnel["id"]} == {name: key for name, key in keys.items() if name != tunnel["id"]}
+            assert "validated" not in result
+            now = emulator.tunnel(tunnel["name"])
+            if not_due:
+                assert "psk" not in result and (not first or in_force == keys)
+                assert result["psk_metadata"]["last_generated_on"] == result["diff"]["after"]["last_generated_on"] == read_time(now)
+            else:
+                seen.add(in_force[tunnel["id"]])
+                assert in_force[tunnel["id"]] not in keys.values()
+                assert result.get("psk") == (None if own else in_force[tunnel["id"]])
+                assert result["psk_metadata"]["last_generated_on"] == result["diff"]["after"]["last_generated_on"] == now["psk_metadata"]["last_generated_on"]
+            assert in_force[tunnel["id"]] not in without_key(result)
+    assert len(seen) == (0 if reason == "not_due" else 1 if own or reason_again == "not_due" else 2)
+
+
+@pytest.mark.parametrize("answer", ["decoy", "null"])
+def test_check_mode_and_twice(emulator, scenario, answer):
+    tunnel, options, reason, dummy, requests = scenario
+    state = emulator.state()
+    state["settings"]["validate_only_psk"] = answer
+    emulator.set_state(state)
+    state = emulator.state()
+    if reason != "not_due":
+        requests = requests[:-1] + [requests[-1] + "?validate_only=true"]
+    with emulated(emulator) as made:
+        results = []
+        for dummy_time in range(2):
+            emulator.clear_requests()
+            result = run(made, options, True)
+            see_to_requests(emulator, requests, tunnel, options["psk"])
+            see_to_result(result, tunnel, options, reason)
+            assert result.get("validated") == (None if reason == "not_due" else True)
+            assert "psk" not in result
+            was_read = options["name"] is not None or options["rotate"] != "always"
+            assert result["psk_metadata"]["last_generated_on"] == (read_time(tunnel) if was_read else None)
+            results.append(repr(result))
+    assert emulator.state() == state
+    shown = [entry["psk"] for entry in emulator.key_log()]
+    generated = reason != "not_due" and options["psk"] is None
+    assert len(shown) == (2 if generated and answer == "decoy" else 0)
+    assert not [key for key in [*shown, *filter(None, emulator.keys().values()), OWN] if key in "".join(results)]
+
+
+# --- tunnels that are not there
+
+
+def test_unknown_id(emulator):
+    for chosen in ({}, MISSING, SUPPLIED):
+        for check_mode in (False, True):
+            emulator.clear_requests()
+            with emulated(emulator) as made:
+                error = refusal(run, made, options_for(ipsec_tunnel_id="0" * 32, **chosen), check_mode)
+            assert "IPsec tunnel not found" in str(error)
+            assert len(emulator.requests()) == 1
+    assert [entry for entry in emulator.key_log() if entry["how"] != "decoy"] == []
+
+
+def test_name_of_no_tunnel(emulator):
+    with emulated(emulator) as made:
+        error = refusal(run, made, options_for(name="paris"), False)
+    assert str(error) == ("name: no IPsec tunnel is called 'paris'. These exist: berlin-1, lisbon-1, oslo-1, paris-1, paris-2. Check name and account_id.")
+    assert sent(emulator) == [LIST]
+
+
+def test_name_of_several_tunnels(emulator):
+    state = emulator.state()
+    for tunnel in state["ipsec_tunnels"]:
+        if tunnel["name"] == "paris-2":
+            tunnel["name"] = "paris-1"
+    emulator.set_state(state)
+    ids = sorted(tunnel["id"] for tunnel in emulator.tunnels() if tunnel["name"] == "paris-1")
+    with emulated(emulator) as made:
+        error = refusal(run, made, options_for(name="paris-1"), False)
+    assert str(error) == f"name: 2 IPsec tunnels are called 'paris-1' ({', '.join(ids)}). Give ipsec_tunnel_id instead."
+    assert sent(emulator) == [LIST]
+
+
+def test_name_in_an_account_without_tunnels(emulator):
+    emulator.set_state({**emulator.state(), "ipsec_tunnels": []})
+    with emulated(emulator) as made:
+        error = refusal(run, made, options_for(name="paris-1"), False)
+    assert "The account has no IPsec tunnels." in str(error)
+
+
+def test_many_names_are_cut_short():
+    tunnels = [{"id": str(number), "name": f"branch-{number:04d}"} for number in range(60)]
+    assert find_tunnel(tunnels, "branch-0059")["id"] == "59"
+    text = str(refusal(find_tunnel, tunnels, "hub"))
+    assert "branch-0049 and 10 more." in text and "branch-0050" not in text
+
+
+# --- answers that are not as documented
+
+LISTS: dict[str, tuple[object, object]] = {
+    "no list": ({}, None),
+    "null": (None, None),
+    "list at the top": ([], None),
+    "list is an object": ({"ipsec_tunnels": {"a": 1}}, None),
+    "empty": ({"ipsec_tunnels": []}, []),
+    "strange items": ({"ipsec_tunnels": [None, "x", {}, {"id": 5, "name": "a"}, {"id": "a"}]}, [{"id": "a"}]),
+}
+
+
+@pytest.mark.parametrize("answer, tunnels", LISTS.values(), ids=LISTS)
+def test_list(answer, tunnels):
+    with Loopback(body=envelope(answer)) as server, client(server.url) as made:
+        if tunnels is None:
+            error = refusal(list_tunnels, made)
+            assert "the list of IPsec tunnels has no 'ipsec_tunnels'" in str(error) and error.reached == NOT_SENT
+        else:
+            assert list_tunnels(made) == tunnels
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"ipsec_tunnel": None}, {"ipsec_tunnel": []}, {"id": "a"}], ids=str)
+def test_read(answer):
+    with Loopback(body=envelope(answer)) as server, client(server.url) as made:
+        assert "reading the IPsec tunnel has no 'ipsec_tunnel'" in str(refusal(read_tunnel, made, "a"))
+
+
+# what the tunnel says about its key: reason with 'missing', or None for an error
+METADATA = {
+    "no metadata": ({}, "missing"),
+    "metadata is null": ({"psk_metadata": None}, "missing"),
+    "empty metadata": ({"psk_metadata": {}}, "missing"),
+    "time is null": ({"psk_metadata": {"last_generated_on": None}}, "missing"),
+    "Go's zero time": ({"psk_metadata": {"last_generated_on": "0001-01-01T00:00:00Z"}}, "missing"),
+    "time": ({"psk_metadata": {"last_generated_on": "2026-01-01T00:00:00+02:00"}}, "not_due"),
+    "no time": ({"psk_metadata": {"last_generated_on": "recently"}}, None),
+}
+
+
+@pytest.mark.parametrize("fields, reason", METADATA.values(), ids=METADATA)
+def test_metadata(fields, reason):
+    tunnel = {"id": "a", "name": "n", **fields}
+    bodies = {"GET": [envelope({"ipsec_tunnel": tunnel})], "POST": [envelope({"psk": "generated-key"})]}
+    with Loopback(bodies=bodies) as server, client(server.url) as made:
+        if reason is None:
+            assert "Use rotate: always" in str(refusal(run, made, options_for(ipsec_tunnel_id="a", **MISSING), False))
+        else:
+            result = run(made, options_for(ipsec_tunnel_id="a", **MISSING), False)
+            assert (result["reason"], "psk" in result, "psk_age" in result) == (reason, reason == "missing", reason == "not_due")
+        bodies["GET"][0] = envelope({"ipsec_tunnels": [tunnel]})
+        assert run(made, options_for(name="n"), False)["psk"] == "generated-key"
+
+
+# --- lost answers
+
+
+def key(psk="the-second-key", last="2026-11-23T14:28:47.054317925Z"):
+    return envelope({"psk": psk, "psk_metadata": {"last_generated_on": last}})
+
+
+def tunnel(last):
+    return envelope({"ipsec_tunnel": {"id": "a", "psk_metadata": {"last_generated_on": last}}})
+
+
+HEAL = "The key in force is now unknown, and Cloudflare never shows it. Run the task again"
+CONFIRM = [GENERATE, GENERATE, READ]
+LOST_KINDS = {
+    "500": {"kind": "status", "status": 500},
+    "502 in HTML": {"kind": "html", "status": 502},
+    "503": {"kind": "status", "status": 503},
+    "504 without a body": {"kind": "empty", "status": 504},
+    "HTML with 200": {"kind": "html", "status": 200},
+    "200 without a body": {"kind": "empty"},
+    "200 without success": {"kind": "no_success_field"},
+    "cut body": {"kind": "cut_body"},
+    "cut connection": {"kind": "disconnect"},
+    "no answer in time": {"kind": "slow", "seconds": 3},
+}
+REFUSED_KINDS = {
+    "400": {"kind": "status", "status": 400, "code": 1022},
+    "403": {"kind": "status", "status": 403, "code": 10000},
+    "404": {"kind": "status", "status": 404, "code": 1032},
+    "success: false with 200": {"kind": "not_success"},
+    "redirect": {"kind": "redirect"},
+}
+TIMEOUT = {"slow": 0.3}
+
+
+def when_of(kind):
+    # A request that is carried out only after the client has given up is the one case that nobody can see.
+    return ["after"] if kind["kind"] == "slow" else ["before", "after"]
+
+
+@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    for when in when_of(kind):
+        for max_retries in (0, 4):
+            emulator.clear_requests()
+            emulator.fault(path="psk_generate", when=when, **kind)
+            with emulated(emulator, max_retries=max_retries, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
+                result = run(made, options_for(ipsec_tunnel_id=tunnel_id), False)
+            assert sent(emulator) == [line.format(id=tunnel_id) for line in CONFIRM]
+            assert result["psk"] == emulator.keys()[tunnel_id]
+            (warning,) = result["warnings"]
+            assert re.search(f"^The answer with the key of tunnel {tunnel_id} was lost .* confirmed to be the one in force", warning)
+            assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in without_key(result)]
+
+
+@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+def test_lost_answer_that_cannot_be_replaced(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    for when in when_of(kind):
+        emulator.clear_requests()
+        emulator.fault(path="psk_generate", when=when, times=2, **kind)
+        with emulated(emulator, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
+            error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False)
+            assert sent(emulator) == [line.format(id=tunnel_id) for line in CONFIRM[:2]]
+            assert "was lost" in str(error) and "could not be replaced" in str(error) and HEAL in str(error)
+            assert error.failure["path"].endswith("/psk_generate") and error.reached == UNKNOWN
+            assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in everything(error)]
+            # What the message says is true.
+            assert run(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
+
+
+@pytest.mark.parametrize("kind", REFUSED_KINDS.values(), ids=REFUSED_KINDS)
+def test_refusal_is_not_a_lost_answer(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    before = emulator.keys()
+    emulator.fault(path="psk_generate", **kind)
+    with emulated(emulator) as made:
+        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False)
+    assert len(emulator.requests()) == 1
+    assert "lost" not in str(error) and "unknown" not in str(error)
+    assert emulator.keys() == before
+
+
+@pytest.mark.parametrize("kind", REFUSED_KINDS.values(), ids=REFUSED_KINDS)
+def test_refusal_after_a_lost_answer(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    emulator.fault(path="psk_generate", kind="disconnect", when="after")
+    emulator.fault(path="psk_generate", **kind)
+    with emulated(emulator) as made:
+        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False)
+    assert len(emulator.requests()) == 2
+    assert "was lost" in str(error) and HEAL in str(error)
+
+
+@pytest.mark.parametrize("times, confirmed", [(1, True), (4, True), (5, False)])
+@pytest.mark.parametrize("kind", [{"kind": "status", "status": 503}, {"kind": "cut_body"}, {"kind": "disconnect"}], ids=["503", "cut body", "cut connection"])
+def test_confirmation_is_a_read_and_repeated(emulator, kind, times, confirmed):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    emulator.fault(path="psk_generate", kind="disconnect", when="after")
+    emulator.fault(method="GET", times=times, **kind)
+    with emulated(emulator, max_retries=4) as made:
+        if confirmed:
+            assert run(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
+        else:
+            assert HEAL in str(refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False))
+    assert sent(emulator) == [line.format(id=tunnel_id) for line in [GENERATE] * 2 + [READ] * min(times + 1, 5)]
+
+
+# name: last_generated_on of the second key, last_generated_on of the tunnel, is it confirmed
+CONFIRMATIONS = {
+    "equal": ("2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:47.054317925Z", True),
+    "rounded": ("2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:47.054318Z", True),
+    "another zone": ("2026-11-23T14:28:47.054317925Z", "2026-11-23T15:28:47.054318+01:00", True),
+    "milliseconds": ("2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:47.054Z", True),
+    "later": ("2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:47.056Z", False),
+    "earlier": ("2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:46.054317Z", False),
+    "years later": ("2026-11-23T14:28:47Z", "2036-11-23T14:28:47Z", False),
+    "tunnel without": ("2026-11-23T14:28:47.054317925Z", None, False),
+    "answer without": (None, "2026-11-23T14:28:47.054318Z", False),
+    "both without": (None, None, False),
+    "both Go's zero time": ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", False),
+    "tunnel's is not readable": ("2026-11-23T14:28:47Z", "recently", False),
+    "answer's is not readable": ("recently", "2026-11-23T14:28:47Z", False),
+}
+
+
+@pytest.mark.parametrize("ours, theirs, confirmed", CONFIRMATIONS.values(), ids=CONFIRMATIONS)
+def test_confirmation(ours, theirs, confirmed):
+    bodies = {"POST": [b"cut", key(last=ours)], "GET": [tunnel(theirs)]}
+    with Loopback(bodies=bodies) as server, client(server.url) as made:
+        if confirmed:
+            assert run(made, options_for(ipsec_tunnel_id="a"), False)["psk"] == "the-second-key"
+        else:
+            error = refusal(run, made, options_for(ipsec_tunnel_id="a"), False)
+            assert HEAL in str(error) and "the-second-key" not in everything(error)
+    assert [method for method, dummy_path, dummy_headers in server.requests] == ["POST", "POST", "GET"]
+
+
+def test_tolerance_is_wider_than_rounding_and_narrower_than_a_request():
+    assert timedelta(microseconds=1) < TOLERANCE < timedelta(milliseconds=20)
+
+
+NO_KEYS: dict[str, object] = {
+    "null": None,
+    "list": [],
+    "empty": {},
+    "key is null": {"psk": None},
+    "key is a number": {"psk": 12345678},
+    "empty key": {"psk": ""},
+    "key elsewhere": {"result": {"psk": "x"}},
+}
+
+
+@pytest.mark.parametrize("answer", NO_KEYS.values(), ids=NO_KEYS)
+def test_success_without_a_key_is_a_lost_answer(answer):
+    last = "2026-11-23T14:28:47Z"
+    for bodies, success in (([envelope(answer), key(last=last)], True), ([envelope(answer)], False)):
+        with Loopback(bodies={"POST": bodies, "GET": [tunnel(last)]}) as server, client(server.url) as made:
+            if success:
+                result = run(made, options_for(ipsec_tunnel_id="a"), False)
+                assert result["psk"] == "the-second-key" and len(result["warnings"]) == 1
+            else:
+                error = refusal(run, made, options_for(ipsec_tunnel_id="a"), False)
+                assert HEAL in str(error) and error.reached == UNKNOWN
+
+
+def test_key_without_metadata_is_a_key():
+    with Loopback(body=envelope({"psk": "the-only-key"})) as server, client(server.url) as made:
+        result = run(made, options_for(ipsec_tunnel_id="a"), False)
+    assert (result["psk"], result["psk_metadata"], len(server.requests)) == ("the-only-key", {"last_generated_on": None}, 1)
+
+
+@pytest.mark.parametrize("chosen", [{}, MISSING, EXPIRED], ids=["always", "missing", "expired"])
+@pytest.mark.parametrize("name", ["oslo-1", "paris-2"])
+def test_what_a_lost_answer_says_heals(emulator, name, chosen):
+    """After a lost answer the tunnel has a young key, which nobody has: only rotate=always makes another one."""
+    with emulated(emulator) as made:
+        if chosen == MISSING:
+            emulator.set_age(emulator.tunnel(name)["id"], None)
+        emulator.fault(path="psk_generate", kind="disconnect", when="after", times=2)
+        text = str(refusal(run, made, options_for(name=name, **chosen), False))
+        assert "key in force is now unknown" in text
+        if run(made, options_for(name=name, **chosen), False)["reason"] == "not_due":
+            assert "rotate: always" in text
+        assert run(made, options_for(name=name), False)["psk"] == emulator.keys()[emulator.tunnel(name)["id"]]
+
+
+# --- keys of one's own
+
+
+@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+def test_own_key_is_repeated_as_it_is(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    for when in when_of(kind):
+        emulator.clear_requests()
+        emulator.fault(path="/psk$", when=when, **kind)
+        with emulated(emulator, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
+            result = run(made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+        see_to_requests(emulator, [SET, SET], {"id": tunnel_id}, OWN)
+        assert emulator.keys()[tunnel_id] == OWN
+        assert result["changed"] is True and OWN not in repr(result)
+        assert {entry["psk"] for entry in emulator.key_log()} == {OWN}
+
+
+def test_own_key_without_an_answer(emulator):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    emulator.fault(path="/psk$", kind="disconnect", when="after", times=9)
+    with emulated(emulator, max_retries=2) as made:
+        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+    assert len(emulator.requests()) == 3 and error.reached == UNKNOWN
+
+
+# name: the API's answer, what the error says
+UNAPPLIED = {
+    "reason": ({"successfully_applied_psks": {}, "unapplied_psks": {"a": "tunnel is busy"}}, "tunnel a: tunnel is busy. The key in force is the one before"),
+    "reason that quotes the key": ({"unapplied_psks": {"a": f"bad key {OWN}"}}, r"bad key \*{8}"),
+    "reason that is no text": ({"unapplied_psks": {"a": {"code": 1, "psk": OWN}}}, "did not set the key"),
+    "another tunnel": ({"unapplied_psks": {"b": "x"}}, "does not say whether"),
+    "a list": ({"unapplied_psks": ["a"]}, "does not say whether"),
+    "both": ({"successfully_applied_psks": {"a": {"psk": OWN}}, "unapplied_psks": {"a": "x"}}, "did not set the key"),
+    "neither": ({}, "does not say whether .* Run the task again"),
+    "nothing": (None, "does not say whether"),
+    "list": ([], "does not say whether"),
+    "applied to another": ({"successfully_applied_psks": {"b": {"psk": OWN}}}, "does not say whether"),
+    "applied is a list": ({"successfully_applied_psks": ["a"]}, "does not say whether"),
+}
+
+
+@pytest.mark.parametrize("answer, expected", UNAPPLIED.values(), ids=UNAPPLIED)
+def test_own_key_that_is_not_applied(answer, expected):
+    with Loopback(body=envelope(answer)) as server, client(server.url) as made:
+        error = refusal(run, made, options_for(ipsec_tunnel_id="a", **SUPPLIED), False)
+    assert re.search(expected, str(error)) and len(server.requests) == 1
+
+
+def test_own_key_that_the_answer_echoes(emulator):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    with emulated(emulator) as made:
+        assert OWN not in repr(set_key(made, tunnel_id, OWN))
+        assert OWN not in repr(set_key(made, tunnel_id, OWN, validate_only=True))
