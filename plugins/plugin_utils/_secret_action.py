@@ -107,7 +107,9 @@ class SecretAction(ActionBase):
         except BaseException:
             # Ctrl-C, or the task's timeout: nobody can tell any more what has happened.
             if not self._task.check_mode:
-                display.warning(f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. Run the task again with rotate: always, which heals it.")
+                display.warning(
+                    f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. Running the task again with rotate: always heals it."
+                )
             raise
         warnings += result.pop("warnings", [])
         if warnings:
