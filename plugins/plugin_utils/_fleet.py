@@ -205,7 +205,7 @@ class Fleet:
     def _pending(self) -> dict[str, str]:
         """Return the keys that an interrupted run left in the file, of the chosen tunnels."""
         entries = self._store.entries if self._store is not None else {}
-        return {tunnel_id: entries[tunnel_id]["pending_psk"] for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
+        return {tunnel_id: str(entries[tunnel_id]["pending_psk"]) for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
 
     def _due(self) -> list[str]:
         rotate = self._options["rotate"]

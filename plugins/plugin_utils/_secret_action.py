@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import typing as t
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
 
 from ansible import constants as C
@@ -34,7 +36,7 @@ except ImportError:
     register_secret = None
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
@@ -42,6 +44,9 @@ if t.TYPE_CHECKING:
 # The facts that this process has returned, by task and host. All items of a loop run in one process, but before
 # ansible-core 2.21 a later item does not see the facts of the earlier ones, which its own fact replaces.
 _returned: dict[tuple[str, str], dict[str, t.Any]] = {}
+
+# What to register of a result that the key is in; of a loop, "result" is merely the last item's.
+_WITH_KEY = re.compile(r"_task\.(?P<what>polymorphic_result|loop_result|result)(\.psks?|\.results)?")
 
 display = Display()
 
@@ -154,7 +159,7 @@ class SecretAction(ActionBase):
         # Of an ad-hoc command nothing remains but what it prints.
         lasting = "module_name" not in context.CLIARGS
         stored = C.CACHE_PLUGIN.rpartition(".")[2] != "memory"
-        if lasting and self._task.register:
+        if lasting and self._is_registered():
             receivers.append("register")
         if lasting and options["set_fact"] and not stored:
             receivers.append("fact")
@@ -174,6 +179,15 @@ class SecretAction(ActionBase):
                 "Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
             )
         return receivers
+
+    def _is_registered(self) -> bool:
+        """Whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result."""
+        register = self._task.register
+        if not isinstance(register, Mapping):
+            return bool(register)
+        loops = bool(self._task.loop or self._task.loop_with)
+        picked = (_WITH_KEY.fullmatch(str(expression).strip()) for expression in register.values())
+        return any(match and not (loops and match["what"] == "result") for match in picked)
 
     @contextmanager
     def _environment(self) -> Iterator[None]:
@@ -276,7 +290,7 @@ class SecretAction(ActionBase):
             where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
         elif self.supplied():
             where = "Nothing is lost: run the task again once the file can be written."
-        elif self._task.register:
+        elif self._is_registered():
             where = "The registered variable holds what is new: save it in a rescue block, or run the task again for new keys."
         else:
             where = "What is new is lost: run the task again for new keys."

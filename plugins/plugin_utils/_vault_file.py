@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -45,6 +46,12 @@ class _Unsafe(str):
     __slots__ = ()
 
 
+class _Written(str):
+    """A string of the file that Ansible takes for a template: somebody wrote it there, and it stays one."""
+
+    __slots__ = ()
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     pass
 
@@ -54,6 +61,8 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 
 _Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:str", lambda loader, node: _Written(loader.construct_scalar(node)))
+_Dumper.add_representer(_Written, lambda dumper, value: dumper.represent_str(str.__str__(value)))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str.__str__(value), style='"'))
 
 
@@ -61,7 +70,7 @@ def _as_variable(value: t.Any) -> t.Any:
     """Return what PyYAML can write. Ansible's own kinds of strings, which carry tags, become plain ones."""
     if isinstance(value, dict):
         return {_as_variable(name): _as_variable(item) for name, item in value.items()}
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, (_Unsafe, _Written)):
         return value
     plain = str.__str__(value)
     return _Unsafe(plain) if any(mark in plain for mark in ("{{", "{%", "{#")) else plain
@@ -85,25 +94,36 @@ def split(text: str) -> tuple[str, dict[str, t.Any], str]:
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         raise MagicError("it is not valid YAML" + (f" at line {mark.line + 1}" if mark else "")) from None
-    if root is None:
+    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
         return text, {}, ""
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise MagicError("it is no YAML file of variables (one 'name: value' a line)")
     found = [(key, value) for key, value in root.value if key.value == VARIABLE]
     if len(found) > 1:
         raise MagicError(f"it has the variable {VARIABLE} more than once")
-    newline = text.find("\n", _end(found[0][1] if found else root))
-    end = len(text) if newline < 0 else newline + 1
+    end = _end(found[0][1] if found else root)
+    if not end or text[end - 1] != "\n":  # behind a block scalar it is
+        newline = text.find("\n", end)
+        end = len(text) if newline < 0 else newline + 1
     if not found:
         return text[:end], {}, text[end:]
     start = found[0][0].start_mark.index
     try:
-        entries = (yaml.load(text[start:end], Loader=_Loader) or {}).get(VARIABLE) or {}
+        variables = yaml.load(text[start:end], Loader=_Loader)
     except yaml.YAMLError:
-        raise MagicError(f"its variable {VARIABLE} cannot be read") from None
+        variables = None
+    if not isinstance(variables, dict) or list(variables) != [VARIABLE]:
+        raise MagicError(f"its variable {VARIABLE} cannot be read")
+    entries = variables[VARIABLE] or {}
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         raise MagicError(f"its variable {VARIABLE} is no dictionary of dictionaries")
     return text[:start], entries, text[end:]
+
+
+def foreign(text: str) -> list[str]:
+    """Return all that is not our variable, to compare."""
+    root = yaml.compose(text, Loader=_Loader)
+    return [repr(pair) for pair in root.value if pair[0].value != VARIABLE] if isinstance(root, yaml.MappingNode) else []
 
 
 def join(before: str, entries: dict[str, t.Any], behind: str) -> str:
@@ -130,6 +150,17 @@ def updated(entry: dict[str, t.Any] | None, psk: str, name: str | None, last_gen
     entry.pop("pending_psk", None)
     entry.update(psk=psk, last_generated_on=last_generated_on, saved_on=datetime.now(timezone.utc).isoformat(timespec="seconds"))
     return entry
+
+
+def _allocate(handle: int, size: int) -> None:
+    """Take room on the disk. macOS has no call for it, and musl no substitute for file systems without it."""
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except (AttributeError, OSError) as exc:
+        if isinstance(exc, OSError) and exc.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        with os.fdopen(os.dup(handle), "wb") as stream:
+            stream.write(bytes(size))
 
 
 class VaultFile:
@@ -208,16 +239,20 @@ class VaultFile:
 
     def _take_lock(self) -> None:
         """Wait for the lock. Its file stays: removing it would let two tasks hold a lock of that name."""
-        self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         deadline = time.monotonic() + LOCK_TIMEOUT
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise self._problem(f"another task has locked it for {LOCK_TIMEOUT:g} s", "Wait until that run ends.") from None
-                time.sleep(_LOCK_POLL)
+        try:
+            while self._lock is None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._lock = lock
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise self._problem(f"another task has locked it for {LOCK_TIMEOUT:g} s", "Wait until that run ends.") from None
+                    time.sleep(_LOCK_POLL)
+        finally:
+            if self._lock is None:
+                os.close(lock)
 
     def _read(self) -> None:
         try:
@@ -235,11 +270,19 @@ class VaultFile:
             # As 'ansible-vault edit' does.
             self._secret = (vault_id, secret)
         try:
-            self._before, self.entries, self._behind = split(bytes(plain).decode("utf-8"))
+            text = bytes(plain).decode("utf-8-sig")
+            self._before, self.entries, self._behind = split(text)
         except UnicodeDecodeError:
             raise self._problem("its content is no UTF-8 text", "Give the path of a YAML file of variables.") from None
         except MagicError as error:
             raise self._problem(str(error), "Mend it with 'ansible-vault edit', or give another path.") from None
+        try:
+            again = self._text()
+            same = split(again)[1] == self.entries and foreign(again) == foreign(text)
+        except (MagicError, yaml.YAMLError):
+            same = False
+        if not same:
+            raise self._problem("its content cannot be merged", f"Put the variable {VARIABLE} at the end of the file, in simple YAML without anchors.")
 
     def _create(self) -> int:
         """Open an empty new file beside the old one. Under the lock, one of that name is what a killed run left behind."""
@@ -251,16 +294,10 @@ class VaultFile:
 
     def _reserve(self) -> None:
         """Prove that the new file can be written, and keep room for it on the disk."""
-        try:
-            same = split(self._text())[1] == self.entries
-        except MagicError:
-            same = False
-        if not same:
-            raise self._problem("its content cannot be merged", f"Put the variable {VARIABLE} at the end of the file, in simple YAML without anchors.")
         handle = self._create()
         try:
             # Encryption and hexadecimal digits make about four bytes of one, and half as much again for the entry that comes.
-            os.posix_fallocate(handle, 0, _HEADROOM + 6 * len(self._text()))
+            _allocate(handle, _HEADROOM + 6 * len(self._text()))
         finally:
             os.close(handle)
 
@@ -275,8 +312,8 @@ class VaultFile:
         vault_id, secret = self._secret
         data = self._vault.encrypt(self._text().encode("utf-8"), secret=secret, vault_id=vault_id)
         # The room that is kept belongs to the file that is written over.
-        handle = os.open(self._new_path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW) if os.path.exists(self._new_path) else self._create()
         try:
+            handle = os.open(self._new_path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW) if os.path.exists(self._new_path) else self._create()
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
                 stream.truncate()
