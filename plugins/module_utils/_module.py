@@ -110,9 +110,11 @@ def run_secret_module(spec: ArgumentSpec, run: Run) -> None:
             msg="This module works through the action plugin of the same name, which keeps the key from being displayed. "
             "Call it from a playbook by its full name."
         )
+    # A copy, because Ansible returns the parameters of the module ("invocation") up to ansible-core 2.20.
+    options = dict(module.params)
     if keys is not None:
-        module.params[KEYS] = json.loads(unseal(keys, pad))
-    result = perform(run, module.params, module.check_mode)
+        options[KEYS] = json.loads(unseal(keys, pad))
+    result = perform(run, options, module.check_mode)
     if "psk" in result:
         result[SEALED] = seal(result.pop("psk"), pad)
     _end(module, result)

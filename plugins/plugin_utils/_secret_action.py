@@ -17,6 +17,7 @@ import typing as t
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 
 from ansible import constants as C
 from ansible import context
@@ -47,6 +48,14 @@ _returned: dict[tuple[str, str], dict[str, t.Any]] = {}
 
 # What to register of a result that the key is in; of a loop, "result" is merely the last item's.
 _WITH_KEY = re.compile(r"_task\.(?P<what>polymorphic_result|loop_result|result)(\.psks?|\.results)?")
+
+# The task that this process runs, as it was before its secrets were hidden: another attempt (until) needs them.
+_unhidden: dict[str, t.Any] = {}
+
+# Before ansible-core 2.19, the warnings of a censored result are not shown.
+_SHOWS_WARNINGS = find_spec("ansible.module_utils.datatag") is not None
+
+_HIDDEN_FIELDS = ("args", "environment", "module_defaults", "no_log")
 
 display = Display()
 
@@ -96,7 +105,40 @@ class SecretAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
-        self.task_vars = task_vars or {}
+        task = self._task
+        if _unhidden.get("task") is task:
+            for name in _HIDDEN_FIELDS:
+                setattr(task, name, _unhidden[name])
+        _unhidden.update({name: getattr(task, name) for name in _HIDDEN_FIELDS}, task=task)
+        result: dict[str, t.Any] = {}
+        try:
+            result = self._run(task_vars or {})
+        finally:
+            self._hide(result)
+        return result
+
+    def _hide(self, result: dict[str, t.Any]) -> None:
+        """Take secrets out of the task itself, which callback plugins get with the result."""
+        secret = {name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")}
+        secret |= {variable for option, variable in CREDENTIAL_VARIABLES.items() if option in secret}
+
+        def hidden(values: t.Any) -> t.Any:
+            if isinstance(values, list):
+                return [hidden(item) for item in values]
+            if isinstance(values, dict):
+                return {name: "********" if name in secret and value is not None else value for name, value in values.items()}
+            return values
+
+        self._task.args = hidden(self._task.args)
+        self._task.environment = hidden(self._task.environment)
+        # Only ansible-core 2.18 has their values here, as far as they come from templates.
+        self._task.module_defaults = []
+        if result.get("_ansible_no_log"):
+            # For the result of a whole loop, ansible-core 2.18 looks at this alone.
+            self._task.no_log = True
+
+    def _run(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        self.task_vars = task_vars
         dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
         self.options = {name: options[name] for name in self.OPTIONS.argument_spec}
         try:
@@ -119,6 +161,9 @@ class SecretAction(ActionBase):
         warnings += result.pop("warnings", [])
         if warnings:
             result["warnings"] = warnings
+            if result.get("_ansible_no_log") and not _SHOWS_WARNINGS:
+                for warning in warnings:
+                    display.warning(warning)
         if not self._task.diff:
             result.pop("diff", None)
         return result
@@ -242,6 +287,8 @@ class SecretAction(ActionBase):
         self._compute_environment_string(extra)
         found = {option: str(extra.pop(variable)) for option, variable in CREDENTIAL_VARIABLES.items() if extra.get(variable)}
         self._task.environment = [extra]
+        # What ansible-core 2.22 does not know as secret here, it would return as a new one, in clear.
+        self.register_secrets(value for option, value in found.items() if option != "api_email")
         if any(self._task.args.get(option) is not None for option in CREDENTIAL_VARIABLES):
             return {}
         return {"api_token": found["api_token"]} if "api_token" in found else found

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find a secret in bytes, whatever form it has taken on the way."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import io
+import json
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import unseal
+
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{80,}={0,2}")
+_DEEPEST = 4
+_MOST_PADS = 1000
+
+
+def _base64_parts(data: bytes) -> set[bytes]:
+    """Return what is in common to all Base64 texts of longer data that hold ``data``, for each of the three ways it can be aligned."""
+    parts = set()
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + data)
+        left = (0, 2, 3)[before]
+        right = (0, 3, 2)[(before + len(data)) % 3]
+        parts.add(text[left : len(text) - right])
+    return parts | {part.replace(b"+", b"-").replace(b"/", b"_") for part in parts}
+
+
+def _escaped(part: str) -> set[str]:
+    """Return what JSON and Python make of a string within their quotes, also one within the other."""
+    found = {part}
+    for _level in range(2):
+        for text in list(found):
+            doubled = text.replace("\\", "\\\\")
+            found |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], doubled, doubled.replace("'", "\\'"), doubled.replace('"', '\\"')}
+    return found
+
+
+def _forms(part: str) -> dict[str, set[bytes]]:
+    raw = part.encode()
+    forms = {
+        "raw": {raw},
+        "escaped": {text.encode() for text in _escaped(part)},
+        "URL-encoded": {quote(part).encode(), quote(part, safe="").encode(), quote_plus(part).encode()},
+        "XML-escaped": {html.escape(text, quotes).encode() for text in _escaped(part) for quotes in (True, False)},
+        "Base64": _base64_parts(raw),
+        "hex": {raw.hex().encode(), raw.hex().upper().encode()},
+    }
+    # Of forms that look the same, the first one counts.
+    seen: set[bytes] = set()
+    for name, texts in forms.items():
+        forms[name] = texts - seen
+        seen |= texts
+    return forms
+
+
+class Secret:
+    """What is looked for: both halves of a secret, because half of one is too much already, and lines may break within."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) < 16:
+            raise ValueError("too short to be found for certain")
+        self.text = text
+        middle = len(text) // 2
+        self._halves = [_forms(text[:middle]), _forms(text[middle:])]
+
+    def count(self, data: bytes) -> dict[str, int]:
+        """Return how often each form of it occurs in ``data``; forms that do not occur are left out."""
+        views = [data, re.sub(rb"[\s\0]+", b"", data)]
+        found = {}
+        for form in self._halves[0]:
+            number = max(sum(view.count(text) for text in half[form]) for half in self._halves for view in views)
+            if number:
+                found[form] = number
+        return found
+
+
+def _unpacked(data: bytes, depth: int = 0) -> list[bytes]:
+    """Return ``data``, and everything that is packed in it: zip, gzip, and either of them in Base64 (the payload of AnsiballZ)."""
+    found = [data]
+    if depth == _DEEPEST:
+        return found
+    if data[:2] == b"PK":
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                for name in archive.namelist():
+                    found += _unpacked(archive.read(name), depth + 1)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+            pass
+    elif data[:2] == b"\x1f\x8b":
+        try:
+            found += _unpacked(gzip.decompress(data), depth + 1)
+        except (OSError, EOFError, zlib.error):
+            pass
+    else:
+        for match in _BASE64_RUN.finditer(data):
+            text = match.group().rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+            inner = base64.b64decode(text + b"=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+            if inner[:2] in (b"PK", b"\x1f\x8b"):
+                found += _unpacked(inner, depth + 1)
+    return found
+
+
+def _unsealed(data: bytes) -> bytes:
+    """Return what can be read of sealed keys, because what they were sealed with is there, too."""
+    pads = {text.decode() for text in re.findall(rb"[0-9a-f]{64}", data)}
+    sealed = {text.decode() for text in re.findall(rb"(?:psk_sealed|_keys)\W{1,12}([A-Za-z0-9+/]{16,}={0,2})", data)}
+    found = []
+    for text in sealed if len(pads) <= _MOST_PADS else ():
+        for pad in pads:
+            try:
+                found.append(unseal(text, pad).encode())
+            except ValueError:
+                pass
+    return b"\n".join(found)
+
+
+def count(data: bytes, secrets: list[Secret]) -> dict[str, int]:
+    """Return how often each form of any of the secrets is in ``data``, packed or not."""
+    found: dict[str, int] = {}
+    for piece in _unpacked(data):
+        opened = _unsealed(piece)
+        for secret in secrets:
+            for form, number in secret.count(piece).items():
+                found[form] = found.get(form, 0) + number
+            if opened and secret.count(opened):
+                found["sealed, with its pad"] = found.get("sealed, with its pad", 0) + 1
+    return found
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Return the content of all files below a folder by their names."""
+    content = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            content[name] = str(path.readlink()).encode("utf-8", "surrogateescape")
+        elif path.is_file():
+            content[name] = path.read_bytes()
+    return content

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The leak matrix: run Ansible in each way of rows.yml, and look for keys and credentials in all that it writes.
+
+A row first proves that it was a fair one: the play ended as it should, it did what it should at the emulator, and where a key was made, the play
+had the key that is in force. Only then the search counts. Where Ansible itself cannot protect a key the row says so (``leaks``), and must leak.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import importlib.util
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import seal
+from ansible_collections.cloudflare.magic.tests.emulator.client import running
+from ansible_collections.cloudflare.magic.tests.integration.targets.leaks import search
+from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.bench import CORE, ROWS, Bench, holds
+
+done: list[str] = []
+unexpected: list[str] = []
+expected: dict[str, list[str]] = {}
+
+
+@pytest.fixture(scope="session", name="bench")
+def _bench():
+    folder = Path(tempfile.mkdtemp(prefix="leaks-"))
+    with running(check_schema=False, rate_limit="1000000/300") as emulator:
+        bench = Bench(folder, emulator)
+        yield bench
+        bench.close()
+    if os.environ.get("LEAKS_KEEP"):
+        print(f"kept: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _zipped(data):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("args.json", data)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda key: key.encode(),
+        lambda key: json.dumps({"psk": key}).encode(),
+        lambda key: json.dumps(json.dumps({"psk": key})).encode(),
+        lambda key: repr([key]).encode(),
+        lambda key: base64.b64encode(key.encode()),
+        lambda key: base64.b64encode(b"1" + key.encode() + b"2"),
+        lambda key: base64.b64encode(b"12" + key.encode()),
+        lambda key: base64.encodebytes(b"a" * 50 + key.encode()),
+        lambda key: key.encode().hex().encode(),
+        lambda key: quote(key, safe="").encode(),
+        lambda key: quote_plus(key).encode(),
+        lambda key: b'<skipped message="' + html.escape(key).encode() + b'"/>',
+        lambda key: key[:11].encode() + b"\n  " + key[11:].encode(),
+        lambda key: key[: len(key) // 2].encode(),
+        lambda key: gzip.compress(key.encode()),
+        lambda key: b'"psk_sealed": "%s", "_ansible_new_secrets": ["%s"]' % (seal(key, "0123456789abcdef" * 4).encode(), b"0123456789abcdef" * 4),
+        lambda key: _zipped(json.dumps({"psk": key})),
+        lambda key: b'ZIPDATA = """' + base64.b64encode(_zipped(os.urandom(200) + key.encode())) + b'"""',
+        lambda key: b'ZIPDATA = """' + base64.b64encode(_zipped(_zipped(os.urandom(200) + key.encode()))) + b'"""',
+    ],
+)
+def test_the_search_finds(hide):
+    for key in ("x7Kq0ZVb3nTjR8sLwYpF5cHd2mGe9aUi", "0a1b2c3d4e5f6071\"\\/+ %<&>'é8293a4b5c6d7e8f9"):
+        assert search.count(b"before\0" + hide(key) + b"\nafter" if hide(key)[:2] not in (b"PK", b"\x1f\x8b") else hide(key), [search.Secret(key)])
+
+
+def _sha256(key):
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _assert_fair(row, outcome, bench):
+    """The play ended as it should, and had the keys that are in force."""
+    screen = outcome.text
+    status, writes, probes = outcome.status, len(outcome.writes), outcome.probes
+    assert status == row.get("status", 0), screen[-3000:]
+    missing = [text for text in row.get("shows", []) if text not in screen]
+    assert not missing, screen[-3000:]
+    assert writes == row["writes"]
+    usable = row.get("usable", [])
+    labels = usable if isinstance(usable, dict) else {name: name for name in usable}
+    wanted = {(label, _sha256(row.get("answer_with") or outcome.keys[name])) for label, name in labels.items()}
+    for path, names in row.get("vault_files", {}).items():
+        assert outcome.files[path].startswith(b"$ANSIBLE_VAULT")
+        wanted |= {(f"{path}:{name}", outcome.keys[name]) for name in names}
+    assert probes == wanted, screen[-3000:]
+    if "ad_hoc" not in row:
+        # The surfaces were really there.
+        assert b"v2_playbook_on_stats" in outcome.surfaces["callback"]
+        assert outcome.surfaces["junit"] and outcome.surfaces["log"]
+    if row.get("travels") and not bench.syslog.missing:
+        assert b"cloudflare.magic.ipsec_psk" in outcome.surfaces["syslog"] and b"Invoked with" in outcome.surfaces["syslog"]
+    if row.get("document"):
+        document = json.loads(outcome.surfaces["stdout"])
+        assert document["results"] and document["hosts"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
+def test_row(row, bench):
+    if "ssh" in row.get("hosts", {}).values() and bench.ssh.missing:
+        pytest.skip(bench.ssh.missing)
+    if "runner" in row and not importlib.util.find_spec("ansible_runner"):
+        pytest.skip("ansible-runner is not installed")
+    outcome = bench.run(row)
+    _assert_fair(row, outcome, bench)
+    wrong = []
+    for kind, secrets in outcome.secrets.items():
+        conditions = row.get("leaks" if kind == "key" else "token_leaks", {})
+        for surface, data in outcome.surfaces.items():
+            found = search.count(data, secrets)
+            should = holds(conditions[surface]) if surface in conditions else False
+            if surface == "syslog" and bench.syslog.missing:
+                should = False
+            if found and should:
+                expected.setdefault(row["name"], []).append(f"{surface} {sum(found.values())}")
+            elif found or should:
+                wrong.append(f"{kind} in {surface}: {found or 'should be there'}")
+    done.append(row["name"])
+    unexpected.extend(f"{row['name']}: {what}" for what in wrong)
+    assert not wrong, wrong
+
+
+def test_total(bench, capsys):
+    """Tell what was run. Comes last."""
+    with capsys.disabled():
+        print()
+        for name, where in expected.items():
+            print(f"  expected, because Ansible cannot protect it: {name}: {', '.join(where)}")
+        if bench.syslog.missing:
+            print(f"  not searched: syslog ({bench.syslog.missing})")
+        print(f"leak matrix: {len(done)} rows, core {CORE}, {len(unexpected)} unexpected")
