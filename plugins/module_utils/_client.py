@@ -195,7 +195,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _checked_url(url: str, name: str) -> str:
+def checked_url(url: str, name: str) -> str:
     """Return the base URL without a trailing slash.
 
     :raises MagicError: naming the option or variable ``name``.
@@ -273,7 +273,7 @@ def resolve(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> Setting
     ca_path = options.get("ca_path")
     return Settings(
         account_id=check_segment("account_id", account_id),
-        api_url=_checked_url(url, url_name),
+        api_url=checked_url(url, url_name),
         timeout=timeout,
         max_retries=max_retries,
         validate_certs=validate_certs is not False,

@@ -376,7 +376,7 @@ def run(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[
     shown = before if tunnel is not None else "(not read)"
     result["diff"] = {"before": {"last_generated_on": shown}, "after": {"last_generated_on": after}}
     result["psk_metadata"] = {"last_generated_on": before if check_mode else after}
-    result["warnings"] = warnings
+    result["warnings"] = warnings or None
     return {name: value for name, value in result.items() if value is not None}
 
 

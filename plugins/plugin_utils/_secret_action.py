@@ -25,7 +25,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MagicError, checked_url
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, SEAL, SEALED, failed, perform, seal, unseal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import SHORTEST_KEY
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile
@@ -143,6 +143,9 @@ class SecretAction(ActionBase):
         self.options = {name: options[name] for name in self.OPTIONS.argument_spec}
         try:
             self._check_types()
+            if self.options["api_url"] is not None:
+                # Before a module on another host gets it, and shows it: it may hold a password.
+                checked_url(self.options["api_url"], "api_url")
             warnings = self.check(self.options)
             self.receivers = self._receivers()
             with self._vault_file() as store:

@@ -124,7 +124,7 @@ class Sequence:
             return "not due"
         assert self.result["psk"] == in_force, "the key that was returned is not in force"
         assert in_force == generated[-1] != before
-        lost = [text for text in self.result["warnings"] if "was lost" in text]
+        lost = [text for text in self.result.get("warnings", []) if "was lost" in text]
         assert len(generated) == 1 or lost, "a key was thrown away without a warning"
         return "key after a lost answer" if lost else "key"
 

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which credential is sent, and to whom: from the task, its environment or that of Ansible; past a .netrc, through a proxy, not after a redirect."""
+
+from __future__ import annotations
+
+import pytest
+
+PLACES = ("here", "there")
+PLACE = pytest.mark.parametrize("place", PLACES)
+
+KEY = "emulator-global-key"
+EMAIL = "engineer@example.com"
+TOKEN = "emulator-write-token"
+
+BY_TOKEN = {"authorization": f"Bearer {TOKEN}"}
+BY_KEY = {"x-auth-email": EMAIL, "x-auth-key": KEY}
+
+# Ansible itself runs with a key pair in its environment: options of the task, its environment, and what has to be sent.
+CASES = {
+    "environment_of_ansible": ({}, {}, BY_KEY),
+    "token_in_the_task": ({"api_token": TOKEN}, {}, BY_TOKEN),
+    "token_in_the_environment_of_the_task": ({}, {"CLOUDFLARE_API_TOKEN": TOKEN}, BY_TOKEN),
+    "key_in_the_task": ({"api_key": KEY, "api_email": EMAIL}, {"CLOUDFLARE_API_TOKEN": "not-this-one"}, BY_KEY),
+    "key_in_the_environment_of_the_task": ({}, {"CLOUDFLARE_API_KEY": KEY, "CLOUDFLARE_EMAIL": EMAIL}, BY_KEY),
+    "token_in_the_task_beats_token_outside": ({"api_token": TOKEN}, {"CLOUDFLARE_API_TOKEN": "not-this-one"}, BY_TOKEN),
+    "proxy": ({"api_token": TOKEN}, {"http_proxy": "{{ recorder_url }}"}, {**BY_TOKEN, "via": "recorder"}),
+    "proxy_of_the_task_before_is_forgotten": ({"api_token": TOKEN}, {}, BY_TOKEN),
+    "no_proxy": ({"api_token": TOKEN}, {"http_proxy": "{{ recorder_url }}", "no_proxy": "127.0.0.1"}, BY_TOKEN),
+    "redirect": ({"api_token": TOKEN}, {}, BY_TOKEN),
+}
+
+
+@pytest.fixture(scope="module")
+def run(emulator, recorder, play, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("credentials")
+    (folder / ".netrc").write_text("machine 127.0.0.1 login somebody password else\ndefault login somebody password else\n", encoding="utf-8")
+    (folder / ".netrc").chmod(0o600)
+    emulator.fault(kind="redirect", path="/redirect_", times=len(PLACES), status=307, location=recorder.url + "/client/v4/stolen")
+    tasks = [
+        {
+            "name": name,
+            "cloudflare.magic.ipsec_psk": {"ipsec_tunnel_id": name + "_{{ inventory_hostname }}", **options},
+            "environment": environment,
+            "register": name,
+            "ignore_errors": name == "redirect",
+        }
+        for name, (options, environment, dummy) in CASES.items()
+    ]
+    state = emulator.state()
+    tunnel = {"account_id": emulator.account_id, "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.1.8/31"}
+    state["ipsec_tunnels"] += [{**tunnel, "id": f"{name}_{place}", "name": f"{name}_{place}"} for name in CASES for place in PLACES]
+    emulator.set_state(state)
+    return play(
+        tasks,
+        hosts=PLACES,
+        folder=folder,
+        args=["-vvv"],
+        env={"CLOUDFLARE_EMAIL": EMAIL, "CLOUDFLARE_API_KEY": KEY},
+        vars={"recorder_url": recorder.url},
+        module_defaults={"group/cloudflare.magic.all": {"account_id": emulator.account_id, "base_url": emulator.url}},
+    )
+
+
+@PLACE
+@pytest.mark.parametrize("name", CASES)
+def test_the_right_credential_is_sent(emulator, run, name, place):
+    assert run.rc == 0, run.screen
+    (sent,) = (request for request in emulator.requests() if request["path"].split("/")[-2] == f"{name}_{place}")
+    watched = ("authorization", "x-auth-email", "x-auth-key", "via", "proxy-authorization")
+    assert {header: value for header, value in sent["headers"].items() if header in watched} == CASES[name][2]
+    if name != "redirect":
+        assert run[place][name]["psk"] == emulator.keys()[f"{name}_{place}"]
+
+
+@PLACE
+def test_a_redirect_is_not_followed(recorder, run, place):
+    result = run[place]["redirect"]
+    assert result["failed"] is True
+    assert "HTTP 307" in result["msg"] and "redirects" in result["msg"] and "Check api_url" in result["msg"]
+    assert result["failure"]["status"] == 307
+    assert [request["path"] for request in recorder.requests if "stolen" in request["path"]] == []
+
+
+def test_the_proxy_saw_only_what_was_meant_for_it(emulator, recorder, run):
+    paths = sorted(request["path"] for request in recorder.requests)
+    assert paths == [f"{emulator.url}/accounts/{emulator.account_id}/magic/ipsec_tunnels/proxy_{place}/psk_generate" for place in PLACES]
+
+
+def test_no_credential_is_shown_or_left_behind(emulator, run, leaked):
+    text = run.written().replace((run.folder / ".netrc").read_text(encoding="utf-8"), "")
+    assert leaked(text, [KEY, TOKEN, "not-this-one", *(entry["psk"] for entry in emulator.key_log())]) == []
