@@ -134,7 +134,11 @@ def _send(api: Api, keys: Mapping[str, str], check_mode: bool, report: Report, a
     report.applied.update(answer.applied)
     report.unapplied.update(answer.unapplied)
     for tunnel_id in keys:
-        if tunnel_id not in answer.applied and tunnel_id not in answer.unapplied and not check_mode:
+        if tunnel_id in answer.applied or tunnel_id in answer.unapplied:
+            continue
+        if check_mode:
+            report.applied[tunnel_id] = None  # accepted: nothing was refused
+        else:
             report.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
             report.doubtful.add(tunnel_id)
 

@@ -14,6 +14,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import textwrap
 import time
 import typing as t
 from datetime import datetime, timezone
@@ -126,9 +127,24 @@ def foreign(text: str) -> list[str]:
     return [repr(pair) for pair in root.value if pair[0].value != VARIABLE] if isinstance(root, yaml.MappingNode) else []
 
 
-def join(before: str, entries: dict[str, t.Any], behind: str) -> str:
-    """Return the text of a variables file; the inverse of ``split``."""
-    variable = yaml.dump({VARIABLE: _as_variable(entries)}, Dumper=_Dumper, default_flow_style=False, sort_keys=False, allow_unicode=True, width=1000)
+def _dump(value: dict[str, t.Any]) -> str:
+    text: str = yaml.dump(_as_variable(value), Dumper=_Dumper, default_flow_style=False, sort_keys=False, allow_unicode=True, width=1000)
+    return text
+
+
+def join(before: str, entries: dict[str, t.Any], behind: str, known: dict[str, tuple[str, str]] | None = None) -> str:
+    """Return the text of a variables file; the inverse of ``split``.
+
+    :arg known: remembers the texts of entries from one call to the next. A fleet saves after each batch, and only that batch has changed.
+    """
+    known = {} if known is None else known
+    texts = []
+    for name, entry in entries.items():
+        content = repr((name, entry))
+        if known.get(name, ("", ""))[0] != content:
+            known[name] = content, textwrap.indent(_dump({name: entry}), "  ")
+        texts.append(known[name][1])
+    variable = f"{VARIABLE}:\n{''.join(texts)}" if texts else _dump({VARIABLE: {}})
     if not before and not behind:
         before = "---\n# Pre-shared keys of IPsec tunnels, kept by the Ansible collection cloudflare.magic.\n"
     if before and not before.endswith("\n"):
@@ -185,6 +201,7 @@ class VaultFile:
         self._lock: int | None = None
         self._secret: tuple[str, VaultSecret]
         self._before = self._behind = ""
+        self._known: dict[str, tuple[str, str]] = {}
         self.rescued: str | None = None
         """Where ``save`` put the encrypted content when it could not put it in place."""
         self.entries: dict[str, t.Any] = {}
@@ -302,7 +319,7 @@ class VaultFile:
             os.close(handle)
 
     def _text(self) -> str:
-        return join(self._before, self.entries, self._behind)
+        return join(self._before, self.entries, self._behind, self._known)
 
     def save(self) -> None:
         """Encrypt ``entries`` and put the file in place, whole or not at all.

@@ -32,7 +32,7 @@ REQUESTS: dict[str, tuple] = {
     "create": ("POST", TUNNELS, {}, JSON, NEW, []),
     "create, validate only": ("POST", TUNNELS, {"validate_only": "true"}, JSON, NEW, []),
     "create, nothing": ("POST", TUNNELS, {}, {}, None, [("missing", "")]),
-    "create, no name": ("POST", TUNNELS, {}, JSON, {key: NEW[key] for key in NEW if key != "name"}, [("required", "")]),
+    "create, no name": ("POST", TUNNELS, {}, JSON, {key: value for key, value in NEW.items() if key != "name"}, [("required", "")]),
     "create, null": ("POST", TUNNELS, {}, JSON, {**NEW, "description": None}, [("type", "/description")]),
     "create, typo": ("POST", TUNNELS, {}, JSON, {**NEW, "nmae": "x"}, [("unknown", "/nmae")]),
     "create, deep typo": ("POST", TUNNELS, {}, JSON, {**NEW, "health_check": {"rat": "low"}}, [("unknown", "/health_check/rat")]),

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests share: an emulator, the collection as users install it, and ``run``, which runs one of its playbooks by name."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+def _source() -> Path:
+    """Return the collection to build; ansible-test copies only the targets, so it is not always above this file."""
+    for entry in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
+        folder = Path(entry, "ansible_collections", "cloudflare", "magic")
+        if entry and (folder / "galaxy.yml").is_file():
+            return folder
+    raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
+
+
+SOURCE = _source()
+sys.path.insert(0, str(SOURCE.parents[2]))
+
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """Return an environment in which only this folder is the user's."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDFLARE_")) and not name.lower().endswith("_proxy")}
+    (folder / "ansible.cfg").touch()
+    return {
+        **inherited,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the collection, install the archive, and return the folder of collections."""
+    folder = tmp_path_factory.mktemp("installed")
+    galaxy = [sys.executable, "-m", "ansible.cli.galaxy", "collection"]
+    build = [*galaxy, "build", str(SOURCE.resolve()), "--output-path", str(folder)]
+    subprocess.run(build, env=_environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    (archive,) = folder.glob("*.tar.gz")
+    install = [*galaxy, "install", str(archive), "--offline", "--collections-path", str(folder / "collections")]
+    subprocess.run(install, env=_environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    return folder / "collections"
+
+
+@pytest.fixture(scope="session")
+def _emulator():
+    with running() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_emulator: Emulator):
+    """The emulator as it starts. No request or answer may differ from Cloudflare's description, whatever the test does."""
+    _emulator.reset()
+    yield _emulator
+    assert _emulator.violations() == []
+
+
+@dataclass
+class Ran:
+    """How a run ended: its exit status, its screen, and the folder that it was started in."""
+
+    rc: int
+    screen: str
+    folder: Path
+
+    def shows(self, text: str) -> bool:
+        """Tell whether the screen has this text, wherever Ansible breaks lines and escapes quotes."""
+        return re.sub(r"[\s\\]", "", text) in re.sub(r"[\s\\]", "", self.screen)
+
+    def leaked(self, keys: list[str]) -> list[str]:
+        """Return what of these keys is on the screen or in a file, as it is or in Base64."""
+        assert keys, "looking for nothing always finds nothing"
+        texts = [self.screen, *(path.read_text(encoding="utf-8", errors="replace") for path in self.folder.rglob("*") if path.is_file())]
+        forms = [form for key in keys for form in (key, base64.b64encode(key.encode()).decode().rstrip("="))]
+        return [form for form in forms if any(form in text for text in texts)]
+
+
+@pytest.fixture
+def run(installed: Path, emulator: Emulator, tmp_path: Path):
+    """A function that runs a playbook of the installed collection by its name, in a folder with a vault password.
+
+    Args:
+        name: of the playbook.
+        args: further arguments of ansible-playbook.
+        env: environment; that of the emulator by default.
+        vault: whether to give the vault password.
+    """
+    folder = tmp_path / "user"
+    folder.mkdir()
+    (folder / ".vault-password").write_text("only for tests\n", encoding="utf-8")
+
+    def start(name: str, *args: str, env: dict[str, str] | None = None, vault: bool = True) -> Ran:
+        command = [sys.executable, "-m", "ansible.cli.playbook", f"cloudflare.magic.{name}", *args]
+        if vault:
+            command += ["--vault-id", f"prod@{folder / '.vault-password'}"]
+        environ = {**_environ(folder), "ANSIBLE_COLLECTIONS_PATH": str(installed), **(emulator.environment() if env is None else env)}
+        done = subprocess.run(command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        screen = done.stdout.decode("utf-8")
+        assert "Traceback" not in screen, screen
+        return Ran(done.returncode, screen, folder)
+
+    return start
