@@ -220,7 +220,7 @@ def plot(results: Results) -> str:
     lines = [
         "<!-- Copyright (c) 2026, cloudflare.magic contributors",
         "GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)",
-        "SPDX-License-" "Identifier: GPL-3.0-or-later",
+        "SPDX-License-" + "Identifier: GPL-3.0-or-later",
         "Drawn by benchmarks/fleet.py -->",
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
         "<title>Time to give new keys to all tunnels of an account</title>",

@@ -324,7 +324,9 @@ class SecretAction(ActionBase):
         if self._task.delegate_to and self._task.delegate_facts:
             host = str(self._task.delegate_to)
             hostvars = owner.get("hostvars") or {}
-            owner = hostvars[host] if host in hostvars else {}  # noqa: SIM401 - get() finds something undefined
+            owner = {}
+            if host in hostvars:
+                owner = hostvars[host]
         existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
         mine = _returned.setdefault((self._task._uuid, host), {})
         mine.update(entries)

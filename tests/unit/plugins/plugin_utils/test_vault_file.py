@@ -169,7 +169,7 @@ def refused(path, vault, *words, **options):
 def snapshot(path):
     """The files beside this one and itself, without the lock, whose only content is its name."""
     folder = os.path.dirname(os.path.realpath(path))
-    found = {}
+    found: dict[str, bytes | None] = {}
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         file = os.path.join(folder, name)
         if name.endswith(".lock") and os.path.isfile(file):
