@@ -252,6 +252,16 @@ def docs_examples(session: nox.Session) -> None:
     pytest_session(session, "tests/docs")
 
 
+def crash(session: nox.Session) -> None:
+    """Kill runs at all the instants that the crash tests know: 200 for the vault file, 300 for a fleet. The other sessions take a sample of them."""
+    session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt")
+    tree = refresh_tree(session.name)
+    for target, instants in (("vault_file", 200), ("ipsec_psks", 300)):
+        environment = {"CRASH_INSTANTS": str(instants), "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
+        with session.chdir(tree / "tests" / "integration" / "targets" / target):
+            session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "test_crash.py", *session.posargs, env=environment)
+
+
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True
@@ -265,6 +275,7 @@ for _version, _core in CORES.items():
     add_core_sessions(_version, _core)
 nox.session(name="sdk", default=False)(sdk)
 nox.session(name="docs-examples", default=False)(docs_examples)
+nox.session(name="crash", default=False)(crash)
 
 
 if __name__ == "__main__":

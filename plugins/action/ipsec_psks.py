@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ansible_collections.cloudflare.magic.plugins.module_utils import _psk
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, failed, failure_of
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import SecretAction
@@ -37,10 +39,16 @@ class ActionModule(SecretAction):
         """Set keys by tunnel id; in check mode, only have them validated."""
         self.register_secrets(keys.values())
         answer = self._request(**{KEYS: dict(keys)})
-        return _psk.Applied(answer["applied"], answer["unapplied"])
+        return _psk.Applied(answer["applied"], answer["unapplied"], answer["repeated"])
 
     def _request(self, **extra: t.Any) -> dict[str, t.Any]:
-        result = self.step(**extra)
+        try:
+            result = self.step(**extra)
+        except AnsibleConnectionFailure as exc:
+            if not extra:
+                raise
+            # In the middle of a run: what is already applied has to be delivered.
+            raise MagicError(str(exc), reached=UNKNOWN) from None
         self.requests += result.get("requests", 1)
         if result.get("failed"):
             raise failure_of(result)
@@ -84,7 +92,8 @@ class ActionModule(SecretAction):
             result["failed"] = True
             result["msg"] = f"{len(trouble)} of {report.total} keys were not set, {len(report.applied)} were. Not set: {'; '.join(trouble)}"
         elif result.get("failed") and report.total:
-            kept = " Keys in doubt are in the vault file as pending_psk: run the task again, that sends them again." if store is not None else ""
+            saved = store is not None and not self._task.check_mode
+            kept = " Keys in doubt are in the vault file as pending_psk: run the task again, that sends them again." if saved else ""
             result["msg"] = f"{len(report.applied)} of {report.total} keys are set; then the run had to stop: {result['msg']}{kept}"
         if self._task.check_mode:
             result["validated"] = not result.get("failed")
@@ -96,6 +105,9 @@ class ActionModule(SecretAction):
             for tunnel_id, entry in known.items():
                 entry["psk"] = report.keys[tunnel_id]
             result["_ansible_no_log"] = True
+            if result.get("failed") and not {"register", "vault_file"} & set(self.receivers):
+                # Ansible drops the facts of a task that fails.
+                result["msg"] += " The keys that are set are in ansible_failed_result: save them in a rescue block, or run the task again with rotate: always."
             state = f" {result['msg']}" if result.get("failed") else ""
             self.notice(
                 f"{len(known)} of {report.total} tunnels have a new key, {len(fleet.not_due)} "

@@ -119,6 +119,8 @@ class MagicError(Exception):
         self.reached = reached
         self.transient = transient
         self.retry_after = retry_after
+        self.sent: int | None = None
+        """How many requests were sent, where somebody counted them."""
 
     def explained(self, message: str) -> MagicError:
         """Return the same error with a text of one's own; the details of the call stay."""
@@ -554,10 +556,15 @@ class Client:
         repeatable = method == "GET" if repeatable is None else repeatable
         path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, "magic", *segments))
         tries = 0
+        lost = False
         while True:
             try:
                 return self._send(method, path, params, body, [*self._secrets, *secrets])
             except MagicError as error:
+                lost = lost or error.reached == UNKNOWN
+                if lost:
+                    # A clear no to the repetition says nothing of the request before.
+                    error.reached = UNKNOWN
                 if tries >= self.settings.max_retries or not may_retry(error, repeatable):
                     raise
                 time.sleep(self._wait(error, tries))

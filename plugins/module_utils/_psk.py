@@ -295,6 +295,7 @@ class Applied(t.NamedTuple):
 
     applied: dict[str, str | None]  # last_generated_on, where it says it
     unapplied: dict[str, str]  # the reason
+    repeated: bool = False  # whether this is the answer to a repeated request: an earlier one may have set what this one did not
 
 
 def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = False) -> Applied:
@@ -303,6 +304,7 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
     :arg keys: by tunnel id.
     :raises MagicError: if there is no answer. An answer may also say that some or all keys were not set, or say nothing of a tunnel.
     """
+    before = client.sent
     answer = client.request(
         "POST",
         ["ipsec_tunnels", "psk"],
@@ -316,6 +318,7 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
     return Applied(
         {tunnel_id: last_generated_on(applied[tunnel_id]) for tunnel_id in keys if tunnel_id in applied and tunnel_id not in unapplied},
         {tunnel_id: str(scrub(str(unapplied[tunnel_id]), list(keys.values()))) for tunnel_id in keys if tunnel_id in unapplied},
+        client.sent - before > 1,
     )
 
 
@@ -325,7 +328,7 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
     :returns: ``last_generated_on``, where Cloudflare says it.
     :raises MagicError: if it is not certainly applied.
     """
-    applied, unapplied = set_keys(client, {tunnel_id: key}, validate_only)
+    applied, unapplied, dummy = set_keys(client, {tunnel_id: key}, validate_only)
     if tunnel_id in unapplied:
         raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. The key in force is the one before.")
     if tunnel_id not in applied and not validate_only:
@@ -387,8 +390,12 @@ def run_fleet(client: Client, options: Mapping[str, t.Any], check_mode: bool) ->
     """
     before = client.sent
     keys = options.get("_keys")
-    if keys is None:
-        tunnels = [{name: tunnel.get(name) for name in ("id", "name", "psk_metadata")} for tunnel in list_tunnels(client)]
-        return {"changed": False, "tunnels": tunnels, "requests": client.sent - before}
-    answer = set_keys(client, keys, check_mode)
-    return {"changed": bool(answer.applied), "applied": answer.applied, "unapplied": answer.unapplied, "requests": client.sent - before}
+    try:
+        if keys is None:
+            tunnels = [{name: tunnel.get(name) for name in ("id", "name", "psk_metadata")} for tunnel in list_tunnels(client)]
+            return {"changed": False, "tunnels": tunnels, "requests": client.sent - before}
+        answer = set_keys(client, keys, check_mode)
+    except MagicError as error:
+        error.sent = client.sent - before
+        raise
+    return {"changed": bool(answer.applied), **answer._asdict(), "requests": client.sent - before}

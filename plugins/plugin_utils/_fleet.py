@@ -15,7 +15,7 @@ from __future__ import annotations
 import secrets
 import string
 import typing as t
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
@@ -34,9 +34,9 @@ ALPHABET = string.ascii_letters + string.digits
 
 # Answers that have nothing to do with the keys in the request: asking again in smaller parts does not help.
 _HOPELESS_STATUS = (None, 401, 403, 429)
-_HOPELESS_CODES = {1012, 1025, 6003, 7003, 9103, 9106, 9109, 10000}
+_HOPELESS_CODES = {971, 1012, 1025, 6003, 7003, 9103, 9106, 9109, 10000, 10100}
 # So many answers 5xx in a row are an outage of the server, and not the fault of one tunnel.
-_OUTAGE = 4
+_OUTAGE = 6
 
 
 class Api(t.Protocol):
@@ -78,7 +78,8 @@ def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[str, str]) -> tuple[
     known = {tunnel["id"]: tunnel for tunnel in tunnels}
     keys: dict[str, str] = {}
     owners: dict[str, list[str]] = defaultdict(list)
-    for name, key in psks.items():
+    for written, key in psks.items():
+        name = str(written)  # YAML may have read a number
         try:
             tunnel = known.get(name) or find_tunnel(tunnels, name)
         except MagicError as error:
@@ -103,44 +104,52 @@ class Report:
     outage: int = 0
 
 
-def _send(api: Api, keys: Mapping[str, str], check_mode: bool, report: Report, again: bool = True) -> None:
+def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) -> None:
     """Set a batch of keys. If it fails as a whole, once more, then in halves, to find the tunnel that spoils it.
 
     :raises MagicError: if that cannot help.
     """
-    try:
-        answer = api.set_keys(keys)
-    except MagicError as error:
-        status = error.failure["status"] if error.failure else None
-        codes = {entry.get("code") for entry in error.failure["errors"]} if error.failure else set()
-        report.outage = report.outage + 1 if error.reached == UNKNOWN else 0
-        if status in _HOPELESS_STATUS or codes & _HOPELESS_CODES or report.outage >= _OUTAGE:
-            report.doubtful.update(keys)
-            raise
-        if again:
-            _send(api, keys, check_mode, report, again=False)
-        elif len(keys) == 1:
-            (tunnel_id,) = keys
-            report.unapplied[tunnel_id] = str(error)
-            if error.reached == UNKNOWN:
-                report.doubtful.add(tunnel_id)
-        else:
+    parts = deque([dict(batch)])
+    again = True
+    while parts:
+        keys = parts.popleft()
+        # In doubt from here on, whatever ends this. A clear no ends only the doubt of this request; that of an earlier one ends with a yes.
+        new_doubts = set(keys) - report.doubtful
+        report.doubtful.update(keys)
+        try:
+            answer = api.set_keys(keys)
+        except MagicError as error:
+            if _hopeless(error, report):
+                raise
+            if error.reached != UNKNOWN:
+                report.doubtful -= new_doubts
             items = list(keys.items())
-            middle = len(items) // 2
-            _send(api, dict(items[:middle]), check_mode, report, again=False)
-            _send(api, dict(items[middle:]), check_mode, report, again=False)
-        return
-    report.outage = 0
-    report.applied.update(answer.applied)
-    report.unapplied.update(answer.unapplied)
-    for tunnel_id in keys:
-        if tunnel_id in answer.applied or tunnel_id in answer.unapplied:
+            if again:
+                parts.append(keys)
+            elif len(items) == 1:
+                report.unapplied[items[0][0]] = str(error)
+            else:
+                # Both halves before the quarters of one: the half without the tunnel that spoils it tells that this is no outage.
+                parts += [dict(items[: len(items) // 2]), dict(items[len(items) // 2 :])]
+            again = False
             continue
-        if check_mode:
-            report.applied[tunnel_id] = None  # accepted: nothing was refused
-        else:
-            report.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
-            report.doubtful.add(tunnel_id)
+        report.outage = 0
+        report.applied.update(answer.applied)
+        report.unapplied.update(answer.unapplied)
+        report.doubtful -= {*answer.applied, *(() if answer.repeated else new_doubts & set(answer.unapplied))}
+        for tunnel_id in set(keys) - set(answer.applied) - set(answer.unapplied):
+            if check_mode:
+                report.applied[tunnel_id] = None
+            else:
+                report.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
+
+
+def _hopeless(error: MagicError, report: Report) -> bool:
+    """Tell whether to ask again in smaller parts cannot help."""
+    report.outage = report.outage + 1 if error.reached == UNKNOWN else 0
+    status = error.failure["status"] if error.failure else None
+    codes = {entry.get("code") for entry in error.failure["errors"]} if error.failure else set()
+    return status in _HOPELESS_STATUS or bool(codes & _HOPELESS_CODES) or report.outage >= _OUTAGE
 
 
 def _batches(keys: Mapping[str, str], size: int) -> Iterator[dict[str, str]]:
@@ -191,9 +200,15 @@ class Fleet:
         again = {tunnel_id: key for tunnel_id, key in pending.items() if fresh.get(tunnel_id) != key}
         self.report.total = len({*again, *fresh})
         # Keys that an interrupted run has saved but not seen confirmed: which of the two is in force is not known, until this one is set again.
+        self.report.doubtful.update(pending)
         plan = [*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])]
+        done = "validated" if self._check_mode else "set"
         try:
-            for number, batch in enumerate(plan):
+            for number, planned in enumerate(plan):
+                # Nothing is written over a key that may be in force.
+                batch = {tunnel_id: key for tunnel_id, key in planned.items() if tunnel_id not in self.report.doubtful or pending[tunnel_id] == key}
+                if not batch:
+                    continue
                 self._save_ahead(batch)
                 try:
                     _send(self._api, batch, self._check_mode, self.report)
@@ -201,7 +216,7 @@ class Fleet:
                     self._note(batch)
                 if len(plan) > 1:
                     left = sum(len(rest) for rest in plan[number + 1 :])
-                    self._progress(f"{len(self.report.applied)} of {self.report.total} keys set, batch {number + 1} of {len(plan)}, {left} left")
+                    self._progress(f"{len(self.report.applied)} of {self.report.total} keys {done}, batch {number + 1} of {len(plan)}, {left} left")
         finally:
             if plan and self._store is not None and not self._check_mode:
                 self._store.save()
@@ -258,3 +273,5 @@ class Fleet:
                 self._store.entries[tunnel_id] = updated(self._store.entries[tunnel_id], key, self.names[tunnel_id], self.report.applied[tunnel_id])
             elif tunnel_id not in self.report.doubtful:
                 self._store.entries[tunnel_id].pop("pending_psk", None)
+                if set(self._store.entries[tunnel_id]) <= {"name"}:
+                    del self._store.entries[tunnel_id]

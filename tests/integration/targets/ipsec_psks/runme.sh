@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# By hand:
+# ANSIBLE_COLLECTIONS_PATH=/folder/above/ansible_collections PATH=/venv/bin:$PATH tests/integration/targets/ipsec_psks/runme.sh
+# CRASH_INSTANTS=300 kills 300 playbooks instead of a sample.
+
+set -eux
+cd "$(dirname "$0")"
+
+exec "${ANSIBLE_TEST_PYTHON_INTERPRETER:-python}" -m pytest -v -rs -p no:cacheprovider .
