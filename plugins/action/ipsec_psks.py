@@ -68,12 +68,22 @@ class ActionModule(SecretAction):
             store = None
         return self._outcome(fleet, store, result)
 
+    def _doubts(self, fleet: Fleet, store: VaultFile | None) -> str:
+        """Say how to heal what is in doubt after a run that had to stop."""
+        if self._task.check_mode or not fleet.report.doubtful:
+            return ""
+        if store is not None:
+            return " Keys in doubt are in the vault file as pending_psk: run the task again, that sends them again."
+        if self.supplied():
+            return " Run the task again: setting the same keys twice does no harm."
+        return f" The keys in force of {len(fleet.report.doubtful)} tunnels are unknown now: run the task again with rotate: always, which heals it."
+
     def _outcome(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """Deliver what was applied, also of a run that failed in the middle, and censor a result that holds a key."""
         report = fleet.report
         known = {tunnel_id: {"name": fleet.names[tunnel_id], "last_generated_on": moment} for tunnel_id, moment in report.applied.items()}
         result.update(
-            changed=bool(report.applied),
+            changed=bool(report.applied) or (bool(result.get("changed")) and not self._task.check_mode),
             tunnels=fleet.table(),
             not_due=fleet.not_due,
             unapplied=report.unapplied,
@@ -92,9 +102,7 @@ class ActionModule(SecretAction):
             result["failed"] = True
             result["msg"] = f"{len(trouble)} of {report.total} keys were not set, {len(report.applied)} were. Not set: {'; '.join(trouble)}"
         elif result.get("failed") and report.total:
-            saved = store is not None and not self._task.check_mode
-            kept = " Keys in doubt are in the vault file as pending_psk: run the task again, that sends them again." if saved else ""
-            result["msg"] = f"{len(report.applied)} of {report.total} keys are set; then the run had to stop: {result['msg']}{kept}"
+            result["msg"] = f"{len(report.applied)} of {report.total} keys are set; then the run had to stop: {result['msg']}{self._doubts(fleet, store)}"
         if self._task.check_mode:
             result["validated"] = not result.get("failed")
             return result
