@@ -48,7 +48,7 @@ command, play, leaked = playbooks.command, playbooks.play, playbooks.leaked
 Emulator, running = playbooks.Emulator, playbooks.running
 Site, fill, until = vault_file.Site, vault_file.fill, vault_file.until
 VARIABLE, PASSWORD = vault_file.VARIABLE, vault_file.PASSWORD
-CONNECTIONS = os.pathsep.join([str(vault_file.HERE / "connection_plugins"), str(HERE / "connection_plugins")])
+CONNECTIONS = os.pathsep.join([str(playbooks.HERE / "connection_plugins"), str(HERE / "connection_plugins")])
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,6 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-HERE = Path(__file__).resolve().parent
-
 
 def _collections_path() -> str:
     """Return the folder that has ansible_collections/cloudflare/magic; ansible-test copies only the targets, so it is not always above this file."""
@@ -32,6 +30,9 @@ COLLECTIONS_PATH = _collections_path()
 sys.path.insert(0, COLLECTIONS_PATH)
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+
+# The connection over which modules travel is that of the target playbooks.
+ELSEWHERE = ("ansible_collections", "cloudflare", "magic", "tests", "integration", "targets", "playbooks", "connection_plugins")
 
 VARIABLE = "cloudflare_magic_ipsec_psks"
 PASSWORD = "the password of the vault"
@@ -114,7 +115,7 @@ class Site:
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH,
-            "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
+            "ANSIBLE_CONNECTION_PLUGINS": os.path.join(COLLECTIONS_PATH, *ELSEWHERE),
             "ANSIBLE_INVENTORY": str(self.folder / "hosts.json"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PIPELINING": "1",
