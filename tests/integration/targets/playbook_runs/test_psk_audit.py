@@ -138,7 +138,7 @@ def test_another_limit_and_place(emulator, run, tmp_path):
 
 
 def test_due_soon(emulator, run):
-    fleet(emulator, [80, 82, 89.9, 90.1])
+    fleet(emulator, [80, 82.5, 89.9, 90.1])
     found = report(run("psk_audit").folder)
     assert [(line["name"], line["status"]) for line in found.lines] == [("branch-3", "overdue"), ("branch-2", "soon"), ("branch-1", "soon"), ("branch-0", "ok")]
     assert [row["state"] for row in found.page.rows][:3] == ["Overdueby 2 hours", "Due soonin 2 hours", "Due soonin 7 days"]
