@@ -227,7 +227,8 @@ def add_core_sessions(version: str, core: Core) -> None:
         ansible_test(session, "units", "--requirements", "--num-workers", "2", *targets)
 
     def integration(session: nox.Session) -> None:
-        ansible_test(session, "integration", "--requirements", "--venv", "--python", str(controller))
+        # Once more, and more verbosely, on failure: these tests run real programs against each other on machines of any speed.
+        ansible_test(session, "integration", "--requirements", "--retry-on-error", "--venv", "--python", str(controller))
 
     for function in (sanity, units, integration):
         function.__doc__ = f"Run ansible-test {function.__name__} of ansible-core {version}."
