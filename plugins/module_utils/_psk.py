@@ -398,4 +398,10 @@ def run_fleet(client: Client, options: Mapping[str, t.Any], check_mode: bool) ->
     except MagicError as error:
         error.sent = client.sent - before
         raise
-    return {"changed": bool(answer.applied), **answer._asdict(), "requests": client.sent - before}
+    return {
+        "changed": bool(answer.applied),
+        "applied": answer.applied,
+        "unapplied": answer.unapplied,
+        "repeated": answer.repeated,
+        "requests": client.sent - before,
+    }

@@ -70,7 +70,7 @@ def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[
     return [tunnel for tunnel in tunnels if tunnel["id"] in ids or any(fnmatchcase(str(tunnel.get("name")), name) for name in names)]
 
 
-def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tuple[dict[str, str], list[str]]:
     """Return the user's keys by tunnel id, and warnings.
 
     :raises MagicError: if a name or id is unknown, or two of them mean the same tunnel.

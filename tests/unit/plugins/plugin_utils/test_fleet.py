@@ -119,7 +119,7 @@ class Server:
         self.look(keys)
         if step.raises is not None:
             raise step.raises
-        applied = {tunnel_id: now for tunnel_id in sent if tunnel_id not in unapplied | silent}
+        applied: dict[str, str | None] = {tunnel_id: now for tunnel_id in sent if tunnel_id not in unapplied | silent}
         return Applied(applied, {tunnel_id: "locked" for tunnel_id in unapplied}, step.repeated)
 
 
