@@ -30,8 +30,8 @@ def _collection() -> Path:
     raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
 
 
-def _helpers(target: str):
-    spec = importlib.util.spec_from_file_location(f"helpers_of_{target}", _collection() / "tests" / "integration" / "targets" / target / "conftest.py")
+def _helpers(target: str, file: str):
+    spec = importlib.util.spec_from_file_location(f"helpers_of_{target}", _collection() / "tests" / "integration" / "targets" / target / file)
     module = importlib.util.module_from_spec(spec)
     # Where dataclasses look for the annotations of their class.
 
@@ -40,8 +40,8 @@ def _helpers(target: str):
     return module
 
 
-playbooks = _helpers("playbooks")
-vault_file = _helpers("vault_file")
+playbooks = _helpers("playbooks", "conftest.py")
+vault_file = _helpers("vault_file", "vault_site.py")
 
 # Fixtures: a run of tasks in a folder of its own, and a search for secrets.
 command, play, leaked = playbooks.command, playbooks.play, playbooks.leaked
