@@ -12,6 +12,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
+
 
 @dataclass(frozen=True)
 class ArgumentSpec:
@@ -50,8 +52,8 @@ SHARED = ArgumentSpec(
         "api_email": {"type": "str"},
         "account_id": {"type": "str"},
         "api_url": {"type": "str", "aliases": ["base_url"]},
-        "timeout": {"type": "float", "default": 30.0},
-        "max_retries": {"type": "int", "default": 4},
+        "timeout": {"type": "float", "default": DEFAULT_TIMEOUT},
+        "max_retries": {"type": "int", "default": DEFAULT_MAX_RETRIES},
         "validate_certs": {"type": "bool", "default": True},
         "ca_path": {"type": "path"},
     }

@@ -25,7 +25,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MagicError, checked_url
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MASK, MagicError, checked_url
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, SEAL, SEALED, failed, perform, seal, unseal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import SHORTEST_KEY
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile
@@ -64,7 +64,7 @@ class _Secret(str):
     """A string that does not show itself where Ansible prints the arguments of a module (ANSIBLE_DEBUG)."""
 
     def __repr__(self) -> str:
-        return "'********'"
+        return repr(MASK)
 
     __slots__ = ()
 
@@ -73,7 +73,7 @@ class _SecretDict(dict):  # type: ignore[type-arg]
     """The same for a dictionary of secrets."""
 
     def __repr__(self) -> str:
-        return "'********'"
+        return repr(MASK)
 
     __slots__ = ()
 
@@ -126,7 +126,7 @@ class SecretAction(ActionBase):
             if isinstance(values, list):
                 return [hidden(item) for item in values]
             if isinstance(values, dict):
-                return {name: "********" if name in secret and value is not None else value for name, value in values.items()}
+                return {name: MASK if name in secret and value is not None else value for name, value in values.items()}
             return values
 
         self._task.args = hidden(self._task.args)
