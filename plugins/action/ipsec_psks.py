@@ -64,7 +64,8 @@ class ActionModule(SecretAction):
         except Exception as exc:  # pylint: disable=broad-exception-caught # keys that are in force must not get lost now
             if store is None:
                 raise
-            result = {"failed": True, "msg": self.not_saved(store, exc)}
+            state = "No key was sent, and those in force are the ones before. " if fleet.report.staged else ""
+            result = {"failed": True, "msg": state + self.not_saved(store, exc)}
             store = None
         return self._outcome(fleet, store, result)
 
@@ -81,6 +82,8 @@ class ActionModule(SecretAction):
     def _outcome(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """Deliver what was applied, also of a run that failed in the middle, and censor a result that holds a key."""
         report = fleet.report
+        if report.staged:
+            return self._staged(fleet, result)
         known = {tunnel_id: {"name": fleet.names[tunnel_id], "last_generated_on": moment} for tunnel_id, moment in report.applied.items()}
         result.update(
             changed=bool(report.applied) or (bool(result.get("changed")) and not self._task.check_mode),
@@ -127,4 +130,21 @@ class ActionModule(SecretAction):
                 result["delivered_to"].append("fact")
         if store is not None:
             result["delivered_to"].append("vault_file")
+        return result
+
+    def _staged(self, fleet: Fleet, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Deliver keys that are saved and not sent. They are in force nowhere, so they are no facts."""
+        report = fleet.report
+        result.update(changed=fleet.made, tunnels=fleet.table(), not_due=fleet.not_due, unapplied={}, requests=self.requests, delivered_to=[])
+        if self._task.check_mode or result.get("failed"):
+            return result
+        result["psks"] = {tunnel_id: {"name": fleet.names[tunnel_id], "psk": key, "last_generated_on": None} for tunnel_id, key in report.keys.items()}
+        if report.keys:
+            self.register_secrets(report.keys.values())
+            result["_ansible_no_log"] = True
+            result["delivered_to"] = [receiver for receiver in self.receivers if receiver != "fact"]
+            self.notice(
+                f"{len(report.keys)} new keys are saved as pending_psk and not sent, {len(fleet.not_due)} tunnels were not due. "
+                "The result holds the keys and is therefore not shown."
+            )
         return result

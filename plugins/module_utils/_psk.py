@@ -55,6 +55,7 @@ FLEET_OPTIONS = _POLICY.merge(
             "psks": {"type": "dict", "no_log": True},
             "psk_length": {"type": "int", "default": 48, "no_log": False},
             "batch_size": {"type": "int", "default": 50},
+            "stage": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("names", "psks"), ("ipsec_tunnel_ids", "psks")],
         required_one_of=[("names", "ipsec_tunnel_ids", "psks")],
@@ -185,6 +186,10 @@ def check_fleet(options: Mapping[str, t.Any]) -> list[str]:
         raise MagicError("psk_length must be from 32 to 64 characters.")
     if options["batch_size"] < 1:
         raise MagicError("batch_size must be at least 1.")
+    if options["stage"] and options["vault_file"] is None:
+        raise MagicError("stage needs vault_file, which keeps the keys until they are sent. Give vault_file, or leave stage out.")
+    if options["stage"] and options["psks"] is not None:
+        raise MagicError("stage makes keys, and psks supplies them: they exclude each other. Keys of your own can go to the devices first as they are.")
     warnings = []
     for name, key in (options["psks"] or {}).items():
         if not isinstance(key, str):

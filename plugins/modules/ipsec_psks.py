@@ -75,6 +75,14 @@ options:
       - How many keys to set with one request.
     type: int
     default: 50
+  stage:
+    description:
+      - Only make keys for what is due and save them to O(vault_file), which is required then, as C(pending_psk). No key is sent to Cloudflare, and none is in force.
+      - That is the first half of a rotation that brings the new key to the customer's device before Cloudflare gets it. The next task without
+        O(stage) sends these keys and makes no others.
+      - A key that is pending already is returned again. Check mode makes none.
+    type: bool
+    default: false
 seealso:
   - module: cloudflare.magic.ipsec_psk
 """
@@ -109,6 +117,28 @@ EXAMPLES = r"""
       - paris-*
       - oslo-1
     rotate: missing
+    vault_file: group_vars/all/ipsec_psks.yml
+
+- name: Make a key that is not in force yet
+  cloudflare.magic.ipsec_psks:
+    names: [paris-1]
+    vault_file: group_vars/all/ipsec_psks.yml
+    stage: true
+  register: staged
+
+- name: Prepare the device with it
+  ansible.builtin.template:
+    src: ipsec.secrets.staged.j2 # refers to psk
+    dest: /etc/ipsec.d/cloudflare.secrets.new
+    mode: "0600"
+  vars:
+    psk: "{{ (staged.psks.values() | first).psk }}"
+  no_log: true
+  diff: false
+
+- name: Have Cloudflare use it
+  cloudflare.magic.ipsec_psks:
+    names: [paris-1]
     vault_file: group_vars/all/ipsec_psks.yml
 
 - name: Set keys of your own
@@ -163,7 +193,7 @@ tunnels:
       returned: always
       type: int
     outcome:
-      description: V(set), V(validated) in check mode, V(not_due), V(unapplied), or V(not_tried) if the run had to stop before.
+      description: V(set), V(validated) in check mode, V(staged) with O(stage), V(not_due), V(unapplied), or V(not_tried) if the run had to stop before.
       returned: always
       type: str
 not_due:

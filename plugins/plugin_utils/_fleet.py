@@ -100,6 +100,7 @@ class Report:
     keys: dict[str, str] = field(default_factory=dict)
     applied: dict[str, str | None] = field(default_factory=dict)
     unapplied: dict[str, str] = field(default_factory=dict)
+    staged: bool = False
     doubtful: set[str] = field(default_factory=set)
     outage: int = 0
 
@@ -177,6 +178,8 @@ class Fleet:
         self.before: dict[str, str | None] = {}
         self.not_due: list[str] = []
         self.warnings: list[str] = []
+        self.made = False
+        """Whether ``stage`` made a key that was not pending before."""
 
     def run(self) -> None:
         """Set what is due. What came of it is in ``report``, also when this raises.
@@ -201,6 +204,9 @@ class Fleet:
         self.report.total = len({*again, *fresh})
         # Keys that an interrupted run has saved but not seen confirmed: which of the two is in force is not known, until this one is set again.
         self.report.doubtful.update(pending)
+        if options["stage"]:
+            self._stage(again, fresh)
+            return
         plan = [*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])]
         done = "validated" if self._check_mode else "set"
         try:
@@ -220,6 +226,14 @@ class Fleet:
         finally:
             if plan and self._store is not None and not self._check_mode:
                 self._store.save()
+
+    def _stage(self, again: Mapping[str, str], fresh: Mapping[str, str]) -> None:
+        """Save new keys and send none: the next run finds them pending. Those that are pending already stay as they are."""
+        self.report.staged = True
+        self.report.keys.update(again)
+        self.made = bool(fresh)
+        if fresh:
+            self._save_ahead(fresh)
 
     def _pending(self) -> dict[str, str]:
         """Return the keys that an interrupted run left in the file, of the chosen tunnels."""
@@ -247,6 +261,8 @@ class Fleet:
                 if tunnel_id in self.not_due
                 else "unapplied"
                 if tunnel_id in self.report.unapplied
+                else "staged"
+                if self.report.staged
                 else ("validated" if self._check_mode else "set")
                 if tunnel_id in self.report.applied
                 else "not_tried"

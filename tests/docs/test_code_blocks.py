@@ -68,7 +68,10 @@ VARIABLES = {
     "survey_tunnel": "berlin-1",
 }
 # The templates that EXAMPLES use.
-TEMPLATES = {"ipsec.secrets.j2": 'secrets {\n    ike-paris-1 {\n        secret = "{{ paris.psk }}"\n    }\n}\n'}
+TEMPLATES = {
+    f"ipsec.secrets{kind}.j2": f'secrets {{\n    ike-paris-1 {{\n        secret = "{{{{ {key} }}}}"\n    }}\n}}\n'
+    for kind, key in (("", "paris.psk"), (".staged", "psk"))
+}
 # Ids of tunnels in EXAMPLES that the emulator has to have.
 TUNNEL_IDS = {"example-1": "c4a7362d577a6c3019a474fd6f485821"}
 INVENTORY = "localhost ansible_connection=local ansible_python_interpreter={python}\nbastion ansible_connection=local ansible_python_interpreter={python}\n"

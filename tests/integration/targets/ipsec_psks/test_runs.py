@@ -122,6 +122,37 @@ def test_a_limit_for_longer_than_it_waits_keeps_what_is_set(site, emulator, plac
     assert not any("pending_psk" in entry for entry in site.entries().values())
 
 
+# --- half a run: keys for the devices first
+
+
+@PLACE
+def test_staged_keys_are_shown_nowhere_and_sent_by_the_next_run(site, emulator, leaked, place):
+    before = emulator.keys()
+    stage = {"vault_file": "v/keys.yml", "stage": True}
+    tasks = [
+        rotate(**stage, register="check", keywords={"check_mode": True}),
+        rotate(**stage, register="first"),
+        rotate(**stage, register="second"),
+    ]
+    screen = site.play(tasks, place, args=("--vault-id", "prod@password", "-vvv", "--diff"))
+    answers = site.registered(place)
+    assert (answers["check"]["changed"], "psks" in answers["check"]) == (True, False)
+    assert (answers["first"]["changed"], answers["second"]["changed"]) == (True, False)
+    assert answers["first"]["delivered_to"] == ["register", "vault_file"]
+    keys = {tunnel_id: entry["psk"] for tunnel_id, entry in answers["first"]["psks"].items()}
+    assert len(keys) == 12
+    assert keys == {tunnel_id: entry["psk"] for tunnel_id, entry in answers["second"]["psks"].items()}
+    assert keys == {tunnel_id: entry["pending_psk"] for tunnel_id, entry in site.entries().items()}
+    assert {row["outcome"] for row in answers["first"]["tunnels"]} == {"staged"}
+    assert emulator.keys() == before
+    assert writes(emulator) == []
+    said(screen, "12 new keys are saved as pending_psk and not sent")
+    assert leaked(screen, [*keys.values()]) == []
+    site.play([rotate(vault_file="v/keys.yml")], place)
+    assert emulator.keys() == keys == site.keys()
+    assert not any("pending_psk" in entry for entry in site.entries().values())
+
+
 # --- partial failures
 
 
@@ -240,6 +271,8 @@ def mistakes():
         "names and psks": ({**tunnel, "psks": key}, ["mutually exclusive", "names", "psks"]),
         "ids and psks": ({"ipsec_tunnel_ids": ["x"], "psks": key}, ["mutually exclusive", "ipsec_tunnel_ids", "psks"]),
         "no names": ({"names": []}, ["names is empty", "['*']"]),
+        "stage without a file": ({**tunnel, "stage": True}, ["stage needs vault_file"]),
+        "stage with psks": ({"psks": key, "stage": True, "vault_file": "v/keys.yml"}, ["stage makes keys", "psks"]),
         "no ids": ({"ipsec_tunnel_ids": []}, ["ipsec_tunnel_ids is empty"]),
         "no psks": ({"psks": {}}, ["psks is empty"]),
         "an empty name": ({"names": ["branch-1", " "]}, ["names holds an empty string"]),

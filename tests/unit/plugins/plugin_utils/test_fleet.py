@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import dataclasses
 import itertools
+import os
 import string
 import tempfile
 from datetime import datetime, timedelta, timezone
@@ -143,7 +144,8 @@ class Site:
             store.save()
 
     def fleet(self, store, check_mode=False, **options):
-        options = {"names": None, "ipsec_tunnel_ids": None, "psks": None, "rotate": "always", "max_age": None, "psk_length": 32, "batch_size": 50, **options}
+        chosen = {"names": None, "ipsec_tunnel_ids": None, "psks": None}
+        options = {**chosen, "rotate": "always", "max_age": None, "psk_length": 32, "batch_size": 50, "stage": False, **options}
         if not (options["psks"] or options["ipsec_tunnel_ids"]):
             options["names"] = options["names"] or ["*"]
         return Fleet(self.server, options, store, check_mode, self.lines.append)
@@ -264,6 +266,41 @@ def test_keys_are_of_letters_and_digits_without_a_leading_zero(length):
     assert not any(key.startswith("0") for key in keys)
     assert any("0" in key for key in keys)
     assert len(set(keys)) == len(keys)
+
+
+# --- half a run ----------------------------------------------------------------------------------------------------
+
+
+def test_staged_keys_are_saved_and_not_sent_and_the_next_run_sends_them(site):
+    here = site(3)
+    before = dict(here.server.in_force)
+    staged = here.run(stage=True)
+    assert here.server.in_force == before
+    assert (staged.made, len(staged.report.keys)) == (True, 3)
+    assert {row["outcome"] for row in staged.table()} == {"staged"}
+    assert {tunnel_id: entry["pending_psk"] for tunnel_id, entry in here.entries().items()} == staged.report.keys
+    again = here.run(stage=True)
+    assert (again.made, again.report.keys) == (False, staged.report.keys)
+    assert here.server.in_force == before
+    here.run()
+    assert here.server.in_force == staged.report.keys
+    assert {tunnel_id: entry["psk"] for tunnel_id, entry in here.entries().items()} == staged.report.keys
+    assert not any("pending_psk" in entry for entry in here.entries().values())
+
+
+def test_staging_makes_keys_for_what_is_due_alone(site):
+    here = site(2)
+    here.run()
+    staged = here.run(stage=True, rotate="expired", max_age="1d")
+    assert (staged.made, staged.report.keys, len(staged.not_due)) == (False, {}, 2)
+    assert not any("pending_psk" in entry for entry in here.entries().values())
+
+
+def test_staging_in_check_mode_makes_no_file(site):
+    here = site(2)
+    staged = here.run(check_mode=True, stage=True)
+    assert staged.made
+    assert not os.path.exists(here.path)
 
 
 # --- one run -------------------------------------------------------------------------------------------------------
