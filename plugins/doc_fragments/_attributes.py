@@ -35,6 +35,52 @@ attributes:
     support: full
 """
 
+    # Modules whose work is done by an action plugin and that handle no generated key
+    CLIENT = r"""
+options: {}
+attributes:
+  action:
+    support: full
+  async:
+    support: none
+    details:
+      - The work is done in Ansible's own process on the controller, unless the task runs over a remote connection.
+  platform:
+    platforms: all
+"""
+
+    # Modules that bring an object to a state
+    STATE = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Has Cloudflare check the request with C(validate_only=true), unless nothing would change.
+  diff_mode:
+    support: full
+    details:
+      - Shows the fields that change, before and after.
+  idempotent:
+    support: full
+"""
+
+    # Modules that only read
+    READS = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    details:
+      - Changes nothing.
+  idempotent:
+    support: full
+"""
+
     # Membership in the action group that C(module_defaults) can set options for
     ACTIONGROUP_ALL = r"""
 options: {}

@@ -126,3 +126,124 @@ options:
         (C(vault_encrypt_identity), or else the first one).
     type: str
 """
+
+    # Modules that work where the task runs, and what they need there
+    WRITES = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
+notes:
+  - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account. Check mode needs it too.
+  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
+    needs no account.
+  - Only what the task sets is compared and sent. Addresses and prefixes are compared by value, so that V(fd00::0a/127) and V(fd00::a/127) are the same.
+  - Text is unset with an empty string, a list with an empty list.
+  - If an answer is lost, nothing is repeated blindly. The task fails, and running it again reads what there is and does what is left.
+  - Where modules run on the controller anyway (connections C(local), C(network_cli), C(netconf), C(httpapi)) the work is done in
+    Ansible's own process there, whatever C(become) says. Over any other connection, for example with C(delegate_to), the requests are sent from that host.
+options:
+  state:
+    description:
+      - Whether there shall be such an object.
+    type: str
+    choices:
+      present: It is made if there is none, and changed where it differs.
+      absent: It is deleted if there is one.
+    default: present
+"""
+
+    READS = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
+notes:
+  - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
+  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
+    needs no account.
+options: {}
+"""
+
+    # The fields that IPsec and GRE tunnels share
+    TUNNEL = r"""
+options:
+  interface_address:
+    description:
+      - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+        169.254.240.0/20. The customer's device has the other address.
+      - Required for a new tunnel.
+    type: str
+  interface_address6:
+    description:
+      - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+    type: str
+  description:
+    description:
+      - A text for people.
+    type: str
+  health_check:
+    description:
+      - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+    type: dict
+    suboptions:
+      enabled:
+        description:
+          - Whether to check at all.
+        type: bool
+      rate:
+        description:
+          - How often.
+        type: str
+        choices:
+          - low
+          - mid
+          - high
+      type:
+        description:
+          - What to send, an ICMP reply or an ICMP request.
+        type: str
+        choices:
+          - reply
+          - request
+      direction:
+        description:
+          - Whether the answer comes back through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
+          - For a new tunnel, Cloudflare chooses V(bidirectional) with Cloudflare WAN, and V(unidirectional) with Magic Transit.
+        type: str
+        choices:
+          - unidirectional
+          - bidirectional
+      target:
+        description:
+          - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint. Not used if O(health_check.direction=bidirectional).
+          - Either an address, or a dictionary with the key C(saved), as the modules return it; its key C(effective) is ignored.
+        type: raw
+  automatic_return_routing:
+    description:
+      - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+    type: bool
+  bgp:
+    description:
+      - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
+    type: dict
+    suboptions:
+      customer_asn:
+        description:
+          - The autonomous system number of the customer's device. Required for BGP.
+        type: int
+      extra_prefixes:
+        description:
+          - Prefixes to announce to the device in addition to those of the account. The order does not matter.
+        type: list
+        elements: str
+      md5_key:
+        description:
+          - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody
+            who may read the tunnel, and so do the modules.
+        type: str
+      import_filter_id:
+        description:
+          - The id of a filter for what Cloudflare accepts.
+        type: str
+      export_filter_id:
+        description:
+          - The id of a filter for what Cloudflare announces.
+        type: str
+"""

@@ -80,7 +80,9 @@ _PERMISSION = (
 ADVICE: dict[int, str] = {
     971: _RATE_LIMIT,
     1012: _NOT_ONBOARDED,
+    1020: "Cloudflare has no route with this id in this account. Check route_id and account_id, or give prefix and nexthop instead.",
     1025: _NOT_ONBOARDED,
+    1029: "Cloudflare has no GRE tunnel with this id in this account. Check gre_tunnel_id and account_id, or give name instead.",
     1032: "Cloudflare has no IPsec tunnel with this id in this account. Check ipsec_tunnel_id and account_id, or give name instead.",
     6003: _WRONG_KIND,
     6103: _WRONG_KIND,
@@ -542,6 +544,7 @@ class Client:
         *,
         params: Mapping[str, str] | None = None,
         body: t.Any = None,
+        headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         secrets: Sequence[str] = (),
     ) -> t.Any:
@@ -549,6 +552,7 @@ class Client:
 
         :arg segments: the rest of the path, each part unquoted.
         :arg body: a JSON value, or None for no body.
+        :arg headers: in addition to those of every request.
         :arg repeatable: whether carrying it out twice is the same as once; by default true for GET alone.
         :arg secrets: what is in the body and must not be in any message.
         :raises MagicError: if there is no successful answer.
@@ -559,7 +563,7 @@ class Client:
         lost = False
         while True:
             try:
-                return self._send(method, path, params, body, [*self._secrets, *secrets])
+                return self._send(method, path, params, body, headers, [*self._secrets, *secrets])
             except MagicError as error:
                 lost = lost or error.reached == UNKNOWN
                 if lost:
@@ -576,7 +580,9 @@ class Client:
             return error.retry_after + random.uniform(0, min(1.0, 0.1 * error.retry_after))
         return float(min(LONGEST_BACKOFF, self._backoff * 2.0 ** min(tries, 30)) * random.uniform(0.5, 1))
 
-    def _send(self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, secrets: Sequence[str]) -> t.Any:
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, headers: Mapping[str, str] | None, secrets: Sequence[str]
+    ) -> t.Any:
         """Send one request, once."""
         settings = self.settings
         self.sent += 1
@@ -589,6 +595,7 @@ class Client:
                     settings.api_url + path,
                     params=params,
                     json=body,
+                    headers=headers,
                     timeout=(CONNECT_TIMEOUT, settings.timeout),
                     allow_redirects=False,
                     # Given with each request, because on the session REQUESTS_CA_BUNDLE would beat it.

@@ -12,34 +12,32 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime, timezone
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError, check_segment
-from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, last_generated_on, list_tunnels, read_tunnel
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL, chosen, select
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-
-IPSEC_OPTIONS = SHARED.merge(
-    ArgumentSpec(
-        {"ipsec_tunnel_id": {"type": "str"}, "name": {"type": "str"}},
-        mutually_exclusive=[("ipsec_tunnel_id", "name")],
-    )
-)
+    from ansible_collections.cloudflare.magic.plugins.module_utils._resource import Kind
 
 
-def ipsec_tunnels(client: Client, options: Mapping[str, t.Any], dummy_check_mode: bool) -> dict[str, t.Any]:
-    """Do the work of ``ipsec_tunnel_info``.
+def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification cannot, before anything is sent.
 
-    :raises MagicError: if the tunnels cannot be read, or there is none with the id.
+    :raises MagicError: naming the option and the mend.
     """
-    tunnel_id, name = options["ipsec_tunnel_id"], options["name"]
-    if tunnel_id is not None:
-        tunnels = [read_tunnel(client, check_segment("ipsec_tunnel_id", tunnel_id))]
-    elif name is not None and not name.strip():
-        raise MagicError("name is empty. Give the tunnel's name, or leave it out to get all tunnels.")
-    else:
-        tunnels = [tunnel for tunnel in list_tunnels(client) if name is None or tunnel.get("name") == name]
-    now = datetime.now(timezone.utc)
-    return {"changed": False, "ipsec_tunnels": [{**tunnel, "psk_age": age(last_generated_on(tunnel), now)} for tunnel in tunnels]}
+    chosen(kind, options)
+    return []
+
+
+def run(kind: Kind, client: Client, options: Mapping[str, t.Any], dummy_check_mode: bool) -> dict[str, t.Any]:
+    """Do the work of the module that reads objects of this kind.
+
+    :raises MagicError: if they cannot be read, or there is none with the id.
+    """
+    items = select(kind, client, options)
+    if kind is IPSEC_TUNNEL:
+        now = datetime.now(timezone.utc)
+        items = [{**item, "psk_age": age(last_generated_on(item), now)} for item in items]
+    return {"changed": False, kind.several: items}

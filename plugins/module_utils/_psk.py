@@ -212,7 +212,7 @@ def _check_policy(options: Mapping[str, t.Any]) -> None:
         raise MagicError("vault_id has no effect without vault_file. Give vault_file, or leave vault_id out.")
 
 
-def _member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:
+def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:
     """Return a member of an answer that has to be there.
 
     :raises MagicError: if it isn't.
@@ -225,13 +225,13 @@ def _member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_S
 
 def list_tunnels(client: Client) -> list[dict[str, t.Any]]:
     """Return all IPsec tunnels of the account; the API has no pages here."""
-    tunnels = _member(client.request("GET", ["ipsec_tunnels"]), "ipsec_tunnels", list, "the list of IPsec tunnels")
+    tunnels = member(client.request("GET", ["ipsec_tunnels"]), "ipsec_tunnels", list, "the list of IPsec tunnels")
     return [tunnel for tunnel in tunnels if isinstance(tunnel, dict) and isinstance(tunnel.get("id"), str)]
 
 
 def read_tunnel(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     """Return one IPsec tunnel."""
-    tunnel: dict[str, t.Any] = _member(client.request("GET", ["ipsec_tunnels", tunnel_id]), "ipsec_tunnel", dict, "reading the IPsec tunnel")
+    tunnel: dict[str, t.Any] = member(client.request("GET", ["ipsec_tunnels", tunnel_id]), "ipsec_tunnel", dict, "reading the IPsec tunnel")
     return tunnel
 
 
@@ -260,7 +260,7 @@ def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
 
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
-    if not _member(answer, "psk", str, "generating a key", UNKNOWN):
+    if not member(answer, "psk", str, "generating a key", UNKNOWN):
         raise MagicError("Cloudflare's answer to generating a key holds an empty key.", reached=UNKNOWN)
     return t.cast("dict[str, t.Any]", answer)
 

@@ -77,7 +77,8 @@ options:
     default: 50
   stage:
     description:
-      - Only make keys for what is due and save them to O(vault_file), which is required then, as C(pending_psk). No key is sent to Cloudflare, and none is in force.
+      - Only make keys for what is due, and save them to O(vault_file) as C(pending_psk). No key is sent to Cloudflare, and none is in force.
+        O(vault_file) is required then.
       - That is the first half of a rotation that brings the new key to the customer's device before Cloudflare gets it. The next task without
         O(stage) sends these keys and makes no others.
       - A key that is pending already is returned again. Check mode makes none.

@@ -13,35 +13,15 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Returns IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them, and the age of their pre-shared keys.
+  - Returns the IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them, and the age of their pre-shared keys.
   - Keys themselves are not in it. Cloudflare never shows them.
-requirements:
-  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the module runs.
-notes:
-  - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
-  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
-    needs no account.
 extends_documentation_fragment:
   - cloudflare.magic._options
+  - cloudflare.magic._options.reads
   - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
+  - cloudflare.magic._attributes.reads
   - cloudflare.magic._attributes.actiongroup_all
-attributes:
-  action:
-    support: none
-  async:
-    support: full
-  check_mode:
-    support: full
-    details:
-      - Changes nothing anyway.
-  diff_mode:
-    support: N/A
-    details:
-      - Changes nothing.
-  idempotent:
-    support: full
-  platform:
-    platforms: all
 options:
   ipsec_tunnel_id:
     description:
@@ -53,6 +33,7 @@ options:
       - The name of the tunnel to return. The list is empty if there is none.
     type: str
 seealso:
+  - module: cloudflare.magic.ipsec_tunnel
   - module: cloudflare.magic.ipsec_psk
   - module: cloudflare.magic.ipsec_psks
 """
@@ -75,7 +56,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_tunnels:
   description:
-    - The tunnels, with the API's own fields, of which these are some. Fields that are not set, or false, may be missing.
+    - The tunnels, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
   returned: success
   type: list
   elements: dict
@@ -90,27 +71,31 @@ ipsec_tunnels:
       returned: always
       type: str
       sample: paris-1
+    interface_address:
+      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      returned: always
+      type: str
+      sample: 10.213.0.10/31
+    health_check:
+      description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
+      returned: always
+      type: dict
     cloudflare_endpoint:
       description: Cloudflare's address.
       returned: always
       type: str
       sample: 203.0.113.1
     customer_endpoint:
-      description: The customer's address.
-      returned: if set
-      type: str
-      sample: 198.51.100.11
-    interface_address:
-      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      description: The customer's address, empty if it is not set.
       returned: always
       type: str
-      sample: 10.213.0.10/31
+      sample: 198.51.100.11
     remote_identities:
       description: The IKE identities by which the customer's device can call itself, as the API gives them.
       returned: if the API gives them
       type: dict
     psk_metadata:
-      description: What Cloudflare tells about the key. Empty if there never was one.
+      description: What Cloudflare tells about the key, as C(last_generated_on). Empty if it never generated one. Never the key.
       returned: if the API gives it
       type: dict
     psk_age:
@@ -124,12 +109,15 @@ failure:
   type: dict
 """
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._info import IPSEC_OPTIONS, ipsec_tunnels
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._info import run
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL
 
 
 def main() -> None:
-    run_module(IPSEC_OPTIONS, ipsec_tunnels)
+    run_module(IPSEC_TUNNEL.info_options, partial(run, IPSEC_TUNNEL))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,20 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils import _resource
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+
+
+class ActionModule(ClientAction):
+    """Runs ``cloudflare.magic.static_route``."""
+
+    MODULE = "cloudflare.magic.static_route"
+    OPTIONS = ROUTE.options
+    check = staticmethod(partial(_resource.check, ROUTE))
+    request = staticmethod(partial(_resource.run, ROUTE))

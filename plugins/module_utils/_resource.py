@@ -1,0 +1,615 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Tunnels and routes: what there is, what there shall be, and the calls that lead from one to the other.
+
+What can be decided without Cloudflare is decided by pure functions (``desired_of``, ``find``, ``plan``); ``run`` and ``read`` do the calls.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import check_key, listing, member
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+
+    Json = dict[str, t.Any]
+
+
+# --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
+
+
+def _same(value: t.Any) -> t.Any:
+    return value
+
+
+def _address(value: str) -> str:
+    if not value:
+        return ""
+    try:
+        return str(ipaddress.ip_address(value.strip()))
+    except ValueError:
+        raise ValueError("is not an IP address. Write it like 198.51.100.1.") from None
+
+
+def _interface(value: str) -> str:
+    if "/" not in value:
+        raise ValueError("has no prefix length. Add /31 (or /30).")
+    try:
+        interface = ipaddress.IPv4Interface(value.strip())
+    except ValueError:
+        raise ValueError("is not an IPv4 address with prefix length. Write it like 10.213.0.10/31.") from None
+    if interface.network.prefixlen not in (30, 31):
+        raise ValueError("must have the prefix length /31 (or /30).")
+    return str(interface)
+
+
+def _interface6(value: str) -> str:
+    if not value:
+        return ""
+    try:
+        if "/" not in value:
+            raise ValueError(value)
+        return str(ipaddress.IPv6Interface(value.strip()))
+    except ValueError:
+        raise ValueError("is not an IPv6 address with prefix length. Write it like fd00:213::a/127.") from None
+
+
+def _prefix(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value.strip()))
+    except ValueError:
+        pass
+    try:
+        network = ipaddress.ip_network(value.strip(), strict=False)
+    except ValueError:
+        raise ValueError("is not a prefix. Write it like 192.0.2.0/24.") from None
+    raise ValueError(f"has host bits set. Write {network}.")
+
+
+def _prefixes(values: list[str]) -> list[str]:
+    return sorted({_prefix(value) for value in values})
+
+
+def _words(values: list[str]) -> list[str]:
+    return sorted(set(values))
+
+
+def _gre_name(value: str) -> str:
+    if len(value) > 15:
+        raise ValueError("is longer than 15 characters, the most that a GRE tunnel's name can have.")
+    return _name(value)
+
+
+def _name(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty. Give the tunnel's name.")
+    return value
+
+
+def _target(value: t.Any) -> str:
+    """Return the saved target of a health check; the API has two forms of it. Empty: Cloudflare computes one."""
+    if isinstance(value, dict) and not set(value) - {"saved", "effective"}:
+        value = value.get("saved") or ""
+    if not isinstance(value, str):
+        raise ValueError("is neither an IP address nor a dictionary with 'saved'. Write it like 10.213.0.11, or '' for the one that Cloudflare computes.")
+    return _address(value)
+
+
+def _asn(value: int) -> int:
+    if not 0 < value < 2**32:
+        raise ValueError("is not an autonomous system number (1 to 4294967295).")
+    return value
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that can be set.
+
+    :ivar spec: of the option.
+    :ivar canonical: turns a value into the form in which equal values are equal; raises ``ValueError``.
+    :ivar empty: what it means that the field is not there; None where that is not known.
+    :ivar parts: the fields of an object.
+    :ivar needed: those of ``parts`` that the object cannot do without.
+    """
+
+    spec: Json
+    canonical: Callable[[t.Any], t.Any] = _same
+    empty: t.Any = None
+    parts: dict[str, Field] = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+
+    @property
+    def option(self) -> Json:
+        """The specification of the option."""
+        return {**self.spec, "options": _options(self.parts)} if self.parts else self.spec
+
+
+def _options(fields: Mapping[str, Field]) -> Json:
+    return {name: one.option for name, one in fields.items()}
+
+
+_TEXT = Field({"type": "str"}, empty="")
+_PLAIN = Field({"type": "str"})
+_NUMBER = Field({"type": "int"})
+_FLAG = Field({"type": "bool"}, empty=False)
+_ADDRESS = Field({"type": "str"}, _address)
+_OPTIONAL_ADDRESS = Field({"type": "str"}, _address, "")
+_HEALTH_CHECK = Field(
+    {"type": "dict"},
+    parts={
+        "enabled": Field({"type": "bool"}),
+        "rate": Field({"type": "str", "choices": ["low", "mid", "high"]}),
+        "type": Field({"type": "str", "choices": ["reply", "request"]}),
+        "direction": Field({"type": "str", "choices": ["unidirectional", "bidirectional"]}),
+        "target": Field({"type": "raw"}, _target, ""),
+    },
+)
+_BGP = Field(
+    {"type": "dict"},
+    parts={
+        "customer_asn": Field({"type": "int"}, _asn),
+        "extra_prefixes": Field({"type": "list", "elements": "str"}, _prefixes, []),
+        # Cloudflare shows it to everybody who may read the tunnel, and says that it is no secret.
+        "md5_key": Field({"type": "str", "no_log": False}, empty=""),
+        "import_filter_id": _TEXT,
+        "export_filter_id": _TEXT,
+    },
+    needed=("customer_asn",),
+)
+_TUNNEL_FIELDS = {
+    "interface_address": Field({"type": "str"}, _interface),
+    "interface_address6": Field({"type": "str"}, _interface6, ""),
+    "description": _TEXT,
+    "health_check": _HEALTH_CHECK,
+    "automatic_return_routing": _FLAG,
+    "bgp": _BGP,
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of objects.
+
+    :ivar noun: for messages.
+    :ivar single: its name in answers to reading one; also the name of the modules' return value.
+    :ivar several: its name in the path and in lists.
+    :ivar id_option: the option with the id.
+    :ivar keys: the options that identify an object without its id.
+    :ivar fields: what can be set.
+    :ivar required: what each write has to have.
+    :ivar fixed: what can only be set when it is made.
+    :ivar headers: of each request.
+    :ivar validates_delete: whether a DELETE heeds ``validate_only``.
+    :ivar more: further options.
+    """
+
+    noun: str
+    single: str
+    several: str
+    id_option: str
+    keys: tuple[str, ...]
+    fields: dict[str, Field]
+    required: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+    # The newer form of a health check's target, which also tells what Cloudflare computed.
+    headers: Mapping[str, str] = field(default_factory=lambda: {"x-magic-new-hc-target": "true"})
+    validates_delete: bool = True
+    more: ArgumentSpec = field(default_factory=ArgumentSpec)
+
+    @property
+    def options(self) -> ArgumentSpec:
+        """The options of the module that manages objects of this kind."""
+        own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, self.id_option: {"type": "str"}, **_options(self.fields)}
+        return SHARED.merge(self.more).merge(ArgumentSpec(own, required_one_of=[(self.id_option, self.keys[0])]))
+
+    @property
+    def info_options(self) -> ArgumentSpec:
+        """The options of the module that reads objects of this kind."""
+        own = {self.id_option: {"type": "str"}, **_options({key: self.fields[key] for key in self.keys})}
+        return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.keys]))
+
+
+IPSEC_TUNNEL = Kind(
+    noun="IPsec tunnel",
+    single="ipsec_tunnel",
+    several="ipsec_tunnels",
+    id_option="ipsec_tunnel_id",
+    keys=("name",),
+    fields={
+        "name": Field({"type": "str"}, _name),
+        "cloudflare_endpoint": _ADDRESS,
+        "customer_endpoint": _OPTIONAL_ADDRESS,
+        **_TUNNEL_FIELDS,
+        "replay_protection": _FLAG,
+        "custom_remote_identities": Field({"type": "dict"}, parts={"fqdn_id": _TEXT}),
+    },
+    required=("name", "cloudflare_endpoint", "interface_address"),
+    more=ArgumentSpec(
+        {"psk": {"type": "str", "no_log": True}, "update_psk": {"type": "str", "choices": ["on_create", "always"], "default": "on_create", "no_log": False}}
+    ),
+)
+
+GRE_TUNNEL = Kind(
+    noun="GRE tunnel",
+    single="gre_tunnel",
+    several="gre_tunnels",
+    id_option="gre_tunnel_id",
+    keys=("name",),
+    fields={
+        "name": Field({"type": "str"}, _gre_name),
+        "cloudflare_gre_endpoint": _ADDRESS,
+        "customer_gre_endpoint": _ADDRESS,
+        **_TUNNEL_FIELDS,
+        "ttl": _NUMBER,
+        "mtu": _NUMBER,
+    },
+    required=("name", "customer_gre_endpoint", "cloudflare_gre_endpoint", "interface_address"),
+    fixed=("bgp",),
+)
+
+ROUTE = Kind(
+    noun="route",
+    single="route",
+    several="routes",
+    id_option="route_id",
+    keys=("prefix", "nexthop"),
+    fields={
+        "prefix": Field({"type": "str"}, _prefix),
+        "nexthop": _ADDRESS,
+        "priority": _NUMBER,
+        "weight": Field({"type": "int"}, empty=0),
+        "description": _TEXT,
+        "scope": Field(
+            {"type": "dict"},
+            parts={
+                "colo_names": Field({"type": "list", "elements": "str"}, _words, []),
+                "colo_regions": Field({"type": "list", "elements": "str"}, _words, []),
+            },
+        ),
+    },
+    required=("prefix", "nexthop", "priority"),
+    headers={},
+    # Cloudflare documents it for each write but this one: a DELETE of a route might be carried out.
+    validates_delete=False,
+)
+
+
+# --- decisions
+
+
+def _wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = "") -> Json:
+    """Return the canonical form of what a task sets; what is None is not set.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    wanted: Json = {}
+    for name, one in fields.items():
+        value = given.get(name)
+        if value is None:
+            continue
+        if one.parts:
+            inner = _wanted(one.parts, value, f"{path}{name}.")
+            if inner:
+                wanted[name] = inner
+            continue
+        try:
+            wanted[name] = one.canonical(value)
+        except ValueError as exc:
+            raise MagicError(f"{path}{name}: '{value}' {exc}") from None
+    return wanted
+
+
+def _known(one: Field, value: t.Any) -> t.Any:
+    """Return the canonical form of what Cloudflare says; what cannot be read stays as it is."""
+    if value is None:
+        return one.empty
+    if one.parts:
+        return {name: _known(part, value.get(name)) for name, part in one.parts.items()} if isinstance(value, dict) else value
+    try:
+        return one.canonical(value)
+    except (ValueError, AttributeError, TypeError):
+        return value
+
+
+def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
+    """Return the fields that a task sets, in canonical form.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    if options[kind.id_option] is not None:
+        check_segment(kind.id_option, options[kind.id_option])
+    desired = _wanted(kind.fields, options)
+    missing = [key for key in kind.keys if key not in desired]
+    if missing and options[kind.id_option] is None:
+        raise MagicError(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}, or by {kind.id_option}.")
+    return desired
+
+
+def find(kind: Kind, objects: list[Json], desired: Json) -> Json | None:
+    """Return the one object that has the values of ``kind.keys`` in ``desired``, or None.
+
+    :raises MagicError: if there are several.
+    """
+    found = [item for item in objects if all(_known(kind.fields[key], item.get(key)) == desired[key] for key in kind.keys)]
+    if len(found) > 1:
+        what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
+        raise MagicError(f"{len(found)} {kind.noun}s have the {what} ({listing(str(item['id']) for item in found)}). Give {kind.id_option} as well.")
+    return found[0] if found else None
+
+
+def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the part of ``desired`` that is not so yet."""
+    changes: Json = {}
+    for name, value in desired.items():
+        one, known = fields[name], _known(fields[name], actual.get(name))
+        if one.parts:
+            inner = _difference(one.parts, value, actual.get(name) or {})
+            if inner:
+                changes[name] = inner
+        elif value != known:
+            changes[name] = value
+    return changes
+
+
+def _picked(fields: Mapping[str, Field], names: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the values that ``actual`` has where ``names`` has any."""
+    return {
+        name: _picked(fields[name].parts, value, actual.get(name) or {}) if fields[name].parts else _known(fields[name], actual.get(name))
+        for name, value in names.items()
+    }
+
+
+def _sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the fields of ``desired`` as they are sent. Objects are sent whole, because the API may replace them as a whole; never a null."""
+    body: Json = {}
+    for name, value in desired.items():
+        one = fields[name]
+        if one.parts:
+            known = {part: item for part, item in (_known(one, actual.get(name)) or {}).items() if item is not None and item != one.parts[part].empty}
+            body[name] = {**known, **value}
+            if "target" in body[name]:
+                body[name]["target"] = {"saved": body[name]["target"]}
+        else:
+            body[name] = value
+    return body
+
+
+def _without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
+    """Return what is more than nothing: a new object needs not be told the rest."""
+    kept: Json = {}
+    for name, value in desired.items():
+        one = fields[name]
+        inner = _without_empty(one.parts, value) if one.parts else value
+        if inner != ({} if one.parts else one.empty):
+            kept[name] = inner
+    return kept
+
+
+def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
+    """Return an object as the modules show it: as the API does, with the simple fields that it leaves out where they are empty."""
+    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw}
+    health_check = shown.get("health_check")
+    if isinstance(health_check, dict) and isinstance(health_check.get("target"), str):
+        shown["health_check"] = {**health_check, "target": {"saved": health_check["target"]}}
+    return shown
+
+
+class Plan(t.NamedTuple):
+    """What is to be done.
+
+    :ivar before: the part of the object that changes, as it is.
+    :ivar after: the same, as it shall be.
+    :ivar result: the object as it will be, as far as that is known before.
+    :ivar method: POST, PUT or DELETE; None if there is nothing to do.
+    :ivar body: of the request.
+    """
+
+    before: Json
+    after: Json
+    result: Json | None
+    method: str | None = None
+    body: Json | None = None
+
+
+def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[str, str] | None = None) -> Plan:
+    """Decide how to get from what there is to what there shall be.
+
+    :arg desired: the fields to be set, in canonical form; None if there shall be no such object.
+    :arg actual: the object as the API gives it; None if there is none.
+    :arg secret: what cannot be compared, because it is never shown: it is sent whenever it is here.
+    :raises MagicError: if there is no way; nothing has been sent.
+    """
+    secret = secret or {}
+    hidden = {name: "(not shown)" for name in secret}
+    if desired is None:
+        if actual is None:
+            return Plan({}, {}, None)
+        return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE")
+    for name in desired:
+        lacking = [part for part in kind.fields[name].needed if part not in {**((actual or {}).get(name) or {}), **desired[name]}]
+        if lacking:
+            raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
+    if actual is None:
+        missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
+        if missing:
+            raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
+        new = _without_empty(kind.fields, desired)
+        body = _sendable(kind.fields, new, {})
+        return Plan({}, {**new, **hidden}, normal(kind, body), "POST", {**body, **secret})
+    changes = _difference(kind.fields, desired, actual)
+    for name in kind.fixed:
+        if name in changes:
+            raise MagicError(
+                f"{name}: cannot be changed. Cloudflare's API sets it only when a {kind.noun} is made. "
+                f"To change it, delete the {kind.noun} (state: absent) and make it again, which interrupts its traffic."
+            )
+    if not changes and not secret:
+        return Plan({}, {}, normal(kind, actual))
+    whole = _sendable(kind.fields, {name: desired[name] for name in changes}, actual)
+    body = {**{name: actual[name] for name in kind.required if actual.get(name) is not None}, **whole, **secret}
+    result = {**actual, **{name: _merged(actual.get(name), value, changes[name]) if kind.fields[name].parts else value for name, value in whole.items()}}
+    after = {**changes, **{name: "(not shown, set again)" for name in secret}}
+    return Plan({**_picked(kind.fields, changes, actual), **hidden}, after, normal(kind, result), "PUT", body)
+
+
+def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
+    """Return what an object is after an update; what does not change stays as Cloudflare shows it."""
+    known = actual or {}
+    return {**known, **{name: value for name, value in sent.items() if name in changes or name not in known}}
+
+
+def _settable(kind: Kind, actual: Json) -> Json:
+    """Return what can be set of an object, for the diff of its deletion."""
+    return {name: actual[name] for name in kind.fields if actual.get(name) not in (None, kind.fields[name].empty)}
+
+
+# --- calls
+
+
+def list_all(client: Client, kind: Kind) -> list[Json]:
+    """Return all objects of a kind; the API has no pages here."""
+    answer = client.request("GET", [kind.several], headers=kind.headers)
+    items = member(answer, kind.several, list, f"the list of {kind.noun}s")
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+
+def read(client: Client, kind: Kind, object_id: str) -> Json:
+    """Return one object.
+
+    :raises MagicError: if there is none with the id.
+    """
+    found: Json = member(client.request("GET", [kind.several, object_id], headers=kind.headers), kind.single, dict, f"reading the {kind.noun}")
+    return found
+
+
+def _actual(client: Client, kind: Kind, options: Mapping[str, t.Any], desired: Json) -> Json | None:
+    object_id = options[kind.id_option]
+    if object_id is None:
+        return find(kind, list_all(client, kind), desired)
+    try:
+        return read(client, kind, object_id)
+    except MagicError as error:
+        if error.failure is None or error.failure["status"] != 404 or options["state"] == "present":
+            raise
+        if not any(entry.get("code") == _NOT_FOUND[kind.several] for entry in error.failure["errors"]):
+            raise  # of a wrong account, it cannot be said that the object is absent
+        return None
+
+
+_NOT_FOUND = {"ipsec_tunnels": 1032, "gre_tunnels": 1029, "routes": 1020}
+
+
+def _result_of(kind: Kind, method: str, answer: t.Any) -> Json | None:
+    """Return the object in the answer to a write.
+
+    :raises MagicError: if it does not say that it was done.
+    """
+    what = f"the {method} of the {kind.noun}"
+    if method == "POST":
+        # Older answers are lists.
+        several = answer.get(kind.several) if isinstance(answer, dict) else None
+        created = several[0] if isinstance(several, list) and several else answer.get(kind.single, answer) if isinstance(answer, dict) else None
+        member(created, "id", str, what, UNKNOWN)
+        return t.cast("Json", created)
+    done = "modified" if method == "PUT" else "deleted"
+    if member(answer, done, bool, what, UNKNOWN) is False:
+        raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.")
+    return answer.get(f"{done}_{kind.single}") if method == "PUT" else None
+
+
+def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification cannot, before anything is sent; return warnings.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    desired_of(kind, options)
+    key = options.get("psk")
+    if key is None:
+        return []
+    if options["state"] == "absent":
+        raise MagicError("psk has no effect with state: absent. Leave it out.")
+    return check_key("psk", key)
+
+
+def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool) -> Json:
+    """Do the work of the module that manages objects of this kind.
+
+    :arg options: validated by ``kind.options`` and ``check``.
+    :returns: the module's result.
+    :raises MagicError: if it failed; the text says what state things are in.
+    """
+    desired = desired_of(kind, options)
+    actual = _actual(client, kind, options, desired)
+    secret: dict[str, str] = {}
+    if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
+        secret["psk"] = options["psk"]
+    planned = plan(kind, None if options["state"] == "absent" else desired, actual, secret)
+    result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
+    shown = planned.result
+    if planned.method is not None:
+        if not check_mode:
+            shown = _carry_out(kind, client, planned, actual, secret) or shown
+            left = _difference(kind.fields, desired, shown or {}) if options["state"] == "present" else {}
+            if left:
+                result["warnings"] = [f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent."]
+        elif planned.method != "DELETE" or kind.validates_delete:
+            _send(kind, client, planned, actual, secret, {"validate_only": "true"})
+            result["validated"] = True
+        if planned.method == "POST" and kind is IPSEC_TUNNEL and not secret:
+            result.setdefault("warnings", []).append(
+                f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
+            )
+    if shown is not None:
+        result[kind.single] = normal(kind, shown)
+    return result
+
+
+def _send(kind: Kind, client: Client, planned: Plan, actual: Json | None, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:
+    segments = [kind.several] if actual is None else [kind.several, actual["id"]]
+    return client.request(str(planned.method), segments, params=params, body=planned.body, headers=kind.headers, secrets=list(secret.values()))
+
+
+def _carry_out(kind: Kind, client: Client, planned: Plan, actual: Json | None, secret: Mapping[str, str]) -> Json | None:
+    method = str(planned.method)
+    try:
+        return _result_of(kind, method, _send(kind, client, planned, actual, secret))
+    except MagicError as error:
+        if error.reached != UNKNOWN:
+            raise
+        state = "may exist now" if method == "POST" else "may be changed" if method == "PUT" else "may be gone"
+        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. Run the task again: it reads what there is, and does what is left.") from None
+
+
+def chosen(kind: Kind, options: Mapping[str, t.Any]) -> Json:
+    """Return the values by which an info module chooses objects, in canonical form.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    if options[kind.id_option] is not None:
+        return {"id": check_segment(kind.id_option, options[kind.id_option])}
+    return _wanted({key: kind.fields[key] for key in kind.keys}, options)
+
+
+def select(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> list[Json]:
+    """Return the objects that the options of an info module choose.
+
+    :raises MagicError: if they cannot be read, or there is none with the id.
+    """
+    wanted = chosen(kind, options)
+    if "id" in wanted:
+        return [normal(kind, read(client, kind, wanted["id"]))]
+    items = list_all(client, kind)
+    return [normal(kind, item) for item in items if all(_known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]

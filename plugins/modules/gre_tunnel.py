@@ -1,0 +1,131 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gre_tunnel
+short_description: Manage a GRE tunnel of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Makes, changes, renames and deletes GRE tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
+  - The API sets O(bgp) only when a tunnel is made. To change it is an error, which says so before anything is sent.
+extends_documentation_fragment:
+  - cloudflare.magic._options
+  - cloudflare.magic._options.writes
+  - cloudflare.magic._options.tunnel
+  - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
+  - cloudflare.magic._attributes.state
+  - cloudflare.magic._attributes.actiongroup_all
+options:
+  gre_tunnel_id:
+    description:
+      - The id of the tunnel. With it, another O(name) renames the tunnel.
+      - At least one of O(gre_tunnel_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the tunnel, at most 15 characters, without blanks and special characters. Without O(gre_tunnel_id) it finds the tunnel, and it is
+        an error if several have it.
+    type: str
+  cloudflare_gre_endpoint:
+    description:
+      - Cloudflare's address, one of the anycast addresses of the account. Required for a new tunnel.
+    type: str
+  customer_gre_endpoint:
+    description:
+      - The address of the customer's device. Required for a new tunnel.
+    type: str
+  ttl:
+    description:
+      - The time to live of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
+    type: int
+  mtu:
+    description:
+      - The largest packet inside of the tunnel, in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
+    type: int
+seealso:
+  - module: cloudflare.magic.gre_tunnel_info
+  - module: cloudflare.magic.static_route
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/gre_tunnels/
+"""
+
+EXAMPLES = r"""
+---
+- name: Make a tunnel
+  cloudflare.magic.gre_tunnel:
+    name: lyon-gre-1
+    cloudflare_gre_endpoint: 203.0.113.1
+    customer_gre_endpoint: 198.51.100.71
+    interface_address: 10.213.0.70/31
+    mtu: 1476
+
+- name: Change one field, and leave the others as they are
+  cloudflare.magic.gre_tunnel:
+    name: lyon-gre-1
+    description: Tunnel of the branch office in Lyon
+
+- name: Delete it
+  cloudflare.magic.gre_tunnel:
+    name: lyon-gre-1
+    state: absent
+"""
+
+RETURN = r"""
+gre_tunnel:
+  description:
+    - The tunnel as it is now, the one that was deleted, or in check mode the tunnel as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the tunnel.
+      returned: always, but for a new tunnel in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: The name of the tunnel.
+      returned: always
+      type: str
+      sample: paris-1
+    interface_address:
+      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      returned: always
+      type: str
+      sample: 10.213.0.10/31
+    health_check:
+      description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
+      returned: always, but for a new tunnel in check mode
+      type: dict
+validated:
+  description: That Cloudflare accepted the request without carrying it out.
+  returned: in check mode, when something would change
+  type: bool
+  sample: true
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, run
+
+
+def main() -> None:
+    run_module(GRE_TUNNEL.options, partial(run, GRE_TUNNEL))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gre_tunnel_info
+short_description: Read the GRE tunnels of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns the GRE tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them.
+extends_documentation_fragment:
+  - cloudflare.magic._options
+  - cloudflare.magic._options.reads
+  - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
+  - cloudflare.magic._attributes.reads
+  - cloudflare.magic._attributes.actiongroup_all
+options:
+  gre_tunnel_id:
+    description:
+      - The id of the one tunnel to return. It is an error if there is none.
+      - Excludes O(name).
+    type: str
+  name:
+    description:
+      - The name of the tunnel to return. The list is empty if there is none.
+    type: str
+seealso:
+  - module: cloudflare.magic.gre_tunnel
+"""
+
+EXAMPLES = r"""
+---
+- name: Read all GRE tunnels
+  cloudflare.magic.gre_tunnel_info:
+  register: account
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ account.gre_tunnels | map(attribute='name') | join(', ') }}"
+"""
+
+RETURN = r"""
+gre_tunnels:
+  description:
+    - The tunnels, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the tunnel.
+      returned: always
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: The name of the tunnel.
+      returned: always
+      type: str
+      sample: paris-1
+    interface_address:
+      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      returned: always
+      type: str
+      sample: 10.213.0.10/31
+    health_check:
+      description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
+      returned: always
+      type: dict
+    cloudflare_gre_endpoint:
+      description: Cloudflare's address.
+      returned: always
+      type: str
+      sample: 203.0.113.1
+    customer_gre_endpoint:
+      description: The customer's address.
+      returned: always
+      type: str
+      sample: 198.51.100.71
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._info import run
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL
+
+
+def main() -> None:
+    run_module(GRE_TUNNEL.info_options, partial(run, GRE_TUNNEL))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ipsec_tunnel
+short_description: Manage an IPsec tunnel of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Makes, changes, renames and deletes IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
+  - A tunnel needs a pre-shared key to work. Set O(psk), or have M(cloudflare.magic.ipsec_psk) make one.
+  - No failure deletes a tunnel.
+extends_documentation_fragment:
+  - cloudflare.magic._options
+  - cloudflare.magic._options.writes
+  - cloudflare.magic._options.tunnel
+  - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
+  - cloudflare.magic._attributes.state
+  - cloudflare.magic._attributes.actiongroup_all
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(update_psk=always) each run sends the key, because the one in force cannot be read. Otherwise a second run changes nothing.
+options:
+  ipsec_tunnel_id:
+    description:
+      - The id of the tunnel. With it, another O(name) renames the tunnel.
+      - At least one of O(ipsec_tunnel_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the tunnel, without blanks and special characters. Without O(ipsec_tunnel_id) it finds the tunnel, and it is an error if several have it.
+    type: str
+  cloudflare_endpoint:
+    description:
+      - Cloudflare's address, one of the anycast addresses of the account. Required for a new tunnel.
+    type: str
+  customer_endpoint:
+    description:
+      - The address of the customer's device. Not needed if the device calls itself by another IKE identity than its address.
+    type: str
+  replay_protection:
+    description:
+      - Whether Cloudflare drops packets that arrive late or twice. Cloudflare recommends to leave it off.
+    type: bool
+  custom_remote_identities:
+    description:
+      - An IKE identity of one's own choice for the customer's device.
+    type: dict
+    suboptions:
+      fqdn_id:
+        description:
+          - A name of the form C(LABEL.ACCOUNT_ID.custom.ipsec.cloudflare.com).
+        type: str
+  psk:
+    description:
+      - The pre-shared key for the tunnel. It is never returned, and never in the diff.
+      - At least 8 characters. Less than 32 gives a warning.
+      - It must not be the item of a loop, because Ansible shows those. Better take it from a variable that is encrypted with Ansible Vault.
+    type: str
+  update_psk:
+    description:
+      - When to send O(psk). Cloudflare never shows a key, so it cannot be compared.
+    type: str
+    choices:
+      on_create: When the tunnel is made.
+      always: On each run, which therefore always changes something.
+    default: on_create
+seealso:
+  - module: cloudflare.magic.ipsec_psk
+  - module: cloudflare.magic.ipsec_tunnel_info
+  - module: cloudflare.magic.static_route
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/ipsec_tunnels/
+"""
+
+EXAMPLES = r"""
+---
+- name: Make a tunnel
+  cloudflare.magic.ipsec_tunnel:
+    name: lyon-1
+    cloudflare_endpoint: 203.0.113.1
+    customer_endpoint: 198.51.100.61
+    interface_address: 10.213.0.60/31
+    description: Tunnel of the branch office in Lyon
+    health_check:
+      rate: mid
+      direction: bidirectional
+  register: lyon
+
+- name: Give it a key
+  cloudflare.magic.ipsec_psk:
+    ipsec_tunnel_id: "{{ lyon.ipsec_tunnel.id }}"
+    rotate: missing
+  register: lyon_key
+
+- name: Change one field, and leave the others as they are
+  cloudflare.magic.ipsec_tunnel:
+    name: lyon-1
+    health_check:
+      rate: low
+
+- name: Rename it
+  cloudflare.magic.ipsec_tunnel:
+    ipsec_tunnel_id: "{{ lyon.ipsec_tunnel.id }}"
+    name: lyon-centre-1
+
+- name: Make a tunnel with a key of your own
+  cloudflare.magic.ipsec_tunnel:
+    name: lyon-2
+    cloudflare_endpoint: 203.0.113.2
+    interface_address: 10.213.0.62/31
+    psk: "{{ my_vaulted_key }}"
+
+- name: Delete a tunnel
+  cloudflare.magic.ipsec_tunnel:
+    name: lyon-2
+    state: absent
+"""
+
+RETURN = r"""
+ipsec_tunnel:
+  description:
+    - The tunnel as it is now, the one that was deleted, or in check mode the tunnel as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the tunnel.
+      returned: always, but for a new tunnel in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: The name of the tunnel.
+      returned: always
+      type: str
+      sample: paris-1
+    interface_address:
+      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      returned: always
+      type: str
+      sample: 10.213.0.10/31
+    health_check:
+      description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
+      returned: always, but for a new tunnel in check mode
+      type: dict
+    remote_identities:
+      description: The IKE identities by which the customer's device can call itself, as the API gives them.
+      returned: if the API gives them
+      type: dict
+    psk_metadata:
+      description: What Cloudflare tells about the key, as C(last_generated_on). Empty if it never generated one. Never the key.
+      returned: if the API gives it
+      type: dict
+validated:
+  description: That Cloudflare accepted the request without carrying it out.
+  returned: in check mode, when something would change
+  type: bool
+  sample: true
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL, run
+
+
+def main() -> None:
+    run_module(IPSEC_TUNNEL.options, partial(run, IPSEC_TUNNEL))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: static_route
+short_description: Manage a static route of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Makes, changes and deletes static routes, which say through which tunnel Cloudflare WAN (formerly Magic WAN) or Magic Transit reaches a prefix.
+extends_documentation_fragment:
+  - cloudflare.magic._options
+  - cloudflare.magic._options.writes
+  - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
+  - cloudflare.magic._attributes.state
+  - cloudflare.magic._attributes.actiongroup_all
+attributes:
+  check_mode:
+    details:
+      - Has Cloudflare check the request with C(validate_only=true), unless nothing would change. The deletion of a route is not sent in check mode,
+        because the API does not say that it heeds C(validate_only) there.
+options:
+  route_id:
+    description:
+      - The id of the route. With it, another O(prefix) or O(nexthop) changes the route.
+      - Either O(route_id), or O(prefix) and O(nexthop) are required.
+    type: str
+  prefix:
+    description:
+      - The prefix to reach. An address alone is the prefix of that address, with the length V(/32) or V(/128).
+      - Without O(route_id), prefix and nexthop find the route, and it is an error if several have them.
+    type: str
+  nexthop:
+    description:
+      - The customer's address inside of a tunnel.
+    type: str
+  priority:
+    description:
+      - Routes with a lower value win. Required for a new route.
+    type: int
+  weight:
+    description:
+      - Among routes of one prefix and priority, the share of traffic that this one gets. V(0) is the same as none.
+    type: int
+  description:
+    description:
+      - A text for people.
+    type: str
+  scope:
+    description:
+      - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+    type: dict
+    suboptions:
+      colo_names:
+        description:
+          - Names of data centres. The order does not matter.
+        type: list
+        elements: str
+      colo_regions:
+        description:
+          - Names of regions. The order does not matter.
+        type: list
+        elements: str
+seealso:
+  - module: cloudflare.magic.static_route_info
+  - module: cloudflare.magic.ipsec_tunnel
+  - module: cloudflare.magic.gre_tunnel
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/routes/
+"""
+
+EXAMPLES = r"""
+---
+- name: Reach the branch office through its first tunnel
+  cloudflare.magic.static_route:
+    prefix: 192.0.2.128/26
+    nexthop: 10.213.0.11
+    priority: 100
+    description: Branch office in Paris
+
+- name: Reach it through the second tunnel if the first is down
+  cloudflare.magic.static_route:
+    prefix: 192.0.2.128/26
+    nexthop: 10.213.0.13
+    priority: 200
+
+- name: Remove the second way
+  cloudflare.magic.static_route:
+    prefix: 192.0.2.128/26
+    nexthop: 10.213.0.13
+    state: absent
+"""
+
+RETURN = r"""
+route:
+  description:
+    - The route as it is now, the one that was deleted, or in check mode the route as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the route.
+      returned: always, but for a new route in check mode
+      type: str
+      sample: d4a7362d577a6c3019a474fd6f485822
+    prefix:
+      description: Where to.
+      returned: always
+      type: str
+      sample: 192.0.2.0/24
+    nexthop:
+      description: The customer's address inside of a tunnel.
+      returned: always
+      type: str
+      sample: 10.213.0.11
+    priority:
+      description: Routes with a lower value win.
+      returned: always
+      type: int
+      sample: 100
+validated:
+  description: That Cloudflare accepted the request without carrying it out.
+  returned: in check mode, when something would change, except by a deletion
+  type: bool
+  sample: true
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE, run
+
+
+def main() -> None:
+    run_module(ROUTE.options, partial(run, ROUTE))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: static_route_info
+short_description: Read the static routes of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns the static routes of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them.
+extends_documentation_fragment:
+  - cloudflare.magic._options
+  - cloudflare.magic._options.reads
+  - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
+  - cloudflare.magic._attributes.reads
+  - cloudflare.magic._attributes.actiongroup_all
+options:
+  route_id:
+    description:
+      - The id of the one route to return. It is an error if there is none.
+      - Excludes O(prefix) and O(nexthop).
+    type: str
+  prefix:
+    description:
+      - Return the routes of this prefix. The list is empty if there is none.
+    type: str
+  nexthop:
+    description:
+      - Return the routes with this next hop. The list is empty if there is none.
+    type: str
+seealso:
+  - module: cloudflare.magic.static_route
+"""
+
+EXAMPLES = r"""
+---
+- name: Read all routes through one tunnel
+  cloudflare.magic.static_route_info:
+    nexthop: 10.213.0.11
+  register: account
+
+- name: Name the prefixes
+  ansible.builtin.debug:
+    msg: "{{ account.routes | map(attribute='prefix') | join(', ') }}"
+"""
+
+RETURN = r"""
+routes:
+  description:
+    - The routes, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the route.
+      returned: always
+      type: str
+      sample: d4a7362d577a6c3019a474fd6f485822
+    prefix:
+      description: Where to.
+      returned: always
+      type: str
+      sample: 192.0.2.0/24
+    nexthop:
+      description: The customer's address inside of a tunnel.
+      returned: always
+      type: str
+      sample: 10.213.0.11
+    priority:
+      description: Routes with a lower value win.
+      returned: always
+      type: int
+      sample: 100
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from functools import partial
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._info import run
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
+
+
+def main() -> None:
+    run_module(ROUTE.info_options, partial(run, ROUTE))
+
+
+if __name__ == "__main__":
+    main()
