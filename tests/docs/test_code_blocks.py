@@ -54,6 +54,7 @@ else:
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = sorted((ROOT / "plugins" / "modules").glob("[!_]*.py"))
+INVENTORIES = sorted((ROOT / "plugins" / "inventory").glob("[!_]*.py"))
 ADDRESS = "127.0.0.1:8787"
 BIN = Path(sys.executable).parent
 TIME_LIMIT = 120
@@ -367,7 +368,9 @@ def test_block(block: Block, workshops: Callable[[Path], Workshop]) -> None:
     if "file" in block.notes:
         name = block.notes["file"]
         rest = [other.text for other in BLOCKS if other.document == block.document and other is not block]
-        assert any(name in text for text in rest), f"no other block uses {name}"
+        # Ansible finds the variables of groups by itself.
+        assert name.startswith("group_vars/") or any(name in text for text in rest), f"no other block uses {name}"
+        workshop.folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         workshop.folder.joinpath(name).write_text(workshop.adapt(block.text), encoding="utf-8")
     else:
         assert block.language in RUNNERS, (
@@ -379,13 +382,18 @@ def test_block(block: Block, workshops: Callable[[Path], Workshop]) -> None:
     counts[f"{block.language} blocks"] = counts.get(f"{block.language} blocks", 0) + 1
 
 
+def examples_of(plugin: Path) -> str:
+    """Return the EXAMPLES of a plugin."""
+    tree = ast.parse(plugin.read_text(encoding="utf-8"))
+    texts = [ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"]
+    assert len(texts) == 1, "no EXAMPLES"
+    return str(texts[0])
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_examples(module: Path, tmp_path: Path) -> None:
     """Run all tasks in the EXAMPLES of a module."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    texts = [ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"]
-    assert len(texts) == 1, "no EXAMPLES"
-    plays = as_plays(yaml.safe_load(texts[0]))
+    plays = as_plays(yaml.safe_load(examples_of(module)))
     with running(check_schema=False) as emulator:
         seed = emulator.state()
         for number, (name, tunnel_id) in enumerate(TUNNEL_IDS.items()):
@@ -399,6 +407,21 @@ def test_examples(module: Path, tmp_path: Path) -> None:
         recap = workshop.output[workshop.output.index("PLAY RECAP") :]
         assert re.search(r"skipped=0", recap), f"a task was skipped:\n{workshop.output}"
     counts["modules' examples"] = counts.get("modules' examples", 0) + 1
+
+
+@pytest.mark.parametrize("plugin", INVENTORIES, ids=lambda path: path.stem)
+def test_inventory_examples(plugin: Path, tmp_path: Path) -> None:
+    """Read the inventory of each document in the EXAMPLES of an inventory plugin."""
+    documents = list(yaml.safe_load_all(examples_of(plugin)))
+    with running(check_schema=False) as emulator:
+        workshop = Workshop(tmp_path, emulator)
+        for number, content in enumerate(documents):
+            name = f"{number}.magic.yml"
+            tmp_path.joinpath(name).write_text(yaml.safe_dump(content), encoding="utf-8")
+            done = workshop.bash(f"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true MAGIC_READ_TOKEN={emulator.read_token} ansible-inventory -i {name} --list")
+            assert done.returncode == 0, done.stderr
+            assert {"paris-1", "oslo-1"} <= set(json.loads(done.stdout)["_meta"]["hostvars"]), done.stdout
+    counts["inventory examples"] = counts.get("inventory examples", 0) + len(documents)
 
 
 def _anchors(document: Path) -> set[str]:
