@@ -54,8 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--port is 0 to 65535, --latency is 0 to 600000 milliseconds")
     try:
         from .app import PREFIX, Emulator
+        from .seed import default_seed
         from .server import listen
-        from .state import SeedError, default_seed
+        from .state import SeedError
     except ImportError as error:
         parser.exit(1, f"The emulator needs Flask ({error}); try: python -m pip install flask\n")
     checker = None

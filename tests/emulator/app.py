@@ -25,7 +25,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from .faults import Faults
-from .state import ApiError, Credential, Json, RateLimit, SeedError, State, from_timestamp
+from .kinds import IPSEC, KINDS, ROUTE, ApiError, Json, Kind
+from .state import Call, Credential, RateLimit, SeedError, State, from_timestamp
 
 if TYPE_CHECKING:
     from .schema import Checker
@@ -261,25 +262,19 @@ class Emulator:
 
     def _add_api(self) -> None:
         magic = "/accounts/<account_id>/magic/"
-        tunnels = magic + "ipsec_tunnels"
         routes: list[tuple[str, str, _View]] = [
             ("GET", "/accounts", self._list_accounts),
             ("GET", "/user/tokens/verify", self._verify_user_token),
             ("GET", "/accounts/<account_id>/tokens/verify", self._verify_account_token),
-            ("GET", tunnels, self._list_tunnels),
-            ("POST", tunnels, self._create_tunnel),
-            ("PUT", tunnels, self._update_tunnels),
-            ("POST", tunnels + "/psk", self._set_psks),
-            ("GET", tunnels + "/<tunnel_id>", self._get_tunnel),
-            ("PUT", tunnels + "/<tunnel_id>", self._update_tunnel),
-            ("DELETE", tunnels + "/<tunnel_id>", self._delete_tunnel),
-            ("POST", tunnels + "/<tunnel_id>/psk_generate", self._generate_psk),
+            ("POST", magic + "ipsec_tunnels/psk", self._set_psks),
+            ("POST", magic + "ipsec_tunnels/<tunnel_id>/psk_generate", self._generate_psk),
         ]
-        for kind in ("gre_tunnels", "routes", "cf_interconnects"):
-            routes += [(method, magic + kind, self._absent(kind)) for method in ("GET", "POST", "PUT", "DELETE")]
-            routes += [(method, f"{magic}{kind}/<item>", self._absent(kind)) for method in ("GET", "PUT", "DELETE")]
-        for kind in ("sites", "apps"):
-            routes += [(method, magic + kind, self._absent(kind)) for method in ("GET", "POST")]
+        for kind in KINDS:
+            for_all, for_one = kind.methods
+            routes += [(method, magic + kind.path, self._on_all(kind)) for method in for_all]
+            routes += [(method, f"{magic}{kind.path}/<item_id>", self._on_one(kind)) for method in for_one]
+        for absent in ("sites", "apps"):
+            routes += [(method, magic + absent, self._absent) for method in ("GET", "POST")]
         for method, path, view in routes:
             self.app.add_url_rule(PREFIX + path, f"{method} {path}", view, methods=[method], provide_automatic_options=False)
 
@@ -333,50 +328,49 @@ class Emulator:
             raise ApiError(401, 1000, "Invalid API Token")
         return self._verified()
 
-    def _list_tunnels(self, account_id: str) -> Response:
+    def _call(self, kind: Kind, account_id: str) -> Call:
         self._account(account_id)
-        return _success(self.state.list_tunnels(account_id, self._new_hc_target()))
+        # Choice: Cloudflare documents validate_only for each write but the deletion of routes, which therefore happens: the worst reading.
+        heeded = request.method != "GET" and not (request.method == "DELETE" and kind is ROUTE)
+        return Call(kind, account_id, self._new_hc_target(), heeded and self._validate_only())
 
-    def _create_tunnel(self, account_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.create_tunnel(account_id, self._body(), self._new_hc_target(), self._validate_only()))
+    def _on_all(self, kind: Kind) -> _View:
+        """Return a view for all objects of a kind."""
 
-    def _update_tunnels(self, account_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.update_tunnels(account_id, self._body(), self._new_hc_target(), self._validate_only()))
-
-    def _set_psks(self, account_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.set_psks(account_id, self._body(), self._validate_only()))
-
-    def _get_tunnel(self, account_id: str, tunnel_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.get_tunnel(account_id, tunnel_id, self._new_hc_target()))
-
-    def _update_tunnel(self, account_id: str, tunnel_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.update_tunnel(account_id, tunnel_id, self._body(), self._new_hc_target(), self._validate_only()))
-
-    def _delete_tunnel(self, account_id: str, tunnel_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.delete_tunnel(account_id, tunnel_id, self._new_hc_target(), self._validate_only()))
-
-    def _generate_psk(self, account_id: str, tunnel_id: str) -> Response:
-        self._account(account_id)
-        return _success(self.state.generate_psk(account_id, tunnel_id, self._validate_only()))
-
-    def _absent(self, kind: str) -> _View:
-        """Return a view for what the emulator does not have yet: single objects are not found, collections have no route."""
-
-        def view(account_id: str, item: str = "") -> Response:
-            self._account(account_id, wan=kind in ("sites", "apps"))
-            if item and kind == "gre_tunnels":
-                raise ApiError(404, 1029, "GRE tunnel not found")
-            if item and kind == "routes":
-                raise ApiError(404, 1020, "Route not found")
-            raise ApiError(404, 7003, "The emulator does not have this part of the API yet", more=[dict(_NO_ROUTE)])
+        def view(account_id: str) -> Response:
+            call = self._call(kind, account_id)
+            if request.method == "GET":
+                return _success(self.state.read_all(call))
+            if request.method == "DELETE":
+                return _success(self.state.delete_many(call, self._body() if g.body else None))
+            return _success((self.state.create if request.method == "POST" else self.state.update_many)(call, self._body()))
 
         return view
+
+    def _on_one(self, kind: Kind) -> _View:
+        """Return a view for one object of a kind."""
+
+        def view(account_id: str, item_id: str) -> Response:
+            call = self._call(kind, account_id)
+            if request.method == "GET":
+                return _success(self.state.read(call, item_id))
+            if request.method == "DELETE":
+                return _success(self.state.delete(call, item_id))
+            return _success(self.state.update(call, item_id, self._body()))
+
+        return view
+
+    def _set_psks(self, account_id: str) -> Response:
+        call = self._call(IPSEC, account_id)
+        return _success(self.state.set_psks(account_id, self._body(), call.validate_only))
+
+    def _generate_psk(self, account_id: str, tunnel_id: str) -> Response:
+        call = self._call(IPSEC, account_id)
+        return _success(self.state.generate_psk(account_id, tunnel_id, call.validate_only))
+
+    def _absent(self, account_id: str) -> Response:
+        self._account(account_id, wan=True)
+        raise ApiError(404, 7003, "The emulator does not have this part of the API", more=[dict(_NO_ROUTE)])
 
     # --- control
 

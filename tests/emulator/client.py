@@ -120,11 +120,23 @@ class Emulator:
         self.control("PUT", "tunnels/" + tunnel_id, {"last_generated_on": timestamp})
 
     def tunnels(self) -> list[Json]:
-        """Return the tunnels of all accounts as data of a seed: with account_id, and psk where there is one. Not recorded as a request."""
+        """Return the IPsec tunnels of all accounts as data of a seed: with account_id, and psk where there is one. Not recorded as a request."""
         return list(self.state()["ipsec_tunnels"])
 
+    def gre_tunnels(self) -> list[Json]:
+        """Return the GRE tunnels of all accounts, as :meth:`tunnels` does."""
+        return list(self.state()["gre_tunnels"])
+
+    def interconnects(self) -> list[Json]:
+        """Return the interconnects of all accounts, as :meth:`tunnels` does."""
+        return list(self.state()["interconnects"])
+
+    def routes(self) -> list[Json]:
+        """Return the static routes of all accounts, as :meth:`tunnels` does."""
+        return list(self.state()["routes"])
+
     def tunnel(self, name: str) -> Json:
-        """Return the tunnel of this name, as :meth:`tunnels` does.
+        """Return the IPsec tunnel of this name, as :meth:`tunnels` does.
 
         Raises:
             KeyError: if there is none.

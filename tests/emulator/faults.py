@@ -9,7 +9,8 @@ import re
 import threading
 from typing import Any, Callable, Tuple
 
-from .state import Json, SeedError
+from .kinds import Json
+from .state import SeedError
 
 
 def _is_number(value: Any) -> bool:

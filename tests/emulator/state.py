@@ -9,7 +9,6 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 from __future__ import annotations
 
 import copy
-import hashlib
 import ipaddress
 import math
 import re
@@ -18,112 +17,19 @@ import string
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
-Json = Dict[str, Any]
+from .kinds import IPSEC, KINDS, ROUTE, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
+from .seed import DEFAULT_SETTINGS
 
-ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
-OTHER_ACCOUNT_ID = "9a7806061c88ada191ed06f989cc3dac"
-WRITE_TOKEN = "emulator-write-token"
-READ_TOKEN = "emulator-read-token"
-EMAIL = "engineer@example.com"
-GLOBAL_KEY = "emulator-global-key"
-
-_DAY = 86400
 _NS = 10**9
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TIMESTAMP = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$")
 
 
-class ApiError(Exception):
-    """An error that the API answers.
-
-    Args:
-        status: HTTP status code.
-        code: Cloudflare's error code.
-        message: text for people; never holds a credential or a key.
-        pointer: JSON pointer to the offending part of the body.
-        chain: (code, message) pairs for ``error_chain``.
-        more: further complete entries of ``errors``.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: int,
-        message: str,
-        pointer: str | None = None,
-        chain: list[tuple[int, str]] | None = None,
-        more: list[Json] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        error: Json = {"code": code, "message": message}
-        if pointer is not None:
-            error["source"] = {"pointer": pointer}
-        if chain:
-            error["error_chain"] = [{"code": c, "message": m} for c, m in chain]
-        self.errors: list[Json] = [error] + (more or [])
-
-
 class SeedError(ValueError):
     """Seed data or a control request that makes no sense; the text says what and where."""
-
-
-def default_seed() -> Json:
-    """Return the data the emulator starts with, in the form that ``--seed`` reads."""
-
-    def tunnel(number: int, name: str, age_days: int | None, **fields: Any) -> Json:
-        result: Json = {
-            "account_id": ACCOUNT_ID,
-            "id": hashlib.sha256(name.encode()).hexdigest()[:32],
-            "name": name,
-            "cloudflare_endpoint": f"203.0.113.{1 + number % 2}",
-            "customer_endpoint": f"198.51.100.{10 + number}",
-            "interface_address": f"10.213.0.{8 + 2 * number}/31",
-            "description": "Tunnel of the branch office in {}".format(name.split("-", maxsplit=1)[0].capitalize()),
-            "health_check": {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional", "target": ""},
-            "created_on": f"2025-01-1{number}T09:30:00.123456Z",
-            "modified_on": f"2025-01-1{number}T09:30:00.123456Z",
-        }
-        if age_days is not None:
-            # Derived from the name, so that a run can be repeated; a key in a test is never a real one.
-            result["psk"] = hashlib.sha256(b"psk of " + name.encode()).hexdigest()[:40]
-            result["psk_age_seconds"] = age_days * _DAY
-        result.update(fields)
-        return result
-
-    return {
-        "settings": {},
-        "accounts": [
-            {"id": ACCOUNT_ID, "name": "Example Corporation", "number": 123456789, "onboarded": True, "magic_wan_subscribed": True},
-            {"id": OTHER_ACCOUNT_ID, "name": "Example Laboratory", "number": 987654321, "onboarded": False, "magic_wan_subscribed": False},
-        ],
-        "tokens": [
-            {"token": WRITE_TOKEN, "permission": "write", "accounts": [ACCOUNT_ID, OTHER_ACCOUNT_ID]},
-            {"token": READ_TOKEN, "permission": "read", "accounts": [ACCOUNT_ID, OTHER_ACCOUNT_ID]},
-        ],
-        "key_pairs": [{"email": EMAIL, "key": GLOBAL_KEY, "permission": "write", "accounts": [ACCOUNT_ID, OTHER_ACCOUNT_ID]}],
-        "ipsec_tunnels": [
-            tunnel(1, "paris-1", 10),
-            tunnel(2, "paris-2", 100, replay_protection=True),
-            tunnel(3, "berlin-1", 400, bgp={"customer_asn": 65010, "extra_prefixes": ["192.0.2.0/25"]}),
-            tunnel(4, "oslo-1", None),
-            tunnel(5, "lisbon-1", 45, interface_address6="fd00:213::a/127", customer_endpoint=""),
-        ],
-    }
-
-
-DEFAULT_SETTINGS: Json = {
-    # What `psk_generate?validate_only=true` answers; nobody documents it. Choice: a key that looks usable and never
-    # is, so that a client which takes it for one is found out. "null" answers `result: null`.
-    "validate_only_psk": "decoy",
-    # Choice: `POST .../ipsec_tunnels/psk` counts as generating, because its answer carries psk_metadata.
-    "psk_set_moves_last_generated_on": True,
-    # Length of generated keys; Cloudflare's format is not documented, its samples have 32 letters and digits.
-    "psk_length": 32,
-}
 
 
 def from_timestamp(text: str) -> int:
@@ -160,20 +66,49 @@ class Credential(NamedTuple):
     is_token: bool = True
 
 
-class Tunnel:
-    """One IPsec tunnel: the API's fields, plus what the API never shows.
+class Item:
+    """One tunnel, interconnect or route: the API's fields, plus what the API never shows.
 
     Attributes:
+        kind: which of these it is.
+        account_id: of the account it belongs to.
         fields: the API's own field names; ``health_check.target`` is kept in its string form.
         psk: the key in force, or None.
         generated: when the key was generated, in nanoseconds since 1970, or None.
     """
 
-    def __init__(self, account_id: str, fields: Json, psk: str | None = None, generated: int | None = None) -> None:
+    def __init__(self, kind: Kind, account_id: str, fields: Json, psk: str | None = None, generated: int | None = None) -> None:
+        self.kind = kind
         self.account_id = account_id
         self.fields = fields
         self.psk = psk
         self.generated = generated
+
+    @property
+    def id(self) -> str:
+        """Return the id, which is unique within the kind."""
+        return str(self.fields["id"])
+
+    def networks(self) -> dict[str, Any]:
+        """Return the networks inside a tunnel by the name of the field."""
+        names = ("interface_address", "interface_address6")
+        return {name: ipaddress.ip_interface(self.fields[name]).network for name in names if self.fields.get(name)}
+
+
+class Call(NamedTuple):
+    """What the calls of the API on one kind of object have in common.
+
+    Attributes:
+        kind: of the objects.
+        account_id: of an account that may use Magic.
+        new_hc_target: ``health_check.target`` is an object, in the request and in the answer.
+        validate_only: check and answer, but change nothing.
+    """
+
+    kind: Kind
+    account_id: str
+    new_hc_target: bool = False
+    validate_only: bool = False
 
 
 class RateLimit:
@@ -205,171 +140,27 @@ class RateLimit:
         return used < self.quota, max(0, self.quota - used - 1), max(1, math.ceil(start + self.window - now))
 
 
-# --- bodies of requests -------------------------------------------------------------------------------------------
-
-_GO_NAMES = {str: "string", bool: "bool", dict: "object", list: "array", int: "number", float: "number"}
-
-
-def _invalid(detail: str, pointer: str) -> ApiError:
-    return ApiError(400, 1022, f"Invalid Request: {detail}", pointer)
-
-
-def _refuse_null(value: Any, what: str, pointer: str = "") -> None:
-    if value is None:
-        raise _invalid(f"error parsing request body while {what}: type is not permitted to be null", pointer)
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        _refuse_null(item, what, f"{pointer}/{key}")
-
-
-def _typed(value: Any, kind: type, pointer: str) -> Any:
-    # bool is a subclass of int in Python, not in JSON.
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise _invalid("json: cannot unmarshal {} into a field of type {}".format(_GO_NAMES.get(type(value), "value"), _GO_NAMES[kind]), pointer)
-    return value
-
-
-def _address(value: Any, pointer: str) -> None:
-    if _typed(value, str, pointer):
-        try:
-            ipaddress.ip_address(value)
-        except ValueError:
-            raise _invalid("not an IP address", pointer) from None
-
-
-_INTERFACE_RANGES = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.240.0/20")]
-
-
-def _interface_address(value: Any, pointer: str) -> None:
-    try:
-        interface = ipaddress.IPv4Interface(_typed(value, str, pointer))
-    except ValueError:
-        raise _invalid("not an IPv4 address in CIDR notation", pointer) from None
-    if interface.network.prefixlen not in (30, 31):
-        raise _invalid("interface address must be a /31 or a /30", pointer)
-    if not any(interface.network.subnet_of(net) for net in _INTERFACE_RANGES):
-        raise _invalid("interface address must be inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 169.254.240.0/20", pointer)
-
-
-def _interface_address6(value: Any, pointer: str) -> None:
-    if _typed(value, str, pointer):
-        try:
-            ipaddress.IPv6Interface(value)
-        except ValueError:
-            raise _invalid("not an IPv6 address in CIDR notation", pointer) from None
-
-
-def _name(value: Any, pointer: str) -> None:
-    if not re.match(r"^[A-Za-z0-9._-]+\Z", _typed(value, str, pointer)):
-        raise _invalid("name must not be empty or have spaces or special characters", pointer)
-
-
-def _text(value: Any, pointer: str) -> None:
-    _typed(value, str, pointer)
-
-
-def _boolean(value: Any, pointer: str) -> None:
-    _typed(value, bool, pointer)
-
-
-def _key(value: Any, pointer: str) -> None:
-    if not _typed(value, str, pointer):
-        raise _invalid("the pre-shared key must not be empty", pointer)
-
-
-def _choice(*choices: str) -> Callable[[Any, str], None]:
-    def check(value: Any, pointer: str) -> None:
-        if _typed(value, str, pointer) not in choices:
-            raise _invalid("must be one of {}".format(", ".join(choices)), pointer)
-
-    return check
-
-
-def _object(**parts: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
-    def check(value: Any, pointer: str) -> None:
-        _typed(value, dict, pointer)
-        for key, inner in parts.items():
-            if key in value:
-                inner(value[key], f"{pointer}/{key}")
-
-    return check
-
-
-def _bgp(value: Any, pointer: str) -> None:
-    _object(md5_key=_text, import_filter_id=_text, export_filter_id=_text)(value, pointer)
-    if "customer_asn" not in value:
-        raise _invalid("bgp needs customer_asn", pointer + "/customer_asn")
-    if not 0 <= _typed(value["customer_asn"], int, pointer + "/customer_asn") < 2**32:
-        raise _invalid("not an autonomous system number", pointer + "/customer_asn")
-    for index, prefix in enumerate(_typed(value.get("extra_prefixes", []), list, pointer + "/extra_prefixes")):
-        where = f"{pointer}/extra_prefixes/{index}"
-        try:
-            ipaddress.ip_network(_typed(prefix, str, where))
-        except ValueError:
-            raise _invalid("not a prefix in CIDR notation", where) from None
-
-
-_HEALTH_CHECK = _object(
-    enabled=_boolean, rate=_choice("low", "mid", "high"), type=_choice("reply", "request"), direction=_choice("unidirectional", "bidirectional")
-)
-
-# The fields a client may write; any other is ignored, as Go's JSON decoder does.
-_WRITABLE: dict[str, Callable[[Any, str], None]] = {
-    "name": _name,
-    "cloudflare_endpoint": _address,
-    "interface_address": _interface_address,
-    "customer_endpoint": _address,
-    "interface_address6": _interface_address6,
-    "description": _text,
-    "health_check": _HEALTH_CHECK,
-    "replay_protection": _boolean,
-    "automatic_return_routing": _boolean,
-    "custom_remote_identities": _object(fqdn_id=_text),
-    "bgp": _bgp,
-    "psk": _key,
-}
-_REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
-# Left out of answers while falsy.
-_OMIT_EMPTY = (
-    "replay_protection",
-    "automatic_return_routing",
-    "allow_null_cipher",
-    "description",
-    "customer_endpoint",
-    "interface_address6",
-    "bgp",
-    "custom_remote_identities",
-)
-
-
-def _parse_tunnel(body: Any, what: str, new_hc_target: bool, pointer: str = "") -> Json:
-    """Check a body's form and return its writable fields, health_check.target as a string."""
-    _refuse_null(body, what, pointer)
-    _typed(body, dict, pointer)
-    fields: Json = {}
-    for key, check in _WRITABLE.items():
-        if key in body:
-            check(body[key], f"{pointer}/{key}")
-            fields[key] = copy.deepcopy(body[key])
-    health_check = fields.get("health_check", {})
-    if "target" in health_check:
-        where = pointer + "/health_check/target"
-        if new_hc_target:
-            target = _typed(health_check.pop("target"), dict, where)
-            if "saved" in target:
-                health_check["target"] = _typed(target["saved"], str, where + "/saved")
-        else:
-            _typed(health_check["target"], str, where)
-        _address(health_check.get("target", ""), where)
-    return fields
+def _new_item(kind: Kind, account_id: str, fields: Json, direction: str, psk: str | None = None, generated: int | None = None) -> Item:
+    """Return an object with all that its creator need not say."""
+    now = to_timestamp(time.time_ns(), 6)
+    fields = dict({"id": secrets.token_hex(16), **kind.defaults}, **fields)
+    if "health_check" in kind.writable:
+        health_check = {"enabled": True, "rate": "mid", "type": "reply", "target": ""}
+        if kind.endpoints:
+            health_check["direction"] = direction
+        fields["health_check"] = dict(health_check, **fields.get("health_check", {}))
+    fields.setdefault("created_on", now)
+    fields.setdefault("modified_on", now)
+    return Item(kind, account_id, fields, psk, generated)
 
 
 class State:
-    """Accounts, credentials, tunnels and keys, with the rules by which they change.
+    """Accounts, credentials, tunnels, routes and keys, with the rules by which they change.
 
     Every public method takes the lock, so one instance serves many threads.
 
     Args:
-        seed: data in the form of :func:`default_seed`.
+        seed: data in the form of ``seed.default_seed``.
 
     Raises:
         SeedError: if the seed makes no sense.
@@ -385,13 +176,32 @@ class State:
         """Replace everything by ``seed``; nothing changes if it raises SeedError."""
         if not isinstance(seed, dict):
             raise SeedError("the seed must be an object")
-        unknown = sorted(set(seed) - {"settings", "accounts", "tokens", "key_pairs", "ipsec_tunnels"})
+        unknown = sorted(set(seed) - {"settings", "accounts", "tokens", "key_pairs"} - {kind.plural for kind in KINDS})
         if unknown:
             raise SeedError("unknown part of the seed: {}".format(", ".join(unknown)))
+        settings = self._read_settings(seed.get("settings", {}))
+        try:
+            accounts = {item["id"]: dict(item) for item in seed.get("accounts", [])}
+            tokens = {item["token"]: self._credential(item, item["token"], True) for item in seed.get("tokens", [])}
+            key_pairs = {(item["email"], item["key"]): self._credential(item, item["email"], False) for item in seed.get("key_pairs", [])}
+            items = {kind.plural: [self._seed_item(kind, item, accounts) for item in seed.get(kind.plural, [])] for kind in KINDS}
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise SeedError(f"the seed lacks a field or has one of the wrong type: {error}") from None
+        with self.lock:
+            self._settings = settings
+            self._accounts = accounts
+            self._tokens = tokens
+            self._key_pairs = key_pairs
+            self._seed_credentials = copy.deepcopy({"tokens": seed.get("tokens", []), "key_pairs": seed.get("key_pairs", [])})
+            self._items: dict[str, dict[str, Item]] = {plural: {item.id: item for item in known} for plural, known in items.items()}
+            self._key_log: list[Json] = []
+
+    @staticmethod
+    def _read_settings(given: Any) -> Json:
         settings = dict(DEFAULT_SETTINGS)
-        if not isinstance(seed.get("settings", {}), dict):
+        if not isinstance(given, dict):
             raise SeedError("settings of the seed must be an object")
-        for name, value in seed.get("settings", {}).items():
+        for name, value in given.items():
             if name not in settings:
                 raise SeedError("unknown setting {!r}; known are {}".format(name, ", ".join(sorted(settings))))
             settings[name] = value
@@ -399,23 +209,10 @@ class State:
             raise SeedError("settings.validate_only_psk must be 'decoy' or 'null'")
         if not isinstance(settings["psk_length"], int) or not 8 <= settings["psk_length"] <= 1024:
             raise SeedError("settings.psk_length must be a whole number from 8 to 1024")
-        try:
-            accounts = {item["id"]: dict(item) for item in seed.get("accounts", [])}
-            tokens = {item["token"]: self._credential(item, item["token"], True) for item in seed.get("tokens", [])}
-            key_pairs = {(item["email"], item["key"]): self._credential(item, item["email"], False) for item in seed.get("key_pairs", [])}
-            tunnels = [self._seed_tunnel(item, accounts) for item in seed.get("ipsec_tunnels", [])]
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise SeedError(f"the seed lacks a field or has one of the wrong type: {error}") from None
-        except ApiError as error:
-            raise SeedError(f"a tunnel of the seed is not valid: {error}") from None
-        with self.lock:
-            self._settings = settings
-            self._accounts = accounts
-            self._tokens = tokens
-            self._key_pairs = key_pairs
-            self._seed_credentials = copy.deepcopy({"tokens": seed.get("tokens", []), "key_pairs": seed.get("key_pairs", [])})
-            self._tunnels: dict[str, Tunnel] = {tunnel.fields["id"]: tunnel for tunnel in tunnels}
-            self._key_log: list[Json] = []
+        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape"):
+            if not isinstance(settings[name], bool):
+                raise SeedError(f"settings.{name} must be true or false")
+        return settings
 
     @staticmethod
     def _credential(item: Json, label: str, is_token: bool) -> Credential:
@@ -425,49 +222,41 @@ class State:
         return Credential(label, permission, tuple(item["accounts"]), owner, is_token)
 
     @staticmethod
-    def _seed_tunnel(item: Json, accounts: Json) -> Tunnel:
+    def _seed_item(kind: Kind, item: Json, accounts: Json) -> Item:
         fields = copy.deepcopy(item)
         account_id = fields.pop("account_id")
         if account_id not in accounts:
-            raise SeedError(f"a tunnel of the seed belongs to an unknown account: {account_id}")
+            raise SeedError(f"an object in {kind.plural} of the seed belongs to an unknown account: {account_id}")
         psk, age = fields.pop("psk", None), fields.pop("psk_age_seconds", None)
         generated_on = fields.pop("psk_metadata", {}).get("last_generated_on")
         generated = from_timestamp(generated_on) if generated_on else None
         if age is not None:
             generated = time.time_ns() - int(float(age) * _NS)
-        _parse_tunnel({key: fields[key] for key in _REQUIRED}, "reading the seed", False)
-        _parse_tunnel({key: value for key, value in fields.items() if value not in ("", None)}, "reading the seed", False)
-        fields.setdefault("id", secrets.token_hex(16))
-        now = to_timestamp(time.time_ns(), 6)
-        fields.setdefault("created_on", now)
-        fields.setdefault("modified_on", now)
-        fields["health_check"] = dict(
-            {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional", "target": ""}, **fields.get("health_check", {})
-        )
-        return Tunnel(account_id, fields, psk, generated)
+        try:
+            parse(kind, {key: fields[key] for key in kind.required}, "reading", False)
+            fields.update(parse(kind, {key: value for key, value in fields.items() if value not in ("", None)}, "reading", False))
+        except ApiError as error:
+            raise SeedError(f"an object in {kind.plural} of the seed is not valid: {error}") from None
+        return _new_item(kind, account_id, fields, "bidirectional", psk, generated)
 
     def export(self) -> Json:
         """Return everything in the form of a seed, keys and credentials included."""
         with self.lock:
-            tunnels = []
-            for tunnel in self._tunnels.values():
-                item = dict(copy.deepcopy(tunnel.fields), account_id=tunnel.account_id, psk_metadata={})
-                if tunnel.psk is not None:
-                    item["psk"] = tunnel.psk
-                if tunnel.generated is not None:
-                    item["psk_metadata"] = {"last_generated_on": to_timestamp(tunnel.generated, 9)}
-                tunnels.append(item)
-            return dict(
-                copy.deepcopy(self._seed_credentials),
-                settings=dict(self._settings),
-                accounts=copy.deepcopy(list(self._accounts.values())),
-                ipsec_tunnels=tunnels,
-            )
+            items: dict[str, list[Json]] = {kind.plural: [] for kind in KINDS}
+            for plural, known in self._items.items():
+                for item in known.values():
+                    shown = dict(copy.deepcopy(item.fields), account_id=item.account_id)
+                    if item.kind is IPSEC:
+                        shown["psk_metadata"] = {} if item.generated is None else {"last_generated_on": to_timestamp(item.generated, 9)}
+                    if item.psk is not None:
+                        shown["psk"] = item.psk
+                    items[plural].append(shown)
+            return dict(copy.deepcopy(self._seed_credentials), settings=dict(self._settings), accounts=copy.deepcopy(list(self._accounts.values())), **items)
 
     def keys(self) -> dict[str, str | None]:
-        """Return the key in force of each tunnel, None where there never was one."""
+        """Return the key in force of each IPsec tunnel, None where there never was one."""
         with self.lock:
-            return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._tunnels.items()}
+            return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._items[IPSEC.plural].items()}
 
     def key_log(self) -> list[Json]:
         """Return every key that appeared since the start: ``{tunnel_id, psk, how, in_force, at}``, oldest first.
@@ -485,9 +274,9 @@ class State:
             SeedError: if there is no such tunnel.
         """
         with self.lock:
-            if tunnel_id not in self._tunnels:
+            if tunnel_id not in self._items[IPSEC.plural]:
                 raise SeedError(f"no tunnel has the id {tunnel_id!r}")
-            self._tunnels[tunnel_id].generated = generated
+            self._items[IPSEC.plural][tunnel_id].generated = generated
 
     # --- credentials and accounts
 
@@ -539,160 +328,235 @@ class State:
                 raise ApiError(403, 1025, "This account is not authorized to use Magic WAN")
             return account
 
-    # --- IPsec tunnels
+    # --- objects of all kinds
 
-    def _find(self, account_id: str, tunnel_id: str) -> Tunnel:
-        tunnel = self._tunnels.get(tunnel_id)
-        if tunnel is None or tunnel.account_id != account_id:
-            raise ApiError(404, 1032, "IPsec tunnel not found")
-        return tunnel
+    def _find(self, kind: Kind, account_id: str, item_id: str) -> Item:
+        item = self._items[kind.plural].get(item_id)
+        if item is None or item.account_id != account_id:
+            raise ApiError(404, *kind.missing)
+        return item
 
-    def _ipsec_id(self, tunnel: Tunnel) -> str:
-        return "{}_{}".format(self._accounts[tunnel.account_id].get("number", 123456789), tunnel.fields["id"])
+    def _ipsec_id(self, tunnel: Item) -> str:
+        return "{}_{}".format(self._accounts[tunnel.account_id].get("number", 123456789), tunnel.id)
 
-    def render(self, tunnel: Tunnel, new_hc_target: bool) -> Json:
-        """Return a tunnel as the API shows it: never its key, falsy fields left out."""
-        shown: Json = {key: copy.deepcopy(value) for key, value in tunnel.fields.items() if value or key not in _OMIT_EMPTY}
-        if new_hc_target:
+    def render(self, item: Item, new_hc_target: bool) -> Json:
+        """Return an object as the API shows it: never a key, falsy fields left out unless they are required."""
+        kind = item.kind
+        shown: Json = {key: copy.deepcopy(value) for key, value in item.fields.items() if value or key in kind.required}
+        if new_hc_target and "health_check" in shown:
             saved = shown["health_check"].get("target", "")
-            computed = saved or tunnel.fields.get("customer_endpoint") or str(ipaddress.IPv4Interface(tunnel.fields["interface_address"]).ip)
+            outside = item.fields.get(kind.endpoints[1]) if kind.endpoints else None
+            computed = saved or outside or str(ipaddress.IPv4Interface(item.fields["interface_address"]).ip)
             shown["health_check"]["target"] = {"effective": computed, "saved": saved}
-        shown["psk_metadata"] = {} if tunnel.generated is None else {"last_generated_on": to_timestamp(tunnel.generated, 6)}
-        ipsec_id = self._ipsec_id(tunnel)
-        domain = "{}.{}.ipsec.cloudflare.com".format(tunnel.fields["id"], ipsec_id.split("_", maxsplit=1)[0])
-        shown["remote_identities"] = {"user_id": "ipsec@" + domain, "fqdn_id": domain, "hex_id": ipsec_id.encode().hex()}
-        if tunnel.fields.get("bgp"):
-            shown["bgp_status"] = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": tunnel.fields["modified_on"]}
+        if "bgp" in shown:
+            # Cloudflare adds these, to the grief of tools that compare: terraform-provider-cloudflare#6733.
+            shown["bgp"] = dict({"extra_prefixes": [], "md5_key": ""}, **shown["bgp"])
+            shown["bgp_status"] = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": item.fields["modified_on"]}
+        if kind is IPSEC:
+            shown["psk_metadata"] = {} if item.generated is None else {"last_generated_on": to_timestamp(item.generated, 6)}
+            ipsec_id = self._ipsec_id(item)
+            domain = "{}.{}.ipsec.cloudflare.com".format(item.id, ipsec_id.split("_", maxsplit=1)[0])
+            shown["remote_identities"] = {"user_id": "ipsec@" + domain, "fqdn_id": domain, "hex_id": ipsec_id.encode().hex()}
         return shown
 
-    def _check_rules(self, tunnel: Tunnel, pointer: str = "", peers: list[Tunnel] | None = None) -> None:
-        """Check what depends on other tunnels and on the account; ``peers`` replaces the tunnels known."""
-        fields, account = tunnel.fields, self._accounts[tunnel.account_id]
-        others = [
-            other.fields
-            for other in (peers if peers is not None else self._tunnels.values())
-            if other.account_id == tunnel.account_id and other.fields["id"] != fields["id"]
-        ]
-        if any(other["name"] == fields["name"] for other in others):
-            raise _invalid("a tunnel with this name exists already", pointer + "/name")
-        if fields.get("automatic_return_routing") and not account.get("coupler_integration"):
-            raise _invalid("automatic_return_routing needs the coupler_integration account flag", pointer + "/automatic_return_routing")
+    def _check_rules(self, item: Item, pointer: str = "", changed: dict[str, Item] | None = None) -> None:
+        """Check what depends on other objects and on the account, as far as this write changes it.
+
+        Args:
+            item: as it will be.
+            pointer: JSON pointer to it in the body.
+            changed: all that the same call writes, by id.
+        """
+        old = self._items[item.kind.plural].get(item.id)
+        before = old.fields if old else {}
+        names = {name for name, value in item.fields.items() if before.get(name) != value}
+        (self._check_route if item.kind is ROUTE else self._check_tunnel)(item, names, pointer, changed or {})
+
+    def _others(self, item: Item, kinds: Sequence[Kind], changed: dict[str, Item]) -> Iterator[Item]:
+        for kind in kinds:
+            for other in self._items[kind.plural].values():
+                if other.account_id == item.account_id and not (kind is item.kind and other.id == item.id):
+                    yield changed.get(other.id, other) if kind is item.kind else other
+
+    def _check_route(self, route: Item, names: set[str], pointer: str, changed: dict[str, Item]) -> None:
+        fields, identity = route.fields, ("prefix", "nexthop", "priority")
+        # Choice: Cloudflare's tables show a prefix by the same tunnel twice, with another priority.
+        if names.intersection(identity) and any(
+            all(other.fields[name] == fields[name] for name in identity) for other in self._others(route, [ROUTE], changed)
+        ):
+            raise invalid("a route with this prefix, nexthop and priority exists already", pointer + "/prefix")
+        # Choice: any address inside a tunnel or interconnect of the account will do. A tunnel can be deleted although
+        # routes point at it, and those can still be changed.
+        nexthop = ipaddress.ip_address(fields["nexthop"])
+        insides = (network for tunnel in self._others(route, TUNNELS, changed) for network in tunnel.networks().values())
+        if "nexthop" in names and not any(nexthop in network for network in insides):
+            raise invalid("nexthop is not inside a tunnel of this account", pointer + "/nexthop")
+
+    def _check_tunnel(self, tunnel: Item, names: set[str], pointer: str, changed: dict[str, Item]) -> None:
+        fields, kind = tunnel.fields, tunnel.kind
+        alike = [other.fields for other in self._others(tunnel, [kind], changed)]
+        if "name" in names and any(other["name"] == fields["name"] for other in alike):
+            raise invalid("a tunnel with this name exists already", pointer + "/name")
+        if fields.get("automatic_return_routing") and not self._accounts[tunnel.account_id].get("coupler_integration"):
+            raise invalid("automatic_return_routing needs the coupler_integration account flag", pointer + "/automatic_return_routing")
+        ends = {name: fields.get(name) for name in kind.endpoints}
+        # Choice: a pair of outer addresses belongs to one tunnel of a kind.
+        if names.intersection(ends) and all(ends.values()) and any(all(other.get(name) == end for name, end in ends.items()) for other in alike):
+            raise invalid("another tunnel has the same two endpoints", f"{pointer}/{kind.endpoints[1]}")
+        for name, inside in tunnel.networks().items():
+            insides = (other.networks().get(name) for other in self._others(tunnel, TUNNELS, changed))
+            # Choice: the insides of tunnels must not overlap.
+            if name in names and any(network.overlaps(inside) for network in insides if network):
+                raise invalid("overlaps with the interface address of another tunnel", f"{pointer}/{name}")
         fqdn_id = fields.get("custom_remote_identities", {}).get("fqdn_id")
         if fqdn_id:
             where = pointer + "/custom_remote_identities/fqdn_id"
             if not re.match(rf"^[A-Za-z0-9-]+\.{tunnel.account_id}\.custom\.ipsec\.cloudflare\.com\Z", fqdn_id):
-                raise _invalid("fqdn_id must have the form <label>.<account id>.custom.ipsec.cloudflare.com", where)
+                raise invalid("fqdn_id must have the form <label>.<account id>.custom.ipsec.cloudflare.com", where)
             endpoint = fields["cloudflare_endpoint"]
-            if any(other.get("custom_remote_identities", {}).get("fqdn_id") == fqdn_id and other["cloudflare_endpoint"] == endpoint for other in others):
-                raise _invalid("another tunnel has this fqdn_id at the same cloudflare_endpoint", where)
+            if any(other.get("custom_remote_identities", {}).get("fqdn_id") == fqdn_id and other["cloudflare_endpoint"] == endpoint for other in alike):
+                raise invalid("another tunnel has this fqdn_id at the same cloudflare_endpoint", where)
 
     def _log_key(self, tunnel_id: str, psk: str, how: str) -> None:
         self._key_log.append({"tunnel_id": tunnel_id, "psk": psk, "how": how, "at": to_timestamp(time.time_ns(), 6)})
 
-    def list_tunnels(self, account_id: str, new_hc_target: bool) -> Json:
-        """Answer ``GET .../ipsec_tunnels``: all at once, Cloudflare has no pages here."""
+    def read_all(self, call: Call) -> Json:
+        """Answer ``GET .../KIND``: all at once, Cloudflare has no pages here."""
         with self.lock:
-            return {"ipsec_tunnels": [self.render(tunnel, new_hc_target) for tunnel in self._tunnels.values() if tunnel.account_id == account_id]}
+            found = [item for item in self._items[call.kind.plural].values() if item.account_id == call.account_id]
+            return {call.kind.plural: [self.render(item, call.new_hc_target) for item in found]}
 
-    def get_tunnel(self, account_id: str, tunnel_id: str, new_hc_target: bool) -> Json:
-        """Answer ``GET .../ipsec_tunnels/{id}``; raises ApiError 1032."""
+    def read(self, call: Call, item_id: str) -> Json:
+        """Answer ``GET .../KIND/{id}``; raises the kind's ApiError for an unknown id."""
         with self.lock:
-            return {"ipsec_tunnel": self.render(self._find(account_id, tunnel_id), new_hc_target)}
+            return {call.kind.singular: self.render(self._find(call.kind, call.account_id, item_id), call.new_hc_target)}
 
-    def create_tunnel(self, account_id: str, body: Any, new_hc_target: bool, validate_only: bool) -> Json:
-        """Answer ``POST .../ipsec_tunnels``; raises ApiError 1022."""
+    def create(self, call: Call, body: Any) -> Json:
+        """Answer ``POST .../KIND``; raises ApiError 1022."""
+        kind = call.kind
         with self.lock:
-            fields = _parse_tunnel(body, "creating IPsec Tunnel", new_hc_target)
-            for key in _REQUIRED:
-                if not fields.get(key):
-                    raise _invalid(f"{key} is required", "/" + key)
+            fields = parse(kind, body, "creating", call.new_hc_target)
+            for key in kind.required:
+                if fields.get(key) in (None, ""):
+                    raise invalid(f"{key} is required", "/" + key)
             psk = fields.pop("psk", None)
-            now = to_timestamp(time.time_ns(), 6)
             # Docs: Magic WAN checks both ways by default, Magic Transit one way.
-            direction = "bidirectional" if self._accounts[account_id].get("magic_wan_subscribed", True) else "unidirectional"
-            health_check = {"enabled": True, "rate": "mid", "type": "reply", "direction": direction, "target": ""}
-            fields["health_check"] = dict(health_check, **fields.get("health_check", {}))
-            tunnel = Tunnel(account_id, dict(fields, id=secrets.token_hex(16), created_on=now, modified_on=now), psk)
-            self._check_rules(tunnel)
-            if not validate_only:
-                self._tunnels[tunnel.fields["id"]] = tunnel
+            direction = "bidirectional" if self._accounts[call.account_id].get("magic_wan_subscribed", True) else "unidirectional"
+            item = _new_item(kind, call.account_id, fields, direction, psk)
+            self._check_rules(item)
+            if not call.validate_only:
+                self._items[kind.plural][item.id] = item
                 if psk is not None:
-                    self._log_key(tunnel.fields["id"], psk, "create")
-            return self.render(tunnel, new_hc_target)
+                    self._log_key(item.id, psk, "create")
+            shown = self.render(item, call.new_hc_target)
+            return {kind.plural: [shown]} if self._settings["legacy_create_shape"] else shown
 
-    def _merged(self, account_id: str, tunnel_id: str, body: Any, new_hc_target: bool, pointer: str = "") -> Tunnel:
-        """Return a changed copy of a tunnel. PUT behaves like a merge, says Cloudflare's documentation by its samples."""
-        old = self._find(account_id, tunnel_id)
-        fields = _parse_tunnel(body, "updating IPsec Tunnel", new_hc_target, pointer)
+    def _merged(self, call: Call, item_id: str, body: Any, pointer: str = "") -> Item:
+        """Return a changed copy. PUT behaves like a merge: by Cloudflare's samples for an IPsec tunnel, and by its words for many routes.
+
+        Choice: so it does everywhere.
+        """
+        kind = call.kind
+        old = self._find(kind, call.account_id, item_id)
+        fields = parse(kind, body, "updating", call.new_hc_target, pointer)
         psk = fields.pop("psk", old.psk)
         # Choice: health_check merges field by field, every other object is replaced as a whole.
-        fields["health_check"] = dict(old.fields["health_check"], **fields.get("health_check", {}))
+        if "health_check" in fields:
+            fields["health_check"] = dict(old.fields["health_check"], **fields["health_check"])
         merged = dict(copy.deepcopy(old.fields), **fields)
-        for key in _REQUIRED:
-            if not merged[key]:
-                raise _invalid(f"{key} must not be empty", f"{pointer}/{key}")
+        for key in kind.required:
+            if merged[key] == "":
+                raise invalid(f"{key} must not be empty", f"{pointer}/{key}")
         merged["modified_on"] = to_timestamp(time.time_ns(), 6)
         # A key given here leaves last_generated_on as it was: so in the docs' own sequence of calls.
-        return Tunnel(account_id, merged, psk, old.generated)
+        return Item(kind, call.account_id, merged, psk, old.generated)
 
-    def _commit(self, tunnel: Tunnel) -> None:
-        tunnel_id = tunnel.fields["id"]
-        if tunnel.psk is not None and tunnel.psk != self._tunnels[tunnel_id].psk:
-            self._log_key(tunnel_id, tunnel.psk, "update")
-        self._tunnels[tunnel_id] = tunnel
+    def _commit(self, item: Item) -> None:
+        known = self._items[item.kind.plural]
+        if item.psk is not None and item.psk != known[item.id].psk:
+            self._log_key(item.id, item.psk, "update")
+        known[item.id] = item
 
-    def update_tunnel(self, account_id: str, tunnel_id: str, body: Any, new_hc_target: bool, validate_only: bool) -> Json:
-        """Answer ``PUT .../ipsec_tunnels/{id}``; raises ApiError 1022, 1032."""
+    def update(self, call: Call, item_id: str, body: Any) -> Json:
+        """Answer ``PUT .../KIND/{id}``; raises ApiError 1022, and the kind's for an unknown id."""
         with self.lock:
-            tunnel = self._merged(account_id, tunnel_id, body, new_hc_target)
-            self._check_rules(tunnel)
-            if not validate_only:
-                self._commit(tunnel)
-            return {"modified": True, "modified_ipsec_tunnel": self.render(tunnel, new_hc_target)}
+            item = self._merged(call, item_id, body)
+            self._check_rules(item)
+            if not call.validate_only:
+                self._commit(item)
+            return {"modified": True, "modified_" + call.kind.singular: self.render(item, call.new_hc_target)}
 
-    def update_tunnels(self, account_id: str, body: Any, new_hc_target: bool, validate_only: bool) -> Json:
-        """Answer ``PUT .../ipsec_tunnels``: all items change or none; raises ApiError 1022, 1032.
+    def update_many(self, call: Call, body: Any) -> Json:
+        """Answer ``PUT .../KIND``: all items change or none; raises ApiError 1022, and the kind's for an unknown id.
 
-        The description shows one object with an id, older clients send ``{"ipsec_tunnels": [...]}``: both work.
+        The description shows one tunnel with an id, older clients send ``{"ipsec_tunnels": [...]}``: both work. Routes come as a list.
         """
+        kind, plural = call.kind, call.kind.plural
         with self.lock:
-            _refuse_null(body, "updating IPsec Tunnels")
-            wrapped = isinstance(body, dict) and "ipsec_tunnels" in body
-            items = _typed(body["ipsec_tunnels"], list, "/ipsec_tunnels") if wrapped else [_typed(body, dict, "")]
-            changed: dict[str, Tunnel] = {}
+            refuse_null(body, f"updating {kind.title}s")
+            wrapped = plural in typed(body, dict, "")
+            if not wrapped and kind not in TUNNELS:
+                raise invalid(f"{plural} is required", f"/{plural}")
+            items = typed(body[plural], list, f"/{plural}") if wrapped else [body]
+            changed: dict[str, Item] = {}
             for index, item in enumerate(items):
-                pointer = f"/ipsec_tunnels/{index}" if wrapped else ""
-                tunnel_id = _typed(_typed(item, dict, pointer).get("id", ""), str, pointer + "/id")
-                if not tunnel_id or tunnel_id in changed:
-                    raise _invalid("each tunnel needs an id, once", pointer + "/id")
-                changed[tunnel_id] = self._merged(account_id, tunnel_id, item, new_hc_target, pointer)
-            after = list(dict(self._tunnels, **changed).values())
-            for index, tunnel in enumerate(changed.values()):
-                self._check_rules(tunnel, f"/ipsec_tunnels/{index}" if wrapped else "", after)
-            if not validate_only:
-                for tunnel in changed.values():
-                    self._commit(tunnel)
-            return {"modified": True, "modified_ipsec_tunnels": [self.render(tunnel, new_hc_target) for tunnel in changed.values()]}
+                pointer = f"/{plural}/{index}" if wrapped else ""
+                item_id = self._id_in(item, changed, pointer)
+                changed[item_id] = self._merged(call, item_id, item, pointer)
+            for index, merged in enumerate(changed.values()):
+                self._check_rules(merged, f"/{plural}/{index}" if wrapped else "", changed)
+            if not call.validate_only:
+                for merged in changed.values():
+                    self._commit(merged)
+            return {"modified": True, "modified_" + plural: [self.render(merged, call.new_hc_target) for merged in changed.values()]}
 
-    def delete_tunnel(self, account_id: str, tunnel_id: str, new_hc_target: bool, validate_only: bool) -> Json:
-        """Answer ``DELETE .../ipsec_tunnels/{id}``; raises ApiError 1032."""
+    @staticmethod
+    def _id_in(item: Any, seen: dict[str, Item], pointer: str) -> str:
+        item_id = str(typed(typed(item, dict, pointer).get("id", ""), str, pointer + "/id"))
+        if not item_id or item_id in seen:
+            raise invalid("each object needs an id, once", pointer + "/id")
+        return item_id
+
+    def delete(self, call: Call, item_id: str) -> Json:
+        """Answer ``DELETE .../KIND/{id}``; raises the kind's ApiError for an unknown id."""
         with self.lock:
-            tunnel = self._find(account_id, tunnel_id)
-            if not validate_only:
-                del self._tunnels[tunnel_id]
-            return {"deleted": True, "deleted_ipsec_tunnel": self.render(tunnel, new_hc_target)}
+            item = self._find(call.kind, call.account_id, item_id)
+            if not call.validate_only:
+                del self._items[call.kind.plural][item_id]
+            return {"deleted": True, "deleted_" + call.kind.singular: self.render(item, call.new_hc_target)}
+
+    def delete_many(self, call: Call, body: Any) -> Json:
+        """Answer ``DELETE .../KIND``: all items go or none; raises ApiError 1022, and the kind's for an unknown id.
+
+        Without a body (None) the whole table goes: Cloudflare's SDKs have it as ``routes.empty()``. Choice: so it does where the body
+        names no object, as this is the worst that can happen.
+        """
+        kind, plural = call.kind, call.kind.plural
+        with self.lock:
+            given = {} if body is None else body
+            refuse_null(given, f"deleting {kind.title}s")
+            doomed: dict[str, Item] = {}
+            for index, item in enumerate(typed(typed(given, dict, "").get(plural, []), list, f"/{plural}")):
+                item_id = self._id_in(item, doomed, f"/{plural}/{index}")
+                doomed[item_id] = self._find(kind, call.account_id, item_id)
+            if not doomed:
+                doomed = {item.id: item for item in self._items[plural].values() if item.account_id == call.account_id}
+            if not call.validate_only:
+                for item_id in doomed:
+                    del self._items[plural][item_id]
+            return {"deleted": True, "deleted_" + plural: [self.render(item, call.new_hc_target) for item in doomed.values()]}
 
     # --- pre-shared keys
 
     @staticmethod
-    def _tick(tunnel: Tunnel) -> int:
+    def _tick(tunnel: Item) -> int:
         """Return the time, strictly later than the tunnel's last one also where the clock is coarse."""
         now = time.time_ns()
         if tunnel.generated is not None and 0 <= tunnel.generated + 1000 - now < _NS:
             return tunnel.generated + 1000
         return now
 
-    def _psk_answer(self, tunnel: Tunnel, psk: str, generated: int | None, digits: int) -> Json:
+    def _psk_answer(self, tunnel: Item, psk: str, generated: int | None, digits: int) -> Json:
         return {
             "ipsec_id": self._ipsec_id(tunnel),
             "ipsec_tunnel_id": tunnel.fields["id"],
@@ -706,7 +570,7 @@ class State:
         The answer has nanoseconds, later reads have rounded microseconds, as in Cloudflare's documentation.
         """
         with self.lock:
-            tunnel = self._find(account_id, tunnel_id)
+            tunnel = self._find(IPSEC, account_id, tunnel_id)
             psk = "".join(secrets.choice(_ALPHANUMERIC) for _unused in range(self._settings["psk_length"]))
             now = time.time_ns()
             if validate_only:
@@ -725,21 +589,21 @@ class State:
         Choice: the unknown ids and the empty keys are listed under ``unapplied_psks``, the rest takes effect.
         """
         with self.lock:
-            _refuse_null(body, "setting pre-shared keys")
-            if "psks" not in _typed(body, dict, ""):
-                raise _invalid("psks is required", "/psks")
+            refuse_null(body, "setting pre-shared keys")
+            if "psks" not in typed(body, dict, ""):
+                raise invalid("psks is required", "/psks")
             entries = []
-            for index, item in enumerate(_typed(body["psks"], list, "/psks")):
+            for index, item in enumerate(typed(body["psks"], list, "/psks")):
                 pointer = f"/psks/{index}"
                 for key in ("id", "psk"):
-                    if key not in _typed(item, dict, pointer):
-                        raise _invalid(f"{key} is required", f"{pointer}/{key}")
-                    _typed(item[key], str, f"{pointer}/{key}")
+                    if key not in typed(item, dict, pointer):
+                        raise invalid(f"{key} is required", f"{pointer}/{key}")
+                    typed(item[key], str, f"{pointer}/{key}")
                 entries.append((item["id"], item["psk"]))
             applied: Json = {}
             unapplied: dict[str, str] = {}
             for tunnel_id, psk in entries:
-                tunnel = self._tunnels.get(tunnel_id)
+                tunnel = self._items[IPSEC.plural].get(tunnel_id)
                 if tunnel is None or tunnel.account_id != account_id:
                     unapplied[tunnel_id] = "IPsec tunnel not found"
                 elif not psk:

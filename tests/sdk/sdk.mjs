@@ -10,28 +10,39 @@ import { join } from "node:path";
 const Cloudflare = createRequire(join(process.cwd(), "package.json"))("cloudflare").default;
 const [baseURL, account_id, apiToken, tunnelId] = process.argv.slice(2);
 const client = new Cloudflare({ baseURL, apiToken, maxRetries: 0 });
-const tunnels = client.magicTransit.ipsecTunnels;
+const magic = client.magicTransit;
 
-const listed = await tunnels.list({ account_id });
-const generated = await tunnels.pskGenerate(tunnelId, { account_id, body: {} });
-const created = await tunnels.create({
-  account_id,
-  name: "typescript-1",
-  cloudflare_endpoint: "203.0.113.1",
-  interface_address: "10.213.2.0/31",
-});
-const updated = await tunnels.update(created.id, {
-  account_id,
-  name: created.name,
-  cloudflare_endpoint: created.cloudflare_endpoint,
-  interface_address: created.interface_address,
-  description: "by the SDK",
-});
-const deleted = await tunnels.delete(created.id, { account_id });
-let missing;
-try {
-  await tunnels.get(created.id, { account_id });
-} catch (error) {
-  missing = { kind: error.constructor.name, status: error.status, codes: error.errors.map((item) => item.code) };
+const generated = await magic.ipsecTunnels.pskGenerate(tunnelId, { account_id, body: {} });
+
+const resources = {
+  ipsec_tunnels: [magic.ipsecTunnels, { name: "typescript-1", cloudflare_endpoint: "203.0.113.1", interface_address: "10.213.2.0/31" }],
+  gre_tunnels: [
+    magic.greTunnels,
+    {
+      name: "typescript-gre",
+      cloudflare_gre_endpoint: "203.0.113.1",
+      customer_gre_endpoint: "198.51.100.77",
+      interface_address: "10.213.2.2/31",
+    },
+  ],
+  routes: [magic.routes, { prefix: "10.30.0.0/16", nexthop: "10.213.0.11", priority: 100 }],
+};
+const kinds = {};
+for (const [kind, [resource, body]] of Object.entries(resources)) {
+  const listed = await resource.list({ account_id });
+  const created = await resource.create({ account_id, ...body });
+  const updated = await resource.update(created.id, { account_id, ...body, description: "by the SDK" });
+  const found = await resource.get(created.id, { account_id });
+  const deleted = await resource.delete(created.id, { account_id });
+  let missing;
+  try {
+    await resource.get(created.id, { account_id });
+  } catch (error) {
+    missing = { kind: error.constructor.name, status: error.status, codes: error.errors.map((item) => item.code) };
+  }
+  kinds[kind] = { listed, created, updated, found, deleted, missing };
 }
-console.log(JSON.stringify({ listed, generated, created, updated, deleted, missing }));
+
+const listed = await magic.cfInterconnects.list({ account_id });
+const updated = await magic.cfInterconnects.update(listed.interconnects[0].id, { account_id, mtu: 1500 });
+console.log(JSON.stringify({ generated, kinds, interconnects: { listed, updated } }));

@@ -9,13 +9,28 @@ import json
 import os
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sdk.mjs")
-NEW = {"name": "python-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.1.0/31"}
+# For each kind that can be created: the name of one of them in answers, and what the Python SDK sends; sdk.mjs has the same kinds.
+NEW: dict[str, tuple[str, dict[str, Any]]] = {
+    "ipsec_tunnels": ("ipsec_tunnel", {"name": "python-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.1.0/31"}),
+    "gre_tunnels": (
+        "gre_tunnel",
+        {
+            "name": "python-gre-1",
+            "cloudflare_gre_endpoint": "203.0.113.1",
+            "customer_gre_endpoint": "198.51.100.77",
+            "interface_address": "10.213.1.2/31",
+        },
+    ),
+    "routes": ("route", {"prefix": "10.30.0.0/16", "nexthop": "10.213.0.11", "priority": 100}),
+}
+CODES = {"ipsec_tunnels": 1032, "gre_tunnels": 1029, "routes": 1020}
 
 
 @pytest.fixture
@@ -49,18 +64,61 @@ def test_python_sets(emulator, python_sdk):
     assert answer.successfully_applied_psks[tunnel_id].psk == emulator.keys()[tunnel_id] == "a-key-of-my-own"
 
 
+CASES = [("ipsec_tunnels", True), ("ipsec_tunnels", False), ("gre_tunnels", True), ("gre_tunnels", False), ("routes", None)]
+
+
+@pytest.mark.parametrize("kind, new_target", CASES)
+def test_python_objects(emulator, python_sdk, kind, new_target):
+    resource, (one, new) = getattr(python_sdk.magic_transit, kind), NEW[kind]
+    common = {"account_id": emulator.account_id}
+    if new_target is not None:
+        common["x_magic_new_hc_target"] = new_target
+    before = emulator.state()[kind]
+    assert [item.id for item in getattr(resource.list(**common), kind)] == [item["id"] for item in before]
+    created = resource.create(**new, **common)
+    assert {name: getattr(created, name) for name in new} == new
+    if new_target is not None:
+        target = created.health_check.target
+        assert target.effective == new.get("customer_gre_endpoint", "10.213.1.0") if new_target else target == ""
+    updated = resource.update(created.id, **new, description="by the SDK", **common)
+    assert updated.modified is True and getattr(updated, "modified_" + one).description == "by the SDK"
+    assert getattr(resource.get(created.id, **common), one).modified_on == getattr(updated, "modified_" + one).modified_on
+    deleted = resource.delete(created.id, **common)
+    assert deleted.deleted is True and getattr(deleted, "deleted_" + one).id == created.id
+    assert emulator.state()[kind] == before
+
+
+@pytest.mark.parametrize("kind", ["ipsec_tunnels", "gre_tunnels", "interconnects"])
+def test_python_updates_one_of_many_tunnels(emulator, python_sdk, kind):
+    resource = getattr(python_sdk.magic_transit, "cf_interconnects" if kind == "interconnects" else kind)
+    first = emulator.state()[kind][0]["id"]
+    changed = resource.bulk_update(account_id=emulator.account_id, body={"id": first, "description": "by the SDK"})
+    assert [item.description for item in getattr(changed, "modified_" + kind)] == ["by the SDK"]
+    assert emulator.state()[kind][0]["description"] == "by the SDK"
+
+
+def test_python_updates_many_routes(emulator, python_sdk):
+    routes = [{**{name: route[name] for name in ("id", "prefix", "nexthop")}, "priority": 300} for route in emulator.routes()]
+    changed = python_sdk.magic_transit.routes.bulk_update(account_id=emulator.account_id, routes=routes)
+    assert changed.modified is True and [route.priority for route in changed.modified_routes] == [300, 300, 300]
+
+
 @pytest.mark.parametrize("new_target", [True, False])
-def test_python_tunnels(emulator, python_sdk, new_target):
-    tunnels = python_sdk.magic_transit.ipsec_tunnels
+def test_python_interconnects(emulator, python_sdk, new_target):
+    interconnects = python_sdk.magic_transit.cf_interconnects
     common = {"account_id": emulator.account_id, "x_magic_new_hc_target": new_target}
-    assert [tunnel.name for tunnel in tunnels.list(**common).ipsec_tunnels] == [tunnel["name"] for tunnel in emulator.tunnels()]
-    created = tunnels.create(**NEW, **common)
-    assert created.name == "python-1" and (created.health_check.target.effective == "10.213.1.0" if new_target else created.health_check.target == "")
-    updated = tunnels.update(created.id, **NEW, description="by the SDK", **common)
-    assert updated.modified is True and updated.modified_ipsec_tunnel.description == "by the SDK"
-    assert tunnels.get(created.id, **common).ipsec_tunnel.modified_on == updated.modified_ipsec_tunnel.modified_on
-    deleted = tunnels.delete(created.id, **common)
-    assert deleted.deleted is True and deleted.deleted_ipsec_tunnel.id == created.id
+    (listed,) = interconnects.list(**common).interconnects
+    assert listed.name == "frankfurt-1" and (listed.health_check.target.effective == "10.213.0.40" if new_target else listed.health_check.target == "")
+    updated = interconnects.update(listed.id, mtu=1500, **common)
+    assert updated.modified is True and updated.modified_interconnect.mtu == 1500
+    assert interconnects.get(listed.id, **common).interconnect.modified_on == updated.modified_interconnect.modified_on
+
+
+def test_python_empties_the_table_of_routes(emulator, python_sdk):
+    """The SDK has no way to say which routes, and sends no body: the emulator carries it out, and reports it."""
+    assert len(python_sdk.magic_transit.routes.empty(account_id=emulator.account_id).deleted_routes) == 3
+    assert emulator.routes() == [] and [found["rule"] for found in emulator.violations()] == ["missing"]
+    emulator.clear_violations()
 
 
 ERRORS = [
@@ -78,11 +136,12 @@ def test_python_errors(emulator, python_sdk, fault, expected):
         python_sdk.magic_transit.ipsec_tunnels.list(account_id=emulator.account_id)
 
 
-def test_python_not_found(emulator, python_sdk):
+@pytest.mark.parametrize("kind", CODES)
+def test_python_not_found(emulator, python_sdk, kind):
     cloudflare = pytest.importorskip("cloudflare")
     with pytest.raises(cloudflare.NotFoundError) as caught:
-        python_sdk.magic_transit.ipsec_tunnels.get("0" * 32, account_id=emulator.account_id)
-    assert [error.code for error in caught.value.errors] == [1032]
+        getattr(python_sdk.magic_transit, kind).get("0" * 32, account_id=emulator.account_id)
+    assert [error.code for error in caught.value.errors] == [CODES[kind]]
 
 
 def test_python_verifies_its_token(python_sdk):
@@ -112,10 +171,17 @@ def typescript_sdk(tmp_path_factory):
 
 def test_typescript(emulator, typescript_sdk):
     tunnel_id = emulator.tunnel("oslo-1")["id"]
-    names = [tunnel["name"] for tunnel in emulator.tunnels()]
+    before = emulator.state()
     seen = typescript_sdk(emulator, tunnel_id)
-    assert [tunnel["name"] for tunnel in seen["listed"]["ipsec_tunnels"]] == names
     assert seen["generated"]["ipsec_tunnel_id"] == tunnel_id and seen["generated"]["psk"] == emulator.keys()[tunnel_id]
-    assert seen["updated"]["modified"] is True and seen["updated"]["modified_ipsec_tunnel"]["description"] == "by the SDK"
-    assert seen["deleted"]["deleted"] is True and seen["deleted"]["deleted_ipsec_tunnel"]["id"] == seen["created"]["id"]
-    assert seen["missing"] == {"kind": "NotFoundError", "status": 404, "codes": [1032]}
+    assert set(seen["kinds"]) == set(NEW)
+    for kind, (one, _new) in NEW.items():
+        calls = seen["kinds"][kind]
+        assert [item["id"] for item in calls["listed"][kind]] == [item["id"] for item in before[kind]]
+        after = calls["updated"]["modified_" + one]
+        assert calls["updated"]["modified"] is True and after["description"] == "by the SDK" and after["id"] == calls["created"]["id"]
+        assert calls["found"] == {one: after} and calls["deleted"] == {"deleted": True, "deleted_" + one: after}
+        assert calls["missing"] == {"kind": "NotFoundError", "status": 404, "codes": [CODES[kind]]}
+    assert [item["name"] for item in seen["interconnects"]["listed"]["interconnects"]] == ["frankfurt-1"]
+    assert seen["interconnects"]["updated"]["modified_interconnect"]["mtu"] == 1500 == emulator.interconnects()[0]["mtu"]
+    assert {kind: emulator.state()[kind] for kind in ("gre_tunnels", "routes")} == {kind: before[kind] for kind in ("gre_tunnels", "routes")}

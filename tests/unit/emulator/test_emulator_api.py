@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import threading
 import time
-from datetime import datetime, timezone
 
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, result, seconds_ago
 
 ACCOUNT = Emulator.account_id
 OTHER = Emulator.other_account_id
@@ -21,29 +21,13 @@ NEW = {"name": "madrid-1", "cloudflare_endpoint": "203.0.113.1", "interface_addr
 UNKNOWN = "0" * 32
 
 
-def errors(answer):
-    body = answer.json()
-    assert body["success"] is False and body["result"] is None and body["messages"] == []
-    return body["errors"]
-
-
-def result(answer):
-    body = answer.json()
-    assert (answer.status_code, body["success"], body["errors"]) == (200, True, [])
-    return body["result"]
-
-
-def seconds_ago(timestamp):
-    moment = datetime.strptime(timestamp[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    return (datetime.now(timezone.utc) - moment).total_seconds()
-
-
 # --- credentials and errors: headers, method, path, body, then status, code, codes in error_chain
 
 WRITE = {"Authorization": "Bearer " + Emulator.write_token}
 READ = {"Authorization": "Bearer " + Emulator.read_token}
 PAIR = {"X-Auth-Email": Emulator.email, "X-Auth-Key": Emulator.global_key}
-TUNNELS = f"/accounts/{ACCOUNT}/magic/ipsec_tunnels"
+MAGIC = f"/accounts/{ACCOUNT}/magic"
+TUNNELS = MAGIC + "/ipsec_tunnels"
 
 REFUSED: dict[str, tuple] = {
     "no credentials": ({}, "GET", TUNNELS, None, 400, 9106, []),
@@ -73,17 +57,18 @@ REFUSED: dict[str, tuple] = {
     "no method": (WRITE, "PATCH", f"{TUNNELS}/{UNKNOWN}", {}, 405, 7001, []),
     "not onboarded": (WRITE, "GET", f"/accounts/{OTHER}/magic/ipsec_tunnels", None, 403, 1012, []),
     "no Magic WAN": (WRITE, "GET", f"/accounts/{OTHER}/magic/sites", None, 403, 1012, []),
-    "sites": (WRITE, "GET", f"/accounts/{ACCOUNT}/magic/sites", None, 404, 7003, []),
+    "sites": (WRITE, "GET", MAGIC + "/sites", None, 404, 7003, []),
     "unknown tunnel": (WRITE, "GET", f"{TUNNELS}/{UNKNOWN}", None, 404, 1032, []),
     "unknown tunnel, update": (WRITE, "PUT", f"{TUNNELS}/{UNKNOWN}", {}, 404, 1032, []),
     "unknown tunnel, delete": (WRITE, "DELETE", f"{TUNNELS}/{UNKNOWN}", None, 404, 1032, []),
     "unknown tunnel, generate": (WRITE, "POST", f"{TUNNELS}/{UNKNOWN}/psk_generate", None, 404, 1032, []),
     "unknown tunnel, validate": (WRITE, "POST", f"{TUNNELS}/{UNKNOWN}/psk_generate?validate_only=true", None, 404, 1032, []),
-    "GRE tunnel": (WRITE, "GET", f"/accounts/{ACCOUNT}/magic/gre_tunnels/{UNKNOWN}", None, 404, 1029, []),
-    "GRE tunnels": (WRITE, "GET", f"/accounts/{ACCOUNT}/magic/gre_tunnels", None, 404, 7003, []),
-    "route": (WRITE, "PUT", f"/accounts/{ACCOUNT}/magic/routes/{UNKNOWN}", {}, 404, 1020, []),
-    "routes": (WRITE, "POST", f"/accounts/{ACCOUNT}/magic/routes", {}, 404, 7003, []),
-    "interconnect": (WRITE, "GET", f"/accounts/{ACCOUNT}/magic/cf_interconnects/{UNKNOWN}", None, 404, 7003, []),
+    "reader empties the table": (READ, "DELETE", f"{MAGIC}/routes", None, 403, 10000, []),
+    "GRE tunnels all at once": (WRITE, "DELETE", f"{MAGIC}/gre_tunnels", None, 405, 7001, []),
+    "IPsec tunnels all at once": (WRITE, "DELETE", TUNNELS, None, 405, 7001, []),
+    "new interconnect": (WRITE, "POST", f"{MAGIC}/cf_interconnects", {}, 405, 7001, []),
+    "interconnect away": (WRITE, "DELETE", f"{MAGIC}/cf_interconnects/{UNKNOWN}", None, 405, 7001, []),
+    "routes of another account": (WRITE, "GET", f"/accounts/{OTHER}/magic/routes", None, 403, 1012, []),
     "body missing": (WRITE, "POST", TUNNELS, None, 400, 1022, []),
     "validate_only unclear": (WRITE, "POST", TUNNELS + "?validate_only=perhaps", NEW, 400, 1022, []),
 }
@@ -178,6 +163,7 @@ INVALID = {
     "address without prefix": ("POST", {**NEW, "interface_address": "10.213.1.0"}, "/interface_address"),
     "address too wide": ("POST", {**NEW, "interface_address": "10.213.1.0/24"}, "/interface_address"),
     "address public": ("POST", {**NEW, "interface_address": "192.0.2.0/31"}, "/interface_address"),
+    "address6 too wide": ("POST", {**NEW, "interface_address6": "fd00:213::40/126"}, "/interface_address6"),
     "address6": ("POST", {**NEW, "interface_address6": "10.0.0.0/31"}, "/interface_address6"),
     "rate": ("POST", {**NEW, "health_check": {"rate": "often"}}, "/health_check/rate"),
     "direction": ("POST", {**NEW, "health_check": {"direction": "up"}}, "/health_check/direction"),
@@ -330,7 +316,7 @@ def test_bulk_update_is_all_or_nothing_and_may_swap_names(emulator):
 def test_custom_identity_is_unique_per_endpoint(emulator):
     identity = {"fqdn_id": f"branch.{ACCOUNT}.custom.ipsec.cloudflare.com"}
     result(emulator.call("POST", "ipsec_tunnels", {**NEW, "custom_remote_identities": identity}))
-    second = {**NEW, "name": "madrid-2", "custom_remote_identities": identity}
+    second = {**NEW, "name": "madrid-2", "interface_address": "10.213.1.2/31", "custom_remote_identities": identity}
     assert errors(emulator.call("POST", "ipsec_tunnels", second))[0]["source"]["pointer"] == "/custom_remote_identities/fqdn_id"
     result(emulator.call("POST", "ipsec_tunnels", {**second, "cloudflare_endpoint": "203.0.113.2"}))
 
@@ -428,7 +414,7 @@ def test_many_threads(emulator):
         for turn in range(10):
             answer = result(mine.call("POST", f"ipsec_tunnels/{tunnel_id}/psk_generate"))
             seen.append((answer["psk_metadata"]["last_generated_on"], answer["psk"]))
-            result(mine.call("POST", "ipsec_tunnels", {**NEW, "name": f"t{number}-{turn}"}))
+            result(mine.call("POST", "ipsec_tunnels", {**NEW, "name": f"t{number}-{turn}", "interface_address": f"10.213.{100 + number}.{2 * turn}/31"}))
             result(mine.call("PUT", "ipsec_tunnels", {"ipsec_tunnels": [{"id": one, "description": f"by {number}"} for one in ids]}))
             assert len({tunnel["description"] for tunnel in mine.tunnels() if tunnel["id"] in ids}) == 1
             result(mine.call("GET", "ipsec_tunnels"))

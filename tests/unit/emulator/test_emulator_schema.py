@@ -19,6 +19,10 @@ TUNNELS = f"/accounts/{Emulator.account_id}/magic/ipsec_tunnels"
 ONE = TUNNELS + "/" + "1" * 32
 NEW = {"name": "madrid-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.1.0/31"}
 TUNNEL = {**NEW, "id": "1" * 32}
+MAGIC = f"/accounts/{Emulator.account_id}/magic"
+GRE = {"name": "madrid-1", "cloudflare_gre_endpoint": "203.0.113.1", "customer_gre_endpoint": "198.51.100.1", "interface_address": "10.213.1.0/31"}
+GRE_TUNNEL = {**GRE, "id": "1" * 32}
+ROUTE = {"prefix": "10.30.0.0/16", "nexthop": "10.213.0.11", "priority": 100}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,23 @@ REQUESTS: dict[str, tuple] = {
     "keys": ("POST", TUNNELS + "/psk", {}, JSON, {"psks": [{"id": "1", "psk": "x"}]}, []),
     "keys, no psk": ("POST", TUNNELS + "/psk", {}, JSON, {"psks": [{"id": "1"}]}, [("required", "/psks/0")]),
     "keys, nothing": ("POST", TUNNELS + "/psk", {}, {}, None, [("missing", "")]),
+    "GRE": ("POST", MAGIC + "/gre_tunnels", {}, JSON, {**GRE, "bgp": {"customer_asn": 1}}, []),
+    "GRE update with bgp": ("PUT", MAGIC + "/gre_tunnels/1", {}, JSON, {**GRE, "bgp": {"customer_asn": 1}}, [("unknown", "/bgp")]),
+    "GRE update in part": ("PUT", MAGIC + "/gre_tunnels/1", {}, JSON, {"mtu": 1400}, [("required", "")]),
+    "GRE bulk as a list": ("PUT", MAGIC + "/gre_tunnels", {}, JSON, {"gre_tunnels": [GRE_TUNNEL]}, []),
+    "GRE delete": ("DELETE", MAGIC + "/gre_tunnels/1", {}, {}, None, []),
+    "GRE delete all": ("DELETE", MAGIC + "/gre_tunnels", {}, {}, None, [("route", MAGIC + "/gre_tunnels")]),
+    "interconnect in part": ("PUT", MAGIC + "/cf_interconnects/1", {"validate_only": "true"}, JSON, {"mtu": 1400}, []),
+    "interconnects as a list": ("PUT", MAGIC + "/cf_interconnects", {}, JSON, {"interconnects": [{"id": "1"}]}, []),
+    "route": ("POST", MAGIC + "/routes", {}, JSON, {**ROUTE, "scope": {"colo_names": ["den01"]}}, []),
+    "route, typo in scope": ("POST", MAGIC + "/routes", {}, JSON, {**ROUTE, "scope": {"colos": []}}, [("unknown", "/scope/colos")]),
+    "route, priority": ("POST", MAGIC + "/routes", {}, JSON, {**ROUTE, "priority": "100"}, [("type", "/priority")]),
+    "route update in part": ("PUT", MAGIC + "/routes/1", {}, JSON, {"description": "x"}, [("required", "")]),
+    "route, header": ("GET", MAGIC + "/routes", {}, {"x-magic-new-hc-target": "true"}, None, []),
+    "routes": ("PUT", MAGIC + "/routes", {}, JSON, {"routes": [{**ROUTE, "id": "1"}]}, []),
+    "routes in part": ("PUT", MAGIC + "/routes", {}, JSON, {"routes": [{"id": "1"}]}, [("required", "/routes/0")]),
+    "routes away": ("DELETE", MAGIC + "/routes", {}, JSON, {"routes": [{"id": "1"}]}, []),
+    "all routes away": ("DELETE", MAGIC + "/routes", {}, {}, None, [("missing", "")]),
     "accounts": ("GET", "/accounts", {"per_page": "20"}, {}, None, []),
     "accounts, size": ("GET", "/accounts", {"per_page": "100"}, {}, None, [("maximum", "query/per_page")]),
     "patch": ("PATCH", ONE, {}, JSON, {}, [("route", ONE)]),
@@ -94,6 +115,19 @@ ANSWERS = {
     "generated null": ("POST", ONE + "/psk_generate", 200, good(None), []),
     "generated number": ("POST", ONE + "/psk_generate", 200, good({**GENERATED, "psk": 1}), [("type", "/result/psk")]),
     "unapplied": ("POST", TUNNELS + "/psk", 200, good({"unapplied_psks": {"1": None}}), [("type", "/result/unapplied_psks/1")]),
+    "created as a list": ("POST", TUNNELS, 200, good({"ipsec_tunnels": [TUNNEL]}), []),
+    "created as a list, key": ("POST", TUNNELS, 200, good({"ipsec_tunnels": [{**TUNNEL, "psk": "x"}]}), [("unknown", "/result/ipsec_tunnels/0/psk")]),
+    "created as a list of others": (
+        "POST",
+        TUNNELS,
+        200,
+        good({"gre_tunnels": [GRE_TUNNEL]}),
+        [("required", "/result"), ("unknown", "/result/gre_tunnels")],
+    ),
+    "GRE": ("POST", MAGIC + "/gre_tunnels", 200, good(GRE_TUNNEL), []),
+    "GRE with a key": ("POST", MAGIC + "/gre_tunnels", 200, good({**GRE_TUNNEL, "psk": "x"}), [("unknown", "/result/psk")]),
+    "route": ("GET", MAGIC + "/routes/1", 200, good({"route": {**ROUTE, "id": "1"}}), []),
+    "route without priority": ("GET", MAGIC + "/routes/1", 200, good({"route": {"id": "1", "prefix": "x", "nexthop": "x"}}), [("required", "/result/route")]),
     "no operation": ("PATCH", ONE, 200, good({}), [("route", ONE)]),
     "error": ("GET", ONE, 404, bad({"code": 1032, "message": "m", "source": {"pointer": "/x"}, "error_chain": []}), []),
     "error 971": ("GET", ONE, 429, bad({"code": 971, "message": "m"}), []),

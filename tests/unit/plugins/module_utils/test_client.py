@@ -373,7 +373,9 @@ def test_answer(status, body, result):
 ADVISED = {
     971: ("rate limit",),
     1012: ("not onboarded.*Enterprise",),
+    1020: ("no route with this id",),
     1025: ("not onboarded",),
+    1029: ("no GRE tunnel with this id",),
     1032: ("no IPsec tunnel with this id",),
     6003: ("api_token .*api_key",),
     6103: ("wrong form",),

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The data that the emulator starts with, and its settings."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from .kinds import Json
+
+ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
+OTHER_ACCOUNT_ID = "9a7806061c88ada191ed06f989cc3dac"
+WRITE_TOKEN = "emulator-write-token"
+READ_TOKEN = "emulator-read-token"
+EMAIL = "engineer@example.com"
+GLOBAL_KEY = "emulator-global-key"
+_DAY = 86400
+
+DEFAULT_SETTINGS: Json = {
+    # What `psk_generate?validate_only=true` answers; nobody documents it. Choice: a key that looks usable and never
+    # is, so that a client which takes it for one is found out. "null" answers `result: null`.
+    "validate_only_psk": "decoy",
+    # Choice: `POST .../ipsec_tunnels/psk` counts as generating, because its answer carries psk_metadata.
+    "psk_set_moves_last_generated_on": True,
+    # Length of generated keys; Cloudflare's format is not documented, its samples have 32 letters and digits.
+    "psk_length": 32,
+    # Answer a create by a list with the new object in it, such as `{"routes": [...]}`: so it was until 2024.
+    "legacy_create_shape": False,
+}
+
+
+def _object(number: int, identity: str, **fields: Any) -> Json:
+    moment = f"2025-01-{10 + number}T09:30:00.123456Z"
+    return {"account_id": ACCOUNT_ID, "id": hashlib.sha256(identity.encode()).hexdigest()[:32], "created_on": moment, "modified_on": moment, **fields}
+
+
+def _tunnel(number: int, name: str, what: str, **fields: Any) -> Json:
+    health_check = {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional", "target": ""}
+    description = "{} of the branch office in {}".format(what, name.split("-", maxsplit=1)[0].capitalize())
+    inside = f"10.213.0.{8 + 2 * number}/31"
+    return _object(number, name, name=name, interface_address=inside, description=description, health_check=health_check, **fields)
+
+
+def _ipsec(number: int, name: str, age_days: int | None, **fields: Any) -> Json:
+    result = _tunnel(number, name, "Tunnel", cloudflare_endpoint=f"203.0.113.{1 + number % 2}", customer_endpoint=f"198.51.100.{10 + number}")
+    if age_days is not None:
+        # Derived from the name, so that a run can be repeated; a key in a test is never a real one.
+        result["psk"] = hashlib.sha256(b"psk of " + name.encode()).hexdigest()[:40]
+        result["psk_age_seconds"] = age_days * _DAY
+    return dict(result, **fields)
+
+
+def _gre(number: int, name: str, **fields: Any) -> Json:
+    outside = {"cloudflare_gre_endpoint": f"203.0.113.{1 + number % 2}", "customer_gre_endpoint": f"198.51.100.{10 + number}"}
+    return _tunnel(number, name, "GRE tunnel", ttl=64, mtu=1476, **outside, **fields)
+
+
+def _interconnect(number: int, name: str, **fields: Any) -> Json:
+    result = _tunnel(number, name, "Interconnect", colo_name="fra01", mtu=1476, version="1", gre={"cloudflare_endpoint": "203.0.113.3"}, **fields)
+    del result["health_check"]["direction"]
+    return result
+
+
+def _route(number: int, prefix: str, nexthop: str, **fields: Any) -> Json:
+    return _object(number, f"{prefix} {nexthop}", prefix=prefix, nexthop=nexthop, **fields)
+
+
+def default_seed() -> Json:
+    """Return the data the emulator starts with, in the form that ``--seed`` reads."""
+    both = [ACCOUNT_ID, OTHER_ACCOUNT_ID]
+    return {
+        "settings": {},
+        "accounts": [
+            {"id": ACCOUNT_ID, "name": "Example Corporation", "number": 123456789, "onboarded": True, "magic_wan_subscribed": True},
+            {"id": OTHER_ACCOUNT_ID, "name": "Example Laboratory", "number": 987654321, "onboarded": False, "magic_wan_subscribed": False},
+        ],
+        "tokens": [
+            {"token": WRITE_TOKEN, "permission": "write", "accounts": both},
+            {"token": READ_TOKEN, "permission": "read", "accounts": both},
+        ],
+        "key_pairs": [{"email": EMAIL, "key": GLOBAL_KEY, "permission": "write", "accounts": both}],
+        "ipsec_tunnels": [
+            _ipsec(1, "paris-1", 10),
+            _ipsec(2, "paris-2", 100, replay_protection=True),
+            _ipsec(3, "berlin-1", 400, bgp={"customer_asn": 65010, "extra_prefixes": ["192.0.2.0/25"]}),
+            _ipsec(4, "oslo-1", None),
+            _ipsec(5, "lisbon-1", 45, interface_address6="fd00:213::a/127", customer_endpoint=""),
+        ],
+        "gre_tunnels": [
+            _gre(11, "vienna-gre-1"),
+            _gre(12, "vienna-gre-2", interface_address6="fd00:213::20/127", bgp={"customer_asn": 65020}),
+        ],
+        "interconnects": [_interconnect(16, "frankfurt-1")],
+        "routes": [
+            _route(1, "10.10.0.0/16", "10.213.0.11", priority=100, weight=64, description="Paris by its first tunnel"),
+            _route(2, "10.10.0.0/16", "10.213.0.13", priority=100, weight=32, description="Paris by its second tunnel"),
+            _route(3, "10.20.0.0/24", "10.213.0.31", priority=200, scope={"colo_regions": ["WEUR"]}),
+        ],
+    }
