@@ -4,7 +4,8 @@
 
 # make test                 everything, on every ansible-core that this machine has a Python for
 # make test CORES="2.19"    only these ansible-cores
-# make lint, sanity, units, integration, sdk, docs-examples   parts of it; the ansible-test ones take CORES, too
+# make lint, sanity, units, integration, sdk, docs-examples, ike, field, release   parts of it; the ansible-test ones take CORES, too
+# make site                 the documentation, as web pages in the folder site
 # make format               put the Python code in order
 # make demo                 the collection at work, on the emulator
 # JOBS=1                    one thing after the other, instead of as many as there are processors (at most 2)
@@ -17,19 +18,22 @@ READY := $(VENV)/.ready-1
 # CI=true: checks report what is out of order, and change no file.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
 
-.PHONY: help test lint format sanity units integration sdk docs-examples demo clean
+.PHONY: help test lint format sanity units integration sdk docs-examples ike field release site demo clean
 
 help:
 	@sed -n '/^# make/p; /^# JOBS/p' Makefile | sed 's/^# //'
 
 test: $(READY)
-	@$(RUN) checks sanity units integration sdk docs-examples
+	@$(RUN) checks sanity units integration sdk docs-examples ike field release
 
 lint: $(READY)
 	@$(RUN) checks
 
-sanity units integration sdk docs-examples: $(READY)
+sanity units integration sdk docs-examples ike field release: $(READY)
 	@$(RUN) $@
+
+site: $(READY)
+	@$(VENV)/bin/nox --session site
 
 format: $(READY)
 	@env -u CI $(VENV)/bin/nox --session formatters
@@ -38,7 +42,7 @@ demo:
 	@$(PYTHON) docs/demo/run.py
 
 clean:
-	rm -rf .nox $(VENV) .venv-demo .mypy_cache .pytest_cache .ruff_cache tests/output
+	rm -rf .nox $(VENV) .venv-demo .mypy_cache .pytest_cache .ruff_cache tests/output site
 
 $(READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -235,12 +235,13 @@ def add_core_sessions(version: str, core: Core) -> None:
         nox.session(name=f"{function.__name__}-{version}", python=find_python(controller) if controller else None, default=False)(function)
 
 
-def pytest_session(session: nox.Session, directory: str) -> None:
+def pytest_session(session: nox.Session, *directories: str) -> None:
     """Run tests of the whole collection with pytest, in a tree of its own and with the packages that the tests name."""
-    session.install("-r", f"{directory}/requirements.txt")
+    for directory in directories:
+        session.install("-r", f"{directory}/requirements.txt")
     tree = refresh_tree(session.name)
     with session.chdir(tree):
-        session.run("pytest", "-p", "no:cacheprovider", directory, *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
+        session.run("pytest", "-p", "no:cacheprovider", "-rs", *directories, *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
 
 
 def sdk(session: nox.Session) -> None:
@@ -251,6 +252,28 @@ def sdk(session: nox.Session) -> None:
 def docs_examples(session: nox.Session) -> None:
     """Execute the code blocks of the documentation, and the examples of the modules."""
     pytest_session(session, "tests/docs")
+
+
+def ike(session: nox.Session) -> None:
+    """Rotate keys between two real strongSwan daemons. Needs Linux and Debian's packages; says why where that cannot be had."""
+    session.install(CORES["2.19"].requirement)
+    pytest_session(session, "tests/ike")
+
+
+def field(session: nox.Session) -> None:
+    """Check the examples for devices, AWX and secret stores against the real collections, and run jobs with ansible-runner."""
+    pytest_session(session, "tests/devices", "tests/awx")
+
+
+def release(session: nox.Session) -> None:
+    """Build the archive, the documentation site and an execution environment's context, and run the examples of earlier versions."""
+    pytest_session(session, "tests/release")
+
+
+def site(session: nox.Session) -> None:
+    """Build the documentation site in the folder site."""
+    session.install("-r", "docs/site/requirements.txt")
+    session.run("python", "docs/site/build.py", "site", *session.posargs)
 
 
 def crash(session: nox.Session) -> None:
@@ -276,7 +299,8 @@ for _version, _core in CORES.items():
     add_core_sessions(_version, _core)
 nox.session(name="sdk", default=False)(sdk)
 nox.session(name="docs-examples", default=False)(docs_examples)
-nox.session(name="crash", default=False)(crash)
+for _function in (ike, field, release, site, crash):
+    nox.session(name=_function.__name__, default=False)(_function)
 
 
 if __name__ == "__main__":

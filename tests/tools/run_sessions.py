@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS = ("lint", "docs-check", "license-check", "extra-checks", "build-import-check", "ansible-lint")
 CORE_GROUPS = ("sanity", "units", "integration")
-PYTEST_GROUPS = ("sdk", "docs-examples")
+PYTEST_GROUPS = ("sdk", "docs-examples", "ike", "field", "release")
 # A job that takes longer hangs.
 TIME_LIMIT = 40 * 60
 
