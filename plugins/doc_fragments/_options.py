@@ -212,7 +212,8 @@ options:
           - bidirectional
       target:
         description:
-          - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint. Not used if O(health_check.direction=bidirectional).
+          - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint.
+            Not used if O(health_check.direction=bidirectional).
           - Either an address, or a dictionary with the key C(saved), as the modules return it; its key C(effective) is ignored.
         type: raw
   automatic_return_routing:

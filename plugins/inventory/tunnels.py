@@ -16,7 +16,8 @@ description:
   - The name of the inventory file has to end in C(magic.yml) or C(magic.yaml).
   - The hosts are in the groups C(ipsec_tunnels) and C(gre_tunnels).
   - Each host has the tunnel's fields as variables, as M(cloudflare.magic.ipsec_tunnel_info) and M(cloudflare.magic.gre_tunnel_info) return them.
-    The field C(name) is left out unless O(hostvars_prefix) is set, because Ansible reserves the word. It can be used in O(compose), O(groups) and O(keyed_groups).
+    The field C(name) is left out unless O(hostvars_prefix) is set, because Ansible reserves the word. It can be used in
+    O(compose), O(groups) and O(keyed_groups).
   - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days, or null
     if Cloudflare never generated one.
   - A tunnel is no computer that Ansible could log in to. Either run the tasks with C(connection=local), or set C(ansible_host) to the
@@ -86,7 +87,6 @@ cache_connection: .inventory_cache
 cache_timeout: 600
 """
 
-import os
 import typing as t
 from datetime import datetime, timezone
 
