@@ -120,6 +120,15 @@ def _is_session(match: re.Match[str]) -> bool:
     return f'"{match.group(1)}"' in (ROOT / "noxfile.py").read_text(encoding="utf-8")
 
 
+def _is_file(match: re.Match[str]) -> bool:
+    return (ROOT / match.group(1)).is_file()
+
+
+def _hands_known_variables(match: re.Match[str]) -> bool:
+    names = re.findall(r"--penv (\w+)", match.group(1))
+    return bool(names) and set(names) <= set(KNOWN_VARIABLES)
+
+
 NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"(?:\w+=\S+ )*make ([a-z-]+)(?: [A-Z]+=(?:\S+|\"[^\"]*\"))*", "makes environments and takes minutes; the target has to exist", _is_target),
     (r"git clone (\S+)", "needs the network; the address has to be the one in galaxy.yml", _is_repository),
@@ -128,6 +137,8 @@ NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"export (CLOUDFLARE_\w+)=your-.*", "stands for the reader's own account; the variable has to exist", _is_known_variable),
     (r"python3? (benchmarks/\w+\.py).*", "takes minutes; the script and its options have to exist", _has_help),
     (r"unset (CLOUDFLARE_BASE_URL)", "leads to the reader's own account; the variable has to exist", _is_known_variable),
+    (r"ansible-builder build --file (\S+) --tag \S+", "needs podman or Docker; the file has to exist, and tests/release makes a context of it", _is_file),
+    (r"ansible-navigator run \S+((?: --\S+(?: [\w-]+)?)*)", "needs podman or Docker; the variables have to be known ones", _hands_known_variables),
     (r"nox -e ([\w.-]+)", "makes an environment; the session has to exist", _is_session),
 ]
 # A running emulator would never end: it is started with these arguments, on a free port, and stopped.

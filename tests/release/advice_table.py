@@ -1,0 +1,51 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the table of error codes in docs/troubleshooting.md, from the table that the modules use.
+
+python tests/release/advice_table.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "troubleshooting.md"
+BEGIN, END = "<!-- advice: begin -->\n", "<!-- advice: end -->\n"
+
+
+def client() -> ModuleType:
+    """Load the module with the table; it does not need Ansible."""
+    spec = importlib.util.spec_from_file_location("magic_client", ROOT / "plugins" / "module_utils" / "_client.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def table() -> str:
+    """Return the table in Markdown: codes with the same advice share a row."""
+    module = client()
+    rows: dict[str, list[str]] = {}
+    for code in sorted(module.ADVICE):
+        rows.setdefault(module.advice("POST", None, [{"code": code}]), []).append(str(code))
+    lines = [f"| {', '.join(codes)} | {advice.replace('|', chr(92) + '|')} |" for advice, codes in rows.items()]
+    return "\n".join(["| Code | Advice |", "|---|---|", *lines]) + "\n"
+
+
+def with_table(page: str) -> str:
+    """Return the page with the table between its marks."""
+    head, begin, rest = page.partition(BEGIN)
+    dummy, end, tail = rest.partition(END)
+    assert begin and end, "the marks are missing"
+    return f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
