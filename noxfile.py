@@ -235,13 +235,12 @@ def add_core_sessions(version: str, core: Core) -> None:
         nox.session(name=f"{function.__name__}-{version}", python=find_python(controller) if controller else None, default=False)(function)
 
 
-def pytest_session(session: nox.Session, *directories: str) -> None:
+def pytest_session(session: nox.Session, directory: str) -> None:
     """Run tests of the whole collection with pytest, in a tree of its own and with the packages that the tests name."""
-    for directory in directories:
-        session.install("-r", f"{directory}/requirements.txt")
+    session.install("-r", f"{directory}/requirements.txt")
     tree = refresh_tree(session.name)
     with session.chdir(tree):
-        session.run("pytest", "-p", "no:cacheprovider", "-rs", *directories, *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
+        session.run("pytest", "-p", "no:cacheprovider", "-rs", directory, *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
 
 
 def sdk(session: nox.Session) -> None:
@@ -262,7 +261,8 @@ def ike(session: nox.Session) -> None:
 
 def field(session: nox.Session) -> None:
     """Check the examples for devices, AWX and secret stores against the real collections, and run jobs with ansible-runner."""
-    pytest_session(session, "tests/devices", "tests/awx")
+    pytest_session(session, "tests/awx")
+    pytest_session(session, "tests/devices")
 
 
 def release(session: nox.Session) -> None:

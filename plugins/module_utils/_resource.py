@@ -312,6 +312,11 @@ def _wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str =
     return wanted
 
 
+def _object(value: t.Any) -> Json:
+    """Return what Cloudflare says of a field that is an object; an empty one if there is none, or something else."""
+    return value if isinstance(value, dict) else {}
+
+
 def _known(one: Field, value: t.Any) -> t.Any:
     """Return the canonical form of what Cloudflare says; what cannot be read stays as it is."""
     if value is None:
@@ -356,7 +361,7 @@ def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str,
     for name, value in desired.items():
         one, known = fields[name], _known(fields[name], actual.get(name))
         if one.parts:
-            inner = _difference(one.parts, value, actual.get(name) or {})
+            inner = _difference(one.parts, value, _object(actual.get(name)))
             if inner:
                 changes[name] = inner
         elif value != known:
@@ -367,7 +372,7 @@ def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str,
 def _picked(fields: Mapping[str, Field], names: Json, actual: Mapping[str, t.Any]) -> Json:
     """Return the values that ``actual`` has where ``names`` has any."""
     return {
-        name: _picked(fields[name].parts, value, actual.get(name) or {}) if fields[name].parts else _known(fields[name], actual.get(name))
+        name: _picked(fields[name].parts, value, _object(actual.get(name))) if fields[name].parts else _known(fields[name], actual.get(name))
         for name, value in names.items()
     }
 
@@ -378,7 +383,7 @@ def _sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t
     for name, value in desired.items():
         one = fields[name]
         if one.parts:
-            known = {part: item for part, item in (_known(one, actual.get(name)) or {}).items() if item is not None and item != one.parts[part].empty}
+            known = {part: item for part, item in _object(_known(one, actual.get(name))).items() if item is not None and item != one.parts[part].empty}
             body[name] = {**known, **value}
             if "target" in body[name]:
                 body[name]["target"] = {"saved": body[name]["target"]}
@@ -439,7 +444,7 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
             return Plan({}, {}, None)
         return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE")
     for name in desired:
-        lacking = [part for part in kind.fields[name].needed if part not in {**((actual or {}).get(name) or {}), **desired[name]}]
+        lacking = [part for part in kind.fields[name].needed if part not in {**_object((actual or {}).get(name)), **desired[name]}]
         if lacking:
             raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
     if actual is None:
@@ -467,7 +472,7 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
 
 def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
     """Return what an object is after an update; what does not change stays as Cloudflare shows it."""
-    known = actual or {}
+    known = _object(actual)
     return {**known, **{name: value for name, value in sent.items() if name in changes or name not in known}}
 
 

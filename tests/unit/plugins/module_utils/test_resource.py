@@ -11,6 +11,7 @@ import ipaddress
 import itertools
 import json
 import pathlib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ BY_NOUN = pytest.mark.parametrize("kind", KINDS, ids=[kind.single for kind in KI
 API = json.loads(pathlib.Path(emulator_package.__file__).with_name("magic-openapi.json").read_text(encoding="utf-8"))
 SECRET = {"psk": "only-for-this-test-0123456789-abcdef"}
 
-IPSEC = {
+IPSEC: dict[str, Any] = {
     "id": "1" * 32,
     "name": "paris-1",
     "cloudflare_endpoint": "203.0.113.1",
@@ -50,7 +51,7 @@ IPSEC = {
     },
     "psk_metadata": {},
 }
-GRE = {
+GRE: dict[str, Any] = {
     "id": "2" * 32,
     "name": "vienna-gre-1",
     "cloudflare_gre_endpoint": "203.0.113.1",
@@ -60,13 +61,13 @@ GRE = {
     "mtu": 1476,
     "bgp": {"customer_asn": 65020, "extra_prefixes": [], "md5_key": ""},
 }
-WAY = {"id": "3" * 32, "prefix": "192.0.2.0/24", "nexthop": "10.213.0.11", "priority": 100}
-REQUIRED = {
+WAY: dict[str, Any] = {"id": "3" * 32, "prefix": "192.0.2.0/24", "nexthop": "10.213.0.11", "priority": 100}
+REQUIRED: dict[str, Any] = {
     "ipsec_tunnel": {name: IPSEC[name] for name in ("name", "cloudflare_endpoint", "interface_address")},
     "gre_tunnel": {name: GRE[name] for name in ("name", "cloudflare_gre_endpoint", "customer_gre_endpoint", "interface_address")},
     "route": {name: WAY[name] for name in ("prefix", "nexthop", "priority")},
 }
-ACTUAL = {"ipsec_tunnel": IPSEC, "gre_tunnel": GRE, "route": WAY}
+ACTUAL: dict[str, Any] = {"ipsec_tunnel": IPSEC, "gre_tunnel": GRE, "route": WAY}
 
 
 def desired(kind, **options):
@@ -125,7 +126,7 @@ def test_each_field_that_can_be_written_is_an_option(kind):
 
 # --- the values of options
 
-GOOD_VALUES = [
+GOOD_VALUES: list[Any] = [
     (IPSEC_TUNNEL, {"interface_address6": "FD00:213::0a/127"}, {"interface_address6": "fd00:213::a/127"}),
     (IPSEC_TUNNEL, {"interface_address6": ""}, {"interface_address6": ""}),
     (IPSEC_TUNNEL, {"interface_address": "10.213.0.10/30"}, {"interface_address": "10.213.0.10/30"}),
@@ -136,7 +137,11 @@ GOOD_VALUES = [
     (IPSEC_TUNNEL, {"health_check": {"target": {"saved": None}}}, {"health_check": {"target": ""}}),
     (IPSEC_TUNNEL, {"health_check": {"rate": None}}, {}),
     (IPSEC_TUNNEL, {"bgp": {}}, {}),
-    (IPSEC_TUNNEL, {"bgp": {"extra_prefixes": ["2001:DB8::/32", "192.0.2.0/25", "192.0.2.0/25"]}}, {"bgp": {"extra_prefixes": ["192.0.2.0/25", "2001:db8::/32"]}}),
+    (
+        IPSEC_TUNNEL,
+        {"bgp": {"extra_prefixes": ["2001:DB8::/32", "192.0.2.0/25", "192.0.2.0/25"]}},
+        {"bgp": {"extra_prefixes": ["192.0.2.0/25", "2001:db8::/32"]}},
+    ),
     (IPSEC_TUNNEL, {"name": "x" * 16}, {"name": "x" * 16}),
     (GRE_TUNNEL, {"name": "x" * 15}, {"name": "x" * 15}),
     (ROUTE, {"prefix": "192.0.2.7"}, {"prefix": "192.0.2.7/32"}),
@@ -154,7 +159,7 @@ def test_values_get_one_form(kind, options, canonical):
     assert desired(kind, **found) == found
 
 
-BAD_VALUES = [
+BAD_VALUES: list[Any] = [
     (IPSEC_TUNNEL, {"interface_address": "10.213.0.10"}, ("interface_address: '10.213.0.10'", "Add /31")),
     (IPSEC_TUNNEL, {"interface_address": "10.213.0.10/24"}, ("interface_address", "/31 (or /30)")),
     (IPSEC_TUNNEL, {"interface_address": "fd00::1/127"}, ("interface_address", "IPv4")),
@@ -204,13 +209,13 @@ def test_an_info_module_chooses_by_id_or_by_keys():
 
 
 def test_a_route_is_found_by_the_value_of_its_prefix_and_nexthop():
-    objects = [
+    objects: list[dict[str, Any]] = [
         {"id": "1", "prefix": "2001:db8::/32", "nexthop": "FD00::A"},
         {"id": "2", "prefix": "2001:db8::/32", "nexthop": "fd00::b"},
         {"id": "3", "prefix": "everything", "nexthop": None},
         {"id": "4"},
     ]
-    assert find(ROUTE, objects, desired(ROUTE, prefix="2001:DB8:0::/32", nexthop="fd00:0::0a"))["id"] == "1"
+    assert find(ROUTE, objects, desired(ROUTE, prefix="2001:DB8:0::/32", nexthop="fd00:0::0a")) == objects[0]
     assert find(ROUTE, objects, desired(ROUTE, prefix="2001:db8::/33", nexthop="fd00::a")) is None
 
 
@@ -225,16 +230,16 @@ def test_of_several_none_is_chosen(kind):
 
 # --- scenarios: kind, what a task wants (None: nothing), what there is, method, body, before, after
 
-HC = IPSEC["health_check"]
+HC: dict[str, Any] = IPSEC["health_check"]
 SENT_HC = {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional"}
-NOTHING = (None, None, {}, {})
+NOTHING: Any = (None, None, {}, {})
 
 
 def put(kind, **fields):
     return ("PUT", {**REQUIRED[kind.single], **fields})
 
 
-SCENARIOS = {
+SCENARIOS: dict[str, Any] = {
     "make the least": (IPSEC_TUNNEL, REQUIRED["ipsec_tunnel"], None, "POST", REQUIRED["ipsec_tunnel"], {}, REQUIRED["ipsec_tunnel"]),
     "make with nothing said at length": (
         IPSEC_TUNNEL,
@@ -254,7 +259,15 @@ SCENARIOS = {
         {},
         {**REQUIRED["ipsec_tunnel"], "health_check": {"enabled": False, "target": "10.0.0.1"}},
     ),
-    "make a route of priority 0": (ROUTE, {**REQUIRED["route"], "priority": 0}, None, "POST", {**REQUIRED["route"], "priority": 0}, {}, {**REQUIRED["route"], "priority": 0}),
+    "make a route of priority 0": (
+        ROUTE,
+        {**REQUIRED["route"], "priority": 0},
+        None,
+        "POST",
+        {**REQUIRED["route"], "priority": 0},
+        {},
+        {**REQUIRED["route"], "priority": 0},
+    ),
     "nothing to do": (IPSEC_TUNNEL, {"description": "Paris"}, IPSEC, *NOTHING),
     "only the name": (IPSEC_TUNNEL, {}, IPSEC, *NOTHING),
     "what is not there is false": (IPSEC_TUNNEL, {"replay_protection": False, "automatic_return_routing": False, "interface_address6": ""}, IPSEC, *NOTHING),
@@ -417,11 +430,21 @@ def test_a_key_is_sent_and_not_shown(actual):
     assert SECRET["psk"] not in repr((planned.before, planned.after, planned.result))
 
 
-NO_WAY = {
-    "what a new tunnel needs": (IPSEC_TUNNEL, {"description": "Paris"}, None, ("cloudflare_endpoint, interface_address: missing", "There is no such IPsec tunnel")),
+NO_WAY: dict[str, Any] = {
+    "what a new tunnel needs": (
+        IPSEC_TUNNEL,
+        {"description": "Paris"},
+        None,
+        ("cloudflare_endpoint, interface_address: missing", "There is no such IPsec tunnel"),
+    ),
     "what a new route needs": (ROUTE, {}, None, ("priority: missing",)),
     "bgp without its number": (IPSEC_TUNNEL, {"bgp": {"md5_key": "guards"}}, IPSEC, ("bgp: customer_asn is missing",)),
-    "bgp of a new tunnel without its number": (IPSEC_TUNNEL, {**REQUIRED["ipsec_tunnel"], "bgp": {"md5_key": "guards"}}, None, ("bgp: customer_asn is missing",)),
+    "bgp of a new tunnel without its number": (
+        IPSEC_TUNNEL,
+        {**REQUIRED["ipsec_tunnel"], "bgp": {"md5_key": "guards"}},
+        None,
+        ("bgp: customer_asn is missing",),
+    ),
     "another bgp": (GRE_TUNNEL, {"bgp": {"customer_asn": 65021}}, GRE, ("bgp: cannot be changed", "state: absent", "interrupts")),
     "bgp afterwards": (GRE_TUNNEL, {"bgp": {"customer_asn": 65021}}, {**GRE, "bgp": None}, ("bgp: cannot be changed",)),
 }
@@ -439,7 +462,7 @@ def test_what_cannot_be_is_said(name):
 @BY_NOUN
 def test_an_object_is_shown_with_the_fields_that_the_api_leaves_out(kind):
     shown = normal(kind, REQUIRED[kind.single])
-    assert shown == {**{"description": ""}, **{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **REQUIRED[kind.single]}
+    assert shown == {"description": "", **{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **REQUIRED[kind.single]}
     assert normal(kind, shown) == shown
 
 
@@ -547,7 +570,9 @@ def meanings(fields):
 
 
 def some(strategies, required=()):
-    return st.fixed_dictionaries({name: strategies[name] for name in required}, optional={name: one for name, one in strategies.items() if name not in required})
+    return st.fixed_dictionaries(
+        {name: strategies[name] for name in required}, optional={name: one for name, one in strategies.items() if name not in required}
+    )
 
 
 ADDRESS = st.sampled_from(["198.51.100.1", "203.0.113.7", "fd00::a", "FD00:0::0A"])
@@ -555,26 +580,26 @@ PREFIX = st.sampled_from(["192.0.2.0/24", "192.0.2.7", "192.0.2.7/32", "2001:db8
 TEXT = st.sampled_from(["", "one", "another"])
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=4)
 TARGET = st.sampled_from(["", "10.0.0.1", "FD00::1"])
-HEALTH_CHECK = {
+HEALTH_CHECK: dict[str, Any] = {
     "enabled": st.booleans(),
     "rate": st.sampled_from(["low", "mid"]),
     "type": st.sampled_from(["reply", "request"]),
     "direction": st.sampled_from(["unidirectional", "bidirectional"]),
 }
-BGP_PARTS = {
+BGP_PARTS: dict[str, Any] = {
     "customer_asn": st.sampled_from([65001, 4294967295]),
     "extra_prefixes": st.lists(PREFIX, max_size=3),
     "md5_key": TEXT,
     "import_filter_id": TEXT,
     "export_filter_id": TEXT,
 }
-TUNNEL = {
+TUNNEL: dict[str, Any] = {
     "interface_address": st.sampled_from(["10.0.0.0/31", "10.0.0.1/31", "10.0.0.1/30"]),
     "interface_address6": st.sampled_from(["", "fd00::a/127", "FD00:0::0a/127", "fd00::b/127"]),
     "description": TEXT,
     "automatic_return_routing": st.booleans(),
 }
-VALUES = {
+VALUES: dict[str, Any] = {
     "ipsec_tunnel": {
         **TUNNEL,
         "name": st.sampled_from(["one", "another"]),
@@ -671,7 +696,7 @@ def check_that_it_comes_true(kind, options, cloud):
     assert meanings(planned.before) == {path: was[path] for path in differs if path in was}
     # What check mode says is what comes about.
     in_answer = meanings({name: value for name, value in normal(kind, cloud.shown()).items() if name in kind.fields})
-    announced = meanings({name: value for name, value in planned.result.items() if name in kind.fields})
+    announced = meanings({name: value for name, value in (planned.result or {}).items() if name in kind.fields})
     for found in (in_answer, announced):
         found.pop(("bgp", "state"), None)
     assert announced == in_answer

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests share: the helpers of the target ``playbooks``, and ``inventory``, which runs a program on an inventory file."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _helpers():
+    """Return the helpers of the target ``playbooks``; ansible-test copies only this target, so they are not always beside this file."""
+    for entry in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
+        folder = Path(entry, "ansible_collections", "cloudflare", "magic").absolute()
+        if entry and (folder / "tests" / "emulator" / "client.py").is_file():
+            break
+    else:
+        raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
+    spec = importlib.util.spec_from_file_location("helpers_of_playbooks", folder / "tests" / "integration" / "targets" / "playbooks" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    # Where dataclasses look for the annotations of their class.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+playbooks = _helpers()
+
+command, leaked = playbooks.command, playbooks.leaked
+Emulator, running = playbooks.Emulator, playbooks.running
+
+
+@pytest.fixture(scope="session")
+def _emulator():
+    with running(rate_limit="1000000000/300") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_emulator: Emulator):
+    """The emulator as it starts; what is sent has to agree with Cloudflare's description."""
+    _emulator.reset()
+    yield _emulator
+    assert _emulator.violations() == []
+
+
+def _plain(pairs: dict):
+    """Return what ansible-inventory marks as text that is no template as that text."""
+    return pairs["__ansible_unsafe"] if set(pairs) == {"__ansible_unsafe"} else pairs
+
+
+@pytest.fixture
+def inventory(command, emulator, tmp_path: Path):
+    """A function that writes an inventory file and has ansible-inventory read it.
+
+    Args:
+        content: of the file, besides the plugin's name.
+        mode: an option of ansible-inventory: ``--list``, ``--graph``.
+        args: further arguments.
+        env: the environment, instead of the credentials.
+        file: its name.
+
+    Returns:
+        How the run ended; with ``--list`` also the inventory, as ``listed``.
+    """
+
+    def run(content: dict | None = None, mode: str = "--list", args=(), env: dict | None = None, file: str = "magic.yml"):
+        (tmp_path / file).write_text(json.dumps({"plugin": "cloudflare.magic.tunnels", **(content or {})}), encoding="utf-8")
+        output = tmp_path / "listed.json"
+        output.unlink(missing_ok=True)
+        # Whatever is wrong with an inventory, Ansible goes on without it, and says so.
+        arguments = ["-i", file, mode, *(["--output", str(output)] if mode == "--list" else []), *args]
+        ran = command("ansible.cli.inventory", arguments, tmp_path, emulator.environment() if env is None else env)
+        ran.listed = json.loads(output.read_text(encoding="utf-8"), object_hook=_plain) if output.exists() else None
+        return ran
+
+    return run

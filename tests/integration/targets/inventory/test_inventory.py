@@ -1,0 +1,277 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tunnels as hosts: what ansible-inventory shows of them, and a playbook that works on some."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+IPSEC = ["berlin-1", "lisbon-1", "oslo-1", "paris-1", "paris-2"]
+GRE = ["vienna-gre-1", "vienna-gre-2"]
+AGES = {"paris-1": 10, "paris-2": 100, "berlin-1": 400, "oslo-1": None, "lisbon-1": 45}
+STALE = {"groups": {"psk_stale": "tunnel_type == 'ipsec' and (psk_age_days is none or psk_age_days >= 90)"}}
+SECRET = "a-token-that-must-not-be-shown"
+WARNING = "[WARNING]"
+
+
+def sent(emulator) -> list[str]:
+    return [f"{request['method']} {request['path'].split('/magic/')[1]}" for request in emulator.requests()]
+
+
+def test_graph(emulator, inventory):
+    ran = inventory(STALE, "--graph")
+    assert ran.rc == 0, ran.screen
+    assert WARNING not in ran.screen
+    lines = [line.strip() for line in ran.screen.splitlines()]
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("|--@"):
+            groups[line[4:].rstrip(":")] = group = []
+        elif line.startswith("|  |--"):
+            group.append(line[6:])
+    assert sorted(groups["ipsec_tunnels"]) == IPSEC
+    assert sorted(groups["gre_tunnels"]) == GRE
+    assert sorted(groups["psk_stale"]) == ["berlin-1", "oslo-1", "paris-2"]
+    assert groups["ungrouped"] == []
+    assert sorted(sent(emulator)) == ["GET gre_tunnels", "GET ipsec_tunnels"]
+
+
+def test_list(emulator, inventory, leaked):
+    ran = inventory(STALE, args=["-vvv"])
+    assert ran.rc == 0, ran.screen
+    # None of reserved names either.
+    assert WARNING not in ran.screen
+    hosts = ran.listed["_meta"]["hostvars"]
+    assert sorted(hosts) == sorted(IPSEC + GRE)
+    assert sorted(ran.listed["psk_stale"]["hosts"]) == ["berlin-1", "oslo-1", "paris-2"]
+    state = emulator.state()
+    for tunnel in state["ipsec_tunnels"] + state["gre_tunnels"]:
+        shown = hosts[tunnel["name"]]
+        assert shown["tunnel_type"] == ("gre" if tunnel["name"] in GRE else "ipsec")
+        assert shown["id"] == tunnel["id"]
+        assert shown["description"] == tunnel["description"]
+        assert shown["health_check"]["target"]["saved"] == ""
+        # Left out by Cloudflare where it is false.
+        assert shown["automatic_return_routing"] is False
+        assert not {"name", "psk", "account_id", "api_token"} & set(shown)
+    assert hosts["paris-2"]["replay_protection"] is True and hosts["paris-1"]["replay_protection"] is False
+    assert {name: hosts[name]["psk_age_days"] for name in IPSEC} == AGES
+    assert "psk_age_days" not in hosts["vienna-gre-1"]
+    keys = [tunnel["psk"] for tunnel in state["ipsec_tunnels"] if "psk" in tunnel]
+    assert leaked(ran.written(), [emulator.write_token, *keys]) == []
+    assert {request["headers"].get("x-magic-new-hc-target") for request in emulator.requests()} == {"true"}
+
+
+def test_a_playbook_targets_the_tunnels_with_stale_keys(emulator, command, tmp_path, leaked):
+    (tmp_path / "magic.yml").write_text(json.dumps({"plugin": "cloudflare.magic.tunnels", **STALE}), encoding="utf-8")
+    task = {"cloudflare.magic.ipsec_psk": {"ipsec_tunnel_id": "{{ id }}"}}
+    play = {"hosts": "psk_stale", "gather_facts": False, "connection": "local", "serial": 1, "tasks": [task]}
+    (tmp_path / "playbook.json").write_text(json.dumps([play]), encoding="utf-8")
+    before = emulator.keys()
+    ran = command("ansible.cli.playbook", ["-i", "magic.yml", "playbook.json"], tmp_path, emulator.environment())
+    assert ran.rc == 0, ran.screen
+    ids = {emulator.tunnel(name)["id"] for name in ("paris-2", "berlin-1", "oslo-1")}
+    assert {tunnel_id for tunnel_id, key in emulator.keys().items() if key != before[tunnel_id]} == ids
+    assert leaked(ran.written(), [key for key in emulator.keys().values() if key]) == []
+
+
+@pytest.mark.parametrize("file", ["magic.yml", "magic.yaml", "paris.magic.yml", "cloudflare_magic.yaml"])
+def test_names_of_files_that_are_read(inventory, file):
+    ran = inventory(file=file)
+    assert ran.rc == 0, ran.screen
+    assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
+
+
+@pytest.mark.parametrize("file", ["tunnels.yml", "magic.json", "magic.yml.bak"])
+def test_names_of_files_that_are_not(emulator, inventory, file):
+    ran = inventory(file=file, env={**emulator.environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"})
+    assert ran.rc != 0
+    assert ran.listed is None
+    assert sent(emulator) == []
+
+
+@pytest.mark.parametrize(
+    ("types", "hosts"), [(["ipsec"], IPSEC), (["gre"], GRE), ([], []), (["gre", "ipsec"], IPSEC + GRE)], ids=["ipsec", "gre", "none", "both"]
+)
+def test_types_of_tunnels(emulator, inventory, types, hosts):
+    ran = inventory({"tunnel_types": types})
+    assert ran.rc == 0, ran.screen
+    assert sorted(ran.listed.get("_meta", {}).get("hostvars", {})) == sorted(hosts)
+    assert sorted(sent(emulator)) == sorted(f"GET {name}_tunnels" for name in types)
+
+
+def test_templates_of_credentials(emulator, inventory, leaked):
+    content = {
+        "api_token": "{{ lookup('ansible.builtin.env', 'MAGIC_TOKEN') }}",
+        "account_id": "{{ 'NO ACCOUNT' | replace('NO ACCOUNT', '" + emulator.account_id + "') }}",
+        "api_url": "{{ lookup('ansible.builtin.env', 'MAGIC_URL') }}",
+    }
+    # In the environment there are others, which the options beat as a whole.
+    env = {"MAGIC_TOKEN": emulator.read_token, "MAGIC_URL": emulator.url, "CLOUDFLARE_EMAIL": "me@example.com", "CLOUDFLARE_API_KEY": SECRET}
+    ran = inventory(content, env=env, args=["-vvv"])
+    assert ran.rc == 0, ran.screen
+    assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
+    assert {request["headers"].get("authorization") for request in emulator.requests()} == {f"Bearer {emulator.read_token}"}
+    assert leaked(ran.written(), [emulator.read_token, SECRET]) == []
+
+
+def test_a_vaulted_token(emulator, command, tmp_path, leaked):
+    encrypted = VaultLib([("default", VaultSecret(b"only for this test"))]).encrypt(emulator.read_token).decode("ascii")
+    (tmp_path / "password").write_text("only for this test", encoding="utf-8")
+    # JSON is YAML, but for the mark.
+    (tmp_path / "magic.yml").write_text(f'{{"plugin": "cloudflare.magic.tunnels", "api_token": !vault {json.dumps(encrypted)}}}', encoding="utf-8")
+    env = {"CLOUDFLARE_BASE_URL": emulator.url, "CLOUDFLARE_ACCOUNT_ID": emulator.account_id}
+    ran = command("ansible.cli.inventory", ["-i", "magic.yml", "--graph", "--vault-password-file", "password", "-vvv"], tmp_path, env)
+    assert ran.rc == 0, ran.screen
+    assert "paris-1" in ran.screen
+    assert {request["headers"].get("authorization") for request in emulator.requests()} == {f"Bearer {emulator.read_token}"}
+    assert leaked(ran.written(), [emulator.read_token]) == []
+
+
+def test_key_and_email_of_the_environment(emulator, inventory):
+    env = {
+        "CLOUDFLARE_BASE_URL": emulator.url,
+        "CLOUDFLARE_ACCOUNT_ID": emulator.account_id,
+        "CLOUDFLARE_EMAIL": emulator.email,
+        "CLOUDFLARE_API_KEY": emulator.global_key,
+    }
+    ran = inventory(env=env)
+    assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
+    assert {request["headers"].get("x-auth-email") for request in emulator.requests()} == {emulator.email}
+
+
+def test_extra_vars(emulator, inventory):
+    env = {"CLOUDFLARE_BASE_URL": emulator.url}
+    content = {
+        "use_extra_vars": True,
+        "api_token": "{{ my_token }}",
+        "account_id": "{{ my_account }}",
+        "tunnel_types": ["ipsec"],
+        "compose": {"greeting": "my_greeting ~ ' ' ~ tunnel_type"},
+    }
+    extra = json.dumps({"my_token": emulator.read_token, "my_account": emulator.account_id, "my_greeting": "hello"})
+    ran = inventory(content, env=env, args=["-e", extra])
+    assert ran.rc == 0, ran.screen
+    assert ran.listed["_meta"]["hostvars"]["paris-1"]["greeting"] == "hello ipsec"
+
+
+def test_compose_and_groups(inventory):
+    content = {
+        "hostvars_prefix": "magic_",
+        "compose": {"ansible_host": "customer_endpoint", "label": "name ~ '/' ~ tunnel_type", "nothing": "no_such_variable"},
+        "groups": {"bgp_spoken": "bgp is defined"},
+        "keyed_groups": [{"key": "name | split('-') | first", "prefix": "site"}, {"key": "tunnel_type", "separator": ""}],
+    }
+    ran = inventory(content)
+    assert ran.rc == 0, ran.screen
+    assert WARNING not in ran.screen
+    hosts = ran.listed["_meta"]["hostvars"]
+    for name, variables in hosts.items():
+        assert all(variable.startswith("magic_") or variable in ("ansible_host", "label") for variable in variables)
+        assert variables["magic_name"] == name
+        assert variables["label"] == f"{name}/{variables['magic_tunnel_type']}"
+    assert hosts["paris-1"]["ansible_host"] == "198.51.100.11"
+    assert hosts["paris-1"]["magic_psk_age_days"] == 10
+    assert sorted(ran.listed["bgp_spoken"]["hosts"]) == ["berlin-1", "vienna-gre-2"]
+    assert sorted(ran.listed["site_paris"]["hosts"]) == ["paris-1", "paris-2"]
+    assert sorted(ran.listed["gre"]["hosts"]) == GRE
+
+
+def test_strict(emulator, inventory):
+    ran = inventory(
+        {"strict": True, "compose": {"nothing": "no_such_variable"}}, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"}
+    )
+    assert ran.rc != 0
+    assert "no_such_variable" in ran.screen and "nothing" in ran.screen
+
+
+def test_cache(emulator, inventory, command, tmp_path, leaked):
+    content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached", "cache_timeout": 600, **STALE}
+    first = inventory(content)
+    assert first.rc == 0, first.screen
+    assert len(sent(emulator)) == 2
+    files = list((tmp_path / "cached").iterdir())
+    assert files
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert "paris-1" in text
+    keys = [key for key in emulator.keys().values() if key]
+    assert leaked(text, [emulator.write_token, *keys]) == []
+    # Without requests, and therefore without credentials.
+    emulator.clear_requests()
+    second = inventory(content, env={})
+    assert second.rc == 0, second.screen
+    assert sent(emulator) == []
+    assert second.listed == first.listed
+    (tmp_path / "playbook.json").write_text(json.dumps([{"hosts": "all", "tasks": []}]), encoding="utf-8")
+    flushed = command("ansible.cli.playbook", ["-i", "magic.yml", "--flush-cache", "--list-hosts", "playbook.json"], tmp_path, emulator.environment())
+    assert flushed.rc == 0, flushed.screen
+    assert len(sent(emulator)) == 2
+
+
+def test_a_cache_without_a_type_is_not_enough(emulator, inventory):
+    content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached"}
+    inventory({**content, "tunnel_types": ["ipsec"]})
+    ran = inventory(content)
+    assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
+
+
+WRONG = {
+    "unknown token": ({"CLOUDFLARE_API_TOKEN": SECRET}, {}, ("HTTP 403", "[9109]", "Magic WAN Read", "Magic Transit Read")),
+    "no credentials": ({"CLOUDFLARE_API_TOKEN": ""}, {}, ("No credentials", "CLOUDFLARE_API_TOKEN")),
+    "no account": ({"CLOUDFLARE_ACCOUNT_ID": ""}, {}, ("account_id", "CLOUDFLARE_ACCOUNT_ID")),
+    "not onboarded": ({"CLOUDFLARE_ACCOUNT_ID": "9a7806061c88ada191ed06f989cc3dac"}, {}, ("[1012]", "not onboarded")),
+    "two credentials": ({}, {"api_token": SECRET, "api_email": "me@example.com"}, ("exclude each other",)),
+    "unknown type": ({}, {"tunnel_types": ["wireguard"]}, ("wireguard",)),
+}
+
+
+@pytest.mark.parametrize("label", WRONG)
+def test_what_is_wrong_is_said(emulator, inventory, leaked, label):
+    env, content, words = WRONG[label]
+    ran = inventory(content, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", **env}, args=["-vvv"])
+    assert ran.rc != 0
+    for word in words:
+        assert ran.shows(word), ran.screen
+    assert leaked(ran.screen + (ran.folder / "ansible.log").read_text(encoding="utf-8"), [SECRET, emulator.write_token]) == []
+
+
+def test_text_of_the_api_is_no_template(emulator, command, tmp_path):
+    state = emulator.state()
+    state["ipsec_tunnels"][0]["description"] = "{{ 1 + 1 }} {% if true %}yes{% endif %}"
+    emulator.set_state(state)
+    content = {
+        "plugin": "cloudflare.magic.tunnels",
+        "compose": {"composed": "description", "longer": "'<' ~ description ~ '>'"},
+        "keyed_groups": [{"key": "tunnel_type"}],
+    }
+    (tmp_path / "magic.yml").write_text(json.dumps(content), encoding="utf-8")
+    told = "{{ description }}|{{ composed }}|{{ longer }}"
+    play = {
+        "hosts": state["ipsec_tunnels"][0]["name"],
+        "gather_facts": False,
+        "connection": "local",
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [{"ansible.builtin.copy": {"content": told, "dest": str(tmp_path / "told"), "mode": "0600"}}],
+    }
+    (tmp_path / "playbook.json").write_text(json.dumps([play]), encoding="utf-8")
+    ran = command("ansible.cli.playbook", ["-i", "magic.yml", "playbook.json"], tmp_path, emulator.environment())
+    assert ran.rc == 0, ran.screen
+    raw = "{{ 1 + 1 }} {% if true %}yes{% endif %}"
+    assert (tmp_path / "told").read_text(encoding="utf-8") == f"{raw}|{raw}|<{raw}>"
+
+
+def test_one_name_of_an_ipsec_and_a_gre_tunnel(emulator, inventory):
+    state = emulator.state()
+    state["gre_tunnels"][0]["name"] = "paris-1"
+    emulator.set_state(state)
+    ran = inventory()
+    hosts = ran.listed["_meta"]["hostvars"]
+    assert sorted(ran.listed["gre_tunnels"]["hosts"]) == ["paris-1_gre", "vienna-gre-2"]
+    assert hosts["paris-1_gre"]["id"] == state["gre_tunnels"][0]["id"]
+    assert hosts["paris-1"]["id"] == state["ipsec_tunnels"][0]["id"]

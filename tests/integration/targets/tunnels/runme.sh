@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The modules for tunnels and routes. By hand:
+# ANSIBLE_COLLECTIONS_PATH=/folder/above/ansible_collections PATH=/venv/bin:$PATH tests/integration/targets/tunnels/runme.sh
+
+set -eux
+cd "$(dirname "$0")"
+
+exec "${ANSIBLE_TEST_PYTHON_INTERPRETER:-python}" -m pytest -v -p no:cacheprovider .

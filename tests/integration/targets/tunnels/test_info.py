@@ -1,0 +1,104 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules that read: all objects, one by id, some by name, prefix or next hop."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import task
+
+DAY = 86400
+# The module, what it returns, its option for the id, and other ways to choose with the numbers of what they find.
+READS = {
+    "ipsec_tunnel_info": ("ipsec_tunnels", "ipsec_tunnel_id", [({"name": "paris-2"}, [1]), ({"name": "nowhere"}, [])]),
+    "gre_tunnel_info": ("gre_tunnels", "gre_tunnel_id", [({"name": "vienna-gre-2"}, [1]), ({"name": "paris-1"}, [])]),
+    "static_route_info": (
+        "routes",
+        "route_id",
+        [
+            ({"prefix": "10.10.0.0/16"}, [0, 1]),
+            ({"nexthop": "10.213.0.31"}, [2]),
+            ({"prefix": "10.10.0.0/16", "nexthop": "10.213.0.13"}, [1]),
+            ({"prefix": "10.20.0.0/24", "nexthop": "10.213.0.13"}, []),
+        ],
+    ),
+}
+EACH = pytest.mark.parametrize("module", READS)
+
+
+@pytest.fixture(scope="module")
+def run(emulator, play):
+    state = emulator.state()
+    tasks = []
+    for module, (several, option, rows) in READS.items():
+        tasks += [
+            task(module, {}, f"{module}_all"),
+            task(module, {}, f"{module}_check", check_mode=True),
+            task(module, {option: state[several][1]["id"]}, f"{module}_one"),
+        ]
+        tasks += [task(module, options, f"{module}_{number}") for number, (options, dummy) in enumerate(rows)]
+        tasks += [
+            task(module, {option: "0" * 32}, f"{module}_none", ignore_errors=True),
+            task(module, {option: state[several][0]["id"], **rows[0][0]}, f"{module}_both", ignore_errors=True),
+        ]
+    tasks += [task(module, {}, f"{module}_there", delegate_to="there") for module in READS]
+    played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token}, args=["-vvv"])
+    assert played.rc == 0, played.screen
+    assert emulator.state() == state
+    assert {request["method"] for request in emulator.requests()} == {"GET"}
+    return played["here"], state
+
+
+@EACH
+def test_all_are_read(run, module):
+    results, state = run
+    several = READS[module][0]
+    assert results[f"{module}_all"]["changed"] is False
+    shown = results[f"{module}_all"][several]
+    assert [item["id"] for item in shown] == [item["id"] for item in state[several]]
+    for item, known in zip(shown, state[several]):
+        assert not {"psk", "account_id"} & set(item)
+        for name, value in known.items():
+            if name == "health_check":
+                assert item[name]["target"]["saved"] == value["target"] and item[name]["target"]["effective"]
+            elif name not in ("psk", "account_id", "psk_metadata", "bgp"):
+                assert item[name] == value
+        # Cloudflare leaves it out where it is empty.
+        assert item["description"] == known.get("description", "")
+    for other in ("check", "there"):
+        found = results[f"{module}_{other}"][several]
+        assert [{**item, "psk_age": None} for item in found] == [{**item, "psk_age": None} for item in shown]
+
+
+@EACH
+def test_some_are_chosen(run, module):
+    results, state = run
+    several, dummy_option, rows = READS[module]
+    assert [item["id"] for item in results[f"{module}_one"][several]] == [state[several][1]["id"]]
+    for number, (dummy_options, expected) in enumerate(rows):
+        assert [item["id"] for item in results[f"{module}_{number}"][several]] == [state[several][index]["id"] for index in expected]
+
+
+@EACH
+def test_an_unknown_id_and_two_ways_to_choose_are_errors(run, module):
+    results, dummy_state = run
+    option = READS[module][1]
+    assert results[f"{module}_none"]["failed"] is True
+    for word in ("HTTP 404", "10", f"Check {option}"):
+        assert word in results[f"{module}_none"]["msg"]
+    assert results[f"{module}_both"]["failed"] is True
+    assert "mutually exclusive" in results[f"{module}_both"]["msg"] and option in results[f"{module}_both"]["msg"]
+
+
+def test_age_and_identities_of_keys(run):
+    results, dummy_state = run
+    ages = {tunnel["name"]: tunnel["psk_age"] for tunnel in results["ipsec_tunnel_info_all"]["ipsec_tunnels"]}
+    days = {"paris-1": 10, "paris-2": 100, "berlin-1": 400, "oslo-1": None, "lisbon-1": 45}
+    assert set(ages) == set(days)
+    for name, number in days.items():
+        assert ages[name] is None if number is None else number * DAY <= ages[name] < (number + 1) * DAY
+    for tunnel in results["ipsec_tunnel_info_all"]["ipsec_tunnels"]:
+        assert set(tunnel["remote_identities"]) == {"user_id", "fqdn_id", "hex_id"}
+    assert not any("psk_age" in item for item in results["gre_tunnel_info_all"]["gre_tunnels"])
