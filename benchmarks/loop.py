@@ -72,7 +72,7 @@ def measure(kind: str, emulator: Emulator, tunnel_ids: list[str], folder: Path) 
     environ.update(
         emulator.environment(),
         ANSIBLE_COLLECTIONS_PATH=str(folder),
-        ANSIBLE_CONNECTION_PLUGINS=str(ROOT / "tests" / "integration" / "targets" / "playbooks" / "connection_plugins"),
+        ANSIBLE_CONNECTION_PLUGINS=str(ROOT / "tests" / "integration" / "support" / "connection_plugins"),
         ANSIBLE_HOME=str(folder / "home"),
         ANSIBLE_CONFIG=str(folder / "ansible.cfg"),
     )

@@ -2,39 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests share: the helpers of the target ``playbooks``, and ``inventory``, which runs a program on an inventory file."""
+"""What the tests share: ``inventory``, which runs a program on an inventory file."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import command, leaked
 
-def _helpers():
-    """Return the helpers of the target ``playbooks``; ansible-test copies only this target, so they are not always beside this file."""
-    for entry in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
-        folder = Path(entry, "ansible_collections", "cloudflare", "magic").absolute()
-        if entry and (folder / "tests" / "emulator" / "client.py").is_file():
-            break
-    else:
-        raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
-    spec = importlib.util.spec_from_file_location("helpers_of_playbooks", folder / "tests" / "integration" / "targets" / "playbooks" / "conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for the annotations of their class.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-playbooks = _helpers()
-
-command, leaked = playbooks.command, playbooks.leaked
-Emulator, running = playbooks.Emulator, playbooks.running
+__all__ = ["command", "leaked"]
 
 
 @pytest.fixture(scope="session")

@@ -2,53 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests share: the helpers of the targets ``playbooks`` and ``vault_file``, and a gate in front of the emulator that refuses single tunnels."""
+"""What the tests share: a gate in front of the emulator that refuses single tunnels."""
 
 from __future__ import annotations
 
 import http.server
-import importlib.util
 import json
 import os
 import re
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 import requests
 
-HERE = Path(__file__).resolve().parent
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support import playing
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import command, leaked, play
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import PASSWORD, VARIABLE, Site, fill, until
 
+__all__ = ["PASSWORD", "VARIABLE", "Site", "command", "fill", "leaked", "play", "until"]
 
-def _collection() -> Path:
-    """Return the folder of the collection; ansible-test copies only this target, so it is not always above this file."""
-    for entry in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
-        folder = Path(entry, "ansible_collections", "cloudflare", "magic").absolute()
-        if entry and (folder / "tests" / "emulator" / "client.py").is_file():
-            return folder
-    raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
-
-
-def _helpers(target: str, file: str):
-    spec = importlib.util.spec_from_file_location(f"helpers_of_{target}", _collection() / "tests" / "integration" / "targets" / target / file)
-    module = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for the annotations of their class.
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-playbooks = _helpers("playbooks", "conftest.py")
-vault_file = _helpers("vault_file", "vault_site.py")
-
-# Fixtures: a run of tasks in a folder of its own, and a search for secrets.
-command, play, leaked = playbooks.command, playbooks.play, playbooks.leaked
-Emulator, running = playbooks.Emulator, playbooks.running
-Site, fill, until = vault_file.Site, vault_file.fill, vault_file.until
-VARIABLE, PASSWORD = vault_file.VARIABLE, vault_file.PASSWORD
-CONNECTIONS = os.pathsep.join([str(playbooks.HERE / "connection_plugins"), str(HERE / "connection_plugins")])
+CONNECTIONS = os.pathsep.join([str(playing.HERE / "connection_plugins"), str(Path(__file__).resolve().parent / "connection_plugins")])
 
 
 @pytest.fixture(scope="session")

@@ -16,20 +16,11 @@ from pathlib import Path
 
 import pytest
 
-
-def _source() -> Path:
-    """Return the collection to build; ansible-test copies only the targets, so it is not always above this file."""
-    for entry in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
-        folder = Path(entry, "ansible_collections", "cloudflare", "magic")
-        if entry and (folder / "galaxy.yml").is_file():
-            return folder
-    raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
-
-
-SOURCE = _source()
-sys.path.insert(0, str(SOURCE.parents[2]))
-
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH
+
+
+SOURCE = Path(COLLECTIONS_PATH, "ansible_collections", "cloudflare", "magic")
 
 
 def _environ(folder: Path) -> dict[str, str]:

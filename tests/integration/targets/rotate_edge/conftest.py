@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
-from ansible_collections.cloudflare.magic.tests.integration.targets.playbooks.conftest import leaked
-from ansible_collections.cloudflare.magic.tests.integration.targets.vault_file.vault_site import Site
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import leaked
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import Site
 
 __all__ = ["Edge", "leaked"]
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 import pytest
-from vault_site import PASSWORD, VARIABLE, rotate, until
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import PASSWORD, VARIABLE, rotate, until
 
 LOCK_AND_FILE = [".keys.yml.lock", "keys.yml"]
 OTHER_PASSWORD = "the password of another vault"

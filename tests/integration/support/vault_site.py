@@ -17,22 +17,9 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-
-def _collections_path() -> str:
-    """Return the folder that has ansible_collections/cloudflare/magic; ansible-test copies only the targets, so it is not always above this file."""
-    for entry in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
-        if entry and Path(entry, "ansible_collections", "cloudflare", "magic", "tests", "emulator", "client.py").is_file():
-            return os.path.abspath(entry)
-    raise pytest.UsageError("Set ANSIBLE_COLLECTIONS_PATH to the folder that has ansible_collections/cloudflare/magic with its tests.")
-
-
-COLLECTIONS_PATH = _collections_path()
-sys.path.insert(0, COLLECTIONS_PATH)
-
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, HERE
 
-# The connection over which modules travel is that of the target playbooks.
-ELSEWHERE = ("ansible_collections", "cloudflare", "magic", "tests", "integration", "targets", "playbooks", "connection_plugins")
 
 VARIABLE = "cloudflare_magic_ipsec_psks"
 PASSWORD = "the password of the vault"
@@ -115,7 +102,7 @@ class Site:
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH,
-            "ANSIBLE_CONNECTION_PLUGINS": os.path.join(COLLECTIONS_PATH, *ELSEWHERE),
+            "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
             "ANSIBLE_INVENTORY": str(self.folder / "hosts.json"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PIPELINING": "1",
