@@ -580,9 +580,7 @@ class Client:
             return error.retry_after + random.uniform(0, min(1.0, 0.1 * error.retry_after))
         return float(min(LONGEST_BACKOFF, self._backoff * 2.0 ** min(tries, 30)) * random.uniform(0.5, 1))
 
-    def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, headers: Mapping[str, str] | None, secrets: Sequence[str]
-    ) -> t.Any:
+    def _send(self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, headers: Mapping[str, str] | None, secrets: Sequence[str]) -> t.Any:
         """Send one request, once."""
         settings = self.settings
         self.sent += 1

@@ -595,7 +595,8 @@ def _carry_out(kind: Kind, client: Client, planned: Plan, actual: Json | None, s
         if error.reached != UNKNOWN:
             raise
         state = "may exist now" if method == "POST" else "may be changed" if method == "PUT" else "may be gone"
-        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. Run the task again: it reads what there is, and does what is left.") from None
+        heal = "Run the task again: it reads what there is, and does what is left."
+        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {heal}") from None
 
 
 def chosen(kind: Kind, options: Mapping[str, t.Any]) -> Json:

@@ -20,7 +20,6 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, HERE
 
-
 VARIABLE = "cloudflare_magic_ipsec_psks"
 PASSWORD = "the password of the vault"
 PATIENCE = 60  # seconds of pauses

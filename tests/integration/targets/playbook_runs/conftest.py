@@ -19,7 +19,6 @@ import pytest
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH
 
-
 SOURCE = Path(COLLECTIONS_PATH, "ansible_collections", "cloudflare", "magic")
 
 

@@ -54,8 +54,14 @@ class Edge:
         self.device = folder / "device"
         self.device.mkdir()
         self.screens = ""
-        in_force = {"ansible.builtin.uri": {"url": emulator.url.replace("/client/v4", "/_emulator/keys")}, "register": "in_force", "check_mode": False, "no_log": True}
-        load = "cp {{ device }}/{{ edge_tunnel.name }}.staged {{ device }}/{{ edge_tunnel.name }}"
+        in_force = {
+            "ansible.builtin.uri": {"url": emulator.url.replace("/client/v4", "/_emulator/keys")},
+            "register": "in_force",
+            "check_mode": False,
+            "no_log": True,
+        }
+        staged = "{{ device }}/{{ edge_tunnel.name }}.staged"
+        load = f"cp {staged} {{{{ device }}}}/{{{{ edge_tunnel.name }}}}"
         loaded = "lookup('ansible.builtin.file', device ~ '/' ~ edge_tunnel.name)"
         same = {"that": f"in_force.json[edge_tunnel.id] == {loaded}", "fail_msg": "the device is not up", "quiet": True}
         steps = {
@@ -63,7 +69,7 @@ class Edge:
             "stage": [
                 _note("stage"),
                 _break("stage"),
-                {"ansible.builtin.copy": {"content": "{{ edge_psk }}", "dest": "{{ device }}/{{ edge_tunnel.name }}.staged", "mode": "0600"}, "no_log": True},
+                {"ansible.builtin.copy": {"content": "{{ edge_psk }}", "dest": staged, "mode": "0600"}, "no_log": True},
             ],
             "load": [_note("load"), _break("load"), {"ansible.builtin.command": load, "no_log": True}],
             # The first key that it is asked for is refused, the one before isn't.

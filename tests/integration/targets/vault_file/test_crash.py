@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import VARIABLE, Site, fill, rotate, until
 
 INSTANTS = int(os.environ.get("CRASH_INSTANTS") or 12)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import PASSWORD, VARIABLE, rotate, until
 
 LOCK_AND_FILE = [".keys.yml.lock", "keys.yml"]
