@@ -60,7 +60,8 @@ def record(folder: Path) -> None:
             target.write_text(blocks_as_document(document), encoding="utf-8")
     comment = "".join(f"# {line}\n" for line in HEAD)
     for plugin in plugins():
-        target = folder / "examples" / plugin.parent.name / f"{plugin.stem}.yml"
+        # As text: the examples of an inventory plugin are several documents, which linters of YAML refuse in one file.
+        target = folder / "examples" / plugin.parent.name / f"{plugin.stem}.txt"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"---\n{comment}\n{machinery.examples_of(plugin).strip().removeprefix('---').strip()}\n", encoding="utf-8")
     support: dict[str, t.Any] = {"variables": machinery.VARIABLES, "templates": machinery.TEMPLATES, "tunnel_ids": machinery.TUNNEL_IDS}

@@ -28,7 +28,7 @@ else:
 
 VERSIONS = sorted(path for path in PROMISE.iterdir() if path.is_dir())
 BLOCKS = [block for version in VERSIONS for document in sorted(version.rglob("*.md")) for block in machinery.blocks_of(document)]
-EXAMPLES = [path for version in VERSIONS for path in sorted((version / "examples").rglob("*.yml"))]
+EXAMPLES = [path for version in VERSIONS for path in sorted((version / "examples").rglob("*.txt"))]
 
 
 def version_of(path: Path) -> Path:
@@ -107,6 +107,6 @@ def test_record_is_faithful(tmp_path: Path) -> None:
             assert before == after
     assert copies > 5
     for plugin in plugins():
-        copy = tmp_path / "examples" / plugin.parent.name / f"{plugin.stem}.yml"
+        copy = tmp_path / "examples" / plugin.parent.name / f"{plugin.stem}.txt"
         before, after = (list(yaml.safe_load_all(text)) for text in (machinery.examples_of(plugin), copy.read_text(encoding="utf-8")))
         assert before == after
