@@ -1,0 +1,541 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two real strongSwan daemons, each in a network namespace of its own, joined by a cable: Cloudflare's end of IPsec tunnels, and a customer's edge.
+
+Nothing is installed and nothing outside of the namespaces changes. Debian's packages are fetched and unpacked into a folder, which the namespaces see laid
+over /usr. Without root, the namespaces belong to a user namespace. ESP runs in user space (kernel-libipsec), so that the kernel need not have it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import AF_UNIX, socket
+from typing import Any, Dict, Iterator
+
+import requests
+import vici
+
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+
+Json = Dict[str, Any]
+
+PACKAGES = (
+    "libstrongswan",
+    "strongswan-libcharon",
+    "charon-systemd",
+    "strongswan-swanctl",
+    "libstrongswan-standard-plugins",  # openssl: the group ecp384
+    "libcharon-extra-plugins",  # kernel-libipsec
+)
+PLUGINS = "random nonce aes sha1 sha2 hmac kdf gcm openssl drbg pem"
+CHARON, SWANCTL = "/usr/sbin/charon-systemd", "/usr/sbin/swanctl"
+START_LIMIT = 20.0
+
+# What Cloudflare's end accepts.
+IKE_PROPOSALS = ["aes256gcm16-prfsha384-ecp384", "aes256-sha256-ecp384", "aes256-sha256-modp2048"]
+ESP_PROPOSALS = ["aes256gcm16-ecp384-noesn", "aes256-sha256-ecp384-noesn", "aes128-sha1-modp2048-noesn"]
+
+
+class CannotRun(Exception):
+    """This machine has no way to run the daemons; the text says why."""
+
+
+def _done(*command: str) -> bool:
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def _unshare() -> list[str]:
+    """Return the command that makes a network and a mount namespace: as root, or else within a new user namespace.
+
+    Raises:
+        CannotRun: if neither is possible.
+    """
+    if not all(shutil.which(program) for program in ("unshare", "nsenter", "ip", "mount")):
+        raise CannotRun("network namespaces need the programs unshare, nsenter, mount (util-linux) and ip (iproute2)")
+    for command in (["unshare", "--net", "--mount"], ["unshare", "--user", "--map-root-user", "--net", "--mount"]):
+        if _done(*command, "ip", "link", "set", "lo", "up"):
+            return command
+    raise CannotRun("no network namespace can be made here: neither as this user, nor in a user namespace")
+
+
+UNSHARE: list[str] = []
+
+
+def provide() -> Path | None:
+    """Find out what this machine can do, and return where strongSwan's packages are unpacked; None if it is installed.
+
+    Raises:
+        CannotRun: if the daemons cannot run here.
+    """
+    UNSHARE[:] = _unshare()
+    if not _done(*UNSHARE, "ip", "tuntap", "add", "dev", "try0", "mode", "tun"):
+        # An IKE SA without a child cannot be authenticated again.
+        raise CannotRun("no TUN device can be made in a namespace, which ESP in user space needs (/dev/net/tun)")
+    if os.path.exists(CHARON) and os.path.exists(SWANCTL) and os.path.exists("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so"):
+        return None
+    if not all(shutil.which(program) for program in ("apt-get", "dpkg")):
+        raise CannotRun("strongSwan is neither installed, nor can its packages be fetched: this is no Debian")
+    # A virtual environment is a place of one's own that lasts; elsewhere the packages are fetched for each run.
+    in_environment = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
+    unpacked = Path(sys.prefix, "strongswan") if in_environment else Path(tempfile.mkdtemp(prefix="strongswan-"))
+    if not (unpacked / "usr").is_dir():
+        with tempfile.TemporaryDirectory(dir=unpacked.parent) as folder:
+            _fetch(Path(folder))
+            if unpacked.is_dir():
+                unpacked.rmdir()
+            Path(folder, "root").rename(unpacked)
+    if not _done(*UNSHARE, "mount", "-t", "overlay", "overlay", "-o", f"lowerdir={unpacked}/usr:/usr", "/usr"):
+        raise CannotRun("strongSwan is not installed, and its unpacked packages cannot be laid over /usr: no overlay file system")
+    return unpacked
+
+
+def _fetch(folder: Path) -> None:
+    """Fetch the packages and unpack them into ``root``. If the machine has no current lists of packages, with lists of our own."""
+    own = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+    (folder / "lists" / "partial").mkdir(parents=True)
+    (folder / "cache" / "archives" / "partial").mkdir(parents=True)
+    problem = ""
+    for before in ([], ["apt-get", "-q", *own, "update"]):
+        options = own if before else []
+        for command in filter(None, (before, ["apt-get", "-q", *options, "download", *PACKAGES])):
+            done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+            problem = done.stderr.strip().splitlines()[0] if done.returncode and done.stderr.strip() else problem
+        if len(list(folder.glob("*.deb"))) == len(PACKAGES):
+            break
+    else:
+        raise CannotRun(f"strongSwan's packages cannot be fetched with apt-get: {problem}")
+    for package in folder.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", str(package), str(folder / "root")], check=True)
+
+
+class Namespace:
+    """A network and a mount namespace with strongSwan in it, which end with this object. The second one is a neighbour of the first."""
+
+    def __init__(self, packages: Path | None, neighbour: Namespace | None = None) -> None:
+        overlay = f"mount -t overlay overlay -o lowerdir={shlex.quote(str(packages))}/usr:/usr /usr" if packages else "true"
+        self.within: list[str] = []
+        unshare = ["nsenter", *neighbour.within, "unshare", "--net", "--mount"] if neighbour and "--user" in UNSHARE else UNSHARE
+        script = f"set -e; {overlay}; ip link set lo up; echo ready; exec cat"
+        self._holder = subprocess.Popen([*unshare, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout and self._holder.stdout.readline() == "ready\n", "no namespace"
+        self.within = ["--target", str(self._holder.pid), "--net", "--mount"]
+        if "--user" in UNSHARE:
+            self.within += ["--user", "--preserve-credentials"]
+
+    @property
+    def pid(self) -> int:
+        """The process that holds the namespaces."""
+        return self._holder.pid
+
+    def command(self, *command: str) -> list[str]:
+        """Return a command that runs in here."""
+        return ["nsenter", *self.within, "--", *command]
+
+    def run(self, *command: str) -> str:
+        """Run a command in here and return its output."""
+        return subprocess.run(self.command(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def close(self) -> None:
+        """Let go of the namespaces."""
+        self._holder.communicate()
+
+
+class Charon:
+    """One daemon with its folder: configuration, socket, log."""
+
+    def __init__(self, folder: Path, namespace: Namespace) -> None:
+        self.folder = folder
+        self.namespace = namespace
+        self.uri = f"unix://{folder}/vici"
+        self.log = folder / "charon.log"
+        for name in ("strongswan.d", "swanctl/conf.d", *(f"swanctl/{kind}" for kind in ("x509", "x509ca", "pkcs8", "pkcs12", "private", "rsa", "ecdsa"))):
+            (folder / name).mkdir(parents=True)
+        (folder / "swanctl" / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
+        self._configuration = folder / "strongswan.conf"
+        # The time of day in seconds, so that events in the logs of both daemons can be compared.
+        self._configuration.write_text(
+            f"""charon {{
+    load_modular = no
+    load = {PLUGINS} kernel-libipsec kernel-netlink socket-default vici
+    install_virtual_ip = no
+    dos_protection = no
+    retransmit_tries = 2
+    retransmit_timeout = 1.0
+    plugins {{
+        vici {{
+            socket = {self.uri}
+        }}
+        kernel-libipsec {{
+            allow_peer_ts = yes
+        }}
+    }}
+    filelog {{
+        tests {{
+            path = {self.log}
+            time_format = %s
+            time_add_ms = yes
+            default = 1
+            flush_line = yes
+        }}
+    }}
+    journal {{
+        default = -1
+    }}
+    syslog {{
+        daemon {{
+            default = -1
+        }}
+    }}
+}}
+swanctl {{
+    load = random openssl pem
+    socket = {self.uri}
+}}
+include strongswan.d/*.conf
+""",
+            encoding="utf-8",
+        )
+        self._environment = {**os.environ, "STRONGSWAN_CONF": str(self._configuration)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers."""
+        with open(self.folder / "output", "wb") as output:
+            command = self.namespace.command(CHARON)
+            self._process = subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                self.vici(lambda session: session.version())
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"charon does not answer: {(self.folder / 'output').read_text(encoding='utf-8')}") from None
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the daemon."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+
+    def vici(self, use: Any) -> Any:
+        """Call ``use`` with a session of its own."""
+        with socket(AF_UNIX) as connection:
+            connection.connect(self.uri[len("unix://") :])
+            return use(vici.Session(connection))
+
+    def swanctl(self) -> str:
+        """Write a program that runs swanctl for this daemon, wherever it is called from, and return its path."""
+        path = self.folder / "bin" / "swanctl"
+        path.parent.mkdir(exist_ok=True)
+        command = shlex.join(self.namespace.command("env", f"STRONGSWAN_CONF={self._configuration}", SWANCTL))
+        path.write_text(f'#!/bin/sh\nexport SWANCTL_DIR="${{SWANCTL_DIR:-{self.folder}/swanctl}}"\nexec {command} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+        return str(path)
+
+    def sas(self, connection: str) -> list[Json]:
+        """Return the established IKE SAs of a connection: ``id``, and how many child SAs are installed."""
+        found = []
+        for message in self.vici(lambda session: list(session.list_sas())):
+            for name, sa in message.items():
+                if name == connection and sa["state"] == b"ESTABLISHED":
+                    children = [child for child in sa["child-sas"].values() if child["state"] == b"INSTALLED"]
+                    found.append({"id": int(sa["uniqueid"]), "children": len(children)})
+        return found
+
+    def ids(self, connection: str) -> set[int]:
+        """Return the ids of the established IKE SAs of a connection."""
+        return {sa["id"] for sa in self.sas(connection)}
+
+    def load_key(self, name: str, key: str, owners: list[str]) -> None:
+        """Load a key over vici, in place of the one of that name."""
+        self.vici(lambda session: session.load_shared({"id": name, "type": "IKE", "data": key.encode(), "owners": owners}))
+
+    def authenticate(self, tunnel: Json) -> str:
+        """Authenticate as a tunnel with the key that this daemon has for it, beside its SAs and without a child.
+
+        Returns:
+            ESTABLISHED, AUTHENTICATION_FAILED, or what else there was to read. The SA is ended again.
+        """
+        probe = {
+            "version": "2",
+            "remote_addrs": [tunnel["cloudflare_endpoint"]],
+            "proposals": IKE_PROPOSALS[:1],
+            "childless": "force",
+            "local": {"auth": "psk", "id": tunnel["remote_identities"]["fqdn_id"]},
+            "remote": {"auth": "psk", "id": tunnel["cloudflare_endpoint"]},
+        }
+        lines: list[str] = []
+
+        def attempt(session: Any) -> None:
+            session.load_conn({"probe": probe})
+            try:
+                lines.extend(message.get("msg", b"").decode() for message in session.initiate({"ike": "probe", "timeout": "5000", "loglevel": "1"}))
+                list(session.terminate({"ike": "probe", "timeout": "5000"}))
+            except vici.exception.CommandException as error:
+                lines.append(str(error))
+            session.unload_conn({"name": "probe"})
+
+        self.vici(attempt)
+        text = "\n".join(lines)
+        if "received AUTHENTICATION_FAILED" in text:
+            return "AUTHENTICATION_FAILED"
+        return "ESTABLISHED" if re.search(r"IKE_SA probe\S* established", text) else text
+
+    def events(self, pattern: str) -> list[float]:
+        """Return the times of the lines of the log in which the pattern is found."""
+        found = []
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            match = re.match(r"(\d+)\.(\d{3}) (.*)", line)
+            if match and re.search(pattern, match.group(3)):
+                found.append(int(match.group(1)) + int(match.group(2)) / 1000)
+        return found
+
+
+class Cloudflare:
+    """Cloudflare as its customers see it: the API, which is the emulator behind a proxy, and tunnels' ends, which know each key as soon as the API does."""
+
+    def __init__(self, emulator: Emulator, charon: Charon, tunnels: list[str]) -> None:
+        self.emulator = emulator
+        self.charon = charon
+        self.spoil = 0
+        """How many of the next keys do not arrive as they are: the API has them, and the tunnel's end has others."""
+        self._names = tunnels
+        self._known: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+        self._owners: dict[str, list[str]] = {}
+        cloudflare = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+            def _pass_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                try:
+                    answer = cloudflare.forward(self.command, self.path, dict(self.headers.items()), body)
+                except requests.RequestException:
+                    # As the emulator does it: no answer at all.
+                    self.close_connection = True
+                    return
+                finally:
+                    if self.command != "GET":
+                        cloudflare.mirror()
+                self.send_response(answer.status_code)
+                for name, value in answer.headers.items():
+                    if name.lower() not in ("connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _pass_on
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/client/v4"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> requests.Response:
+        """Send a request on to the emulator."""
+        base = self.emulator.url[: self.emulator.url.rindex("/client/v4")]
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {name: value for name, value in headers.items() if name.lower() not in ("host", "content-length", "connection")}
+            return session.request(method, base + path, data=body, headers=headers, timeout=60, allow_redirects=False)
+
+    def configure(self) -> None:
+        """Load a connection for each tunnel and each of its identities."""
+        connections: Json = {}
+        for name in self._names:
+            tunnel = self.tunnel(name)
+            identities = tunnel["remote_identities"]
+            hexadecimal = identities["hex_id"]
+            owners = [identities["fqdn_id"], identities["user_id"], "@#" + hexadecimal]
+            self._owners[tunnel["id"]] = owners
+            for number, owner in enumerate(owners):
+                connections[f"{name}-{number}"] = {
+                    "version": "2",
+                    "local_addrs": [tunnel["cloudflare_endpoint"]],
+                    "remote_addrs": ["%any"],
+                    "proposals": IKE_PROPOSALS,
+                    "mobike": "no",
+                    "childless": "allow",
+                    "rekey_time": "0",
+                    "local": {"auth": "psk", "id": tunnel["cloudflare_endpoint"]},
+                    "remote": {"auth": "psk", "id": owner},
+                    "children": {name: {"local_ts": ["0.0.0.0/0"], "remote_ts": ["0.0.0.0/0"], "esp_proposals": ESP_PROPOSALS, "rekey_time": "0"}},
+                }
+        for name, connection in connections.items():
+            self.charon.vici(lambda session, one={name: connection}: session.load_conn(one))
+        self.mirror()
+
+    def tunnel(self, name: str) -> Json:
+        """Return a tunnel as the API describes it."""
+        listed = self.emulator.call("GET", "ipsec_tunnels").json()["result"]["ipsec_tunnels"]
+        return dict(next(tunnel for tunnel in listed if tunnel["name"] == name))
+
+    def mirror(self) -> None:
+        """Load each key that has changed into the tunnel's end, which thereby forgets the one before."""
+        with self._lock:
+            for tunnel_id, key in self.emulator.keys().items():
+                if tunnel_id in self._owners and key is not None and self._known.get(tunnel_id) != key:
+                    spoilt, self.spoil = self.spoil > 0, max(0, self.spoil - 1)
+                    # The tunnel's identities alone own the key. With Cloudflare's address among the owners, strongSwan would try the keys of all tunnels.
+                    self.charon.load_key(tunnel_id, f"not {key}" if spoilt else key, self._owners[tunnel_id])
+                    self._known[tunnel_id] = key
+
+    def key(self, name: str) -> str | None:
+        """Return the key in force of a tunnel."""
+        return self.emulator.keys()[self.tunnel(name)["id"]]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that point the collection here."""
+        return {**self.emulator.environment(), "CLOUDFLARE_BASE_URL": self.url}
+
+    def close(self) -> None:
+        """Stop the proxy."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+ECHO = """
+import select, socket, sys
+ends = []
+for address in sys.argv[1:]:
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind((address, 9000))
+    ends.append(end)
+print("ready", flush=True)
+while True:
+    for end in select.select(ends, [], [])[0]:
+        data, sender = end.recvfrom(2048)
+        end.sendto(data, sender)
+"""
+
+SEND = """
+import json, select, socket, sys, time
+interval, pairs = float(sys.argv[1]), [pair.split(",") for pair in sys.argv[2:]]
+ends = []
+for mine, theirs in pairs:
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind((mine, 0))
+    end.connect((theirs, 9000))
+    end.setblocking(False)
+    ends.append(end)
+seen = [set() for end in ends]
+number, following, stop, sent = 0, time.monotonic(), None, []
+print("ready", flush=True)
+while stop is None or (time.monotonic() < stop and any(len(numbers) < number for numbers in seen)):
+    if stop is None and time.monotonic() >= following:
+        for end in ends:
+            try:
+                end.send(str(number).encode())
+            except OSError:
+                pass  # counts as lost
+        sent.append(round(time.time(), 3))
+        number, following = number + 1, following + interval
+    wait = max(0.0, following - time.monotonic()) if stop is None else 0.05
+    for ready in select.select([*ends, *([sys.stdin] if stop is None else [])], [], [], wait)[0]:
+        if ready is sys.stdin:
+            stop = time.monotonic() + 5.0
+            continue
+        try:
+            seen[ends.index(ready)].add(int(ready.recv(2048)))
+        except OSError:
+            pass
+print(json.dumps([[number, [at for which, at in enumerate(sent) if which not in numbers]] for numbers in seen]))
+"""
+
+
+class Lab:
+    """Both ends, and the cable between them.
+
+    Attributes:
+        cloudflare: the API and Cloudflare's end.
+        customer: the daemon of the customer's edge.
+    """
+
+    def __init__(self, folder: Path, packages: Path | None, emulator: Emulator, tunnels: list[str]) -> None:
+        self._stack = ExitStack()
+        self._tunnels = tunnels
+        there = Namespace(packages)
+        self._stack.callback(there.close)
+        here = Namespace(packages, there)
+        self._stack.callback(here.close)
+        self.cloudflare = Cloudflare(emulator, Charon(folder / "cloudflare", there), tunnels)
+        self._stack.callback(self.cloudflare.close)
+        self.customer = Charon(folder / "customer", here)
+        there.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(here.pid))
+        for namespace, mine, peer in ((there, "cloudflare_endpoint", "customer_endpoint"), (here, "customer_endpoint", "cloudflare_endpoint")):
+            namespace.run("ip", "link", "set", "cable", "up")
+            known = [self.cloudflare.tunnel(name) for name in tunnels]
+            for address in {tunnel[mine] for tunnel in known}:
+                namespace.run("ip", "address", "add", f"{address}/32", "dev", "cable")
+            for address in {tunnel[peer] for tunnel in known}:
+                namespace.run("ip", "route", "add", address, "dev", "cable")
+            for tunnel in known:
+                inner = self.inner(tunnel)[0 if namespace is there else 1]
+                namespace.run("ip", "address", "add", f"{inner}/32", "dev", "lo")
+        for charon in (self.cloudflare.charon, self.customer):
+            self._stack.callback(charon.stop)
+            charon.start()
+        self.cloudflare.configure()
+
+    @staticmethod
+    def inner(tunnel: Json) -> tuple[str, str]:
+        """Return the addresses inside of a tunnel: Cloudflare's, and the customer's."""
+        address = tunnel["interface_address"].split("/")[0]
+        first, last = address.rsplit(".", 1)
+        return address, f"{first}.{int(last) ^ 1}"
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._stack.close()
+
+    @contextmanager
+    def traffic(self, interval: float = 0.01) -> Iterator[list[Any]]:
+        """Send packets through all tunnels, from the customer's address inside to Cloudflare's, which answers each.
+
+        Yields:
+            A list that is filled at the end: for each tunnel how many were sent, and when those were that got lost.
+        """
+        pairs = [self.inner(self.cloudflare.tunnel(name)) for name in self._tunnels]
+        counted: list[Any] = []
+        there, here = self.cloudflare.charon.namespace, self.customer.namespace
+        with ExitStack() as stack:
+
+            def start(command: list[str]) -> subprocess.Popen[bytes]:
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                stack.callback(process.communicate)
+                stack.callback(process.kill)
+                assert process.stdout and process.stdout.readline() == b"ready\n", "no traffic"
+                return process
+
+            start(there.command(sys.executable, "-c", ECHO, *(pair[0] for pair in pairs)))
+            sender = start(here.command(sys.executable, "-c", SEND, str(interval), *(f"{mine},{theirs}" for theirs, mine in pairs)))
+            yield counted
+            counted += json.loads(sender.communicate(timeout=60)[0])
+
+
+def encoded(key: str) -> str:
+    """Return a key as a configuration file of strongSwan has it."""
+    return "0s" + base64.b64encode(key.encode()).decode()
