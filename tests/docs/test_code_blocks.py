@@ -52,7 +52,8 @@ else:
     from emulator.client import Emulator, running
 
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS += sorted((ROOT / "roles").rglob("*.md"))
 MODULES = sorted((ROOT / "plugins" / "modules").glob("[!_]*.py"))
 INVENTORIES = sorted((ROOT / "plugins" / "inventory").glob("[!_]*.py"))
 ADDRESS = "127.0.0.1:8787"
@@ -117,7 +118,7 @@ def _has_help(match: re.Match[str]) -> bool:
 
 
 def _is_session(match: re.Match[str]) -> bool:
-    return f'"{match.group(1)}"' in (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    return f"\ndef {match.group(1).replace('-', '_')}(session: " in (ROOT / "noxfile.py").read_text(encoding="utf-8")
 
 
 def _is_file(match: re.Match[str]) -> bool:
