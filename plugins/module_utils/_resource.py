@@ -190,6 +190,7 @@ class Kind:
     :ivar keys: the options that identify an object without its id.
     :ivar fields: what can be set.
     :ivar required: what each write has to have.
+    :ivar not_found: the error code for an id that there is not.
     :ivar fixed: what can only be set when it is made.
     :ivar headers: of each request.
     :ivar validates_delete: whether a DELETE heeds ``validate_only``.
@@ -203,6 +204,7 @@ class Kind:
     keys: tuple[str, ...]
     fields: dict[str, Field]
     required: tuple[str, ...]
+    not_found: int
     fixed: tuple[str, ...] = ()
     # The newer form of a health check's target, which also tells what Cloudflare computed.
     headers: Mapping[str, str] = field(default_factory=lambda: {"x-magic-new-hc-target": "true"})
@@ -237,6 +239,7 @@ IPSEC_TUNNEL = Kind(
         "custom_remote_identities": Field({"type": "dict"}, parts={"fqdn_id": _TEXT}),
     },
     required=("name", "cloudflare_endpoint", "interface_address"),
+    not_found=1032,
     more=ArgumentSpec(
         {"psk": {"type": "str", "no_log": True}, "update_psk": {"type": "str", "choices": ["on_create", "always"], "default": "on_create", "no_log": False}}
     ),
@@ -257,6 +260,7 @@ GRE_TUNNEL = Kind(
         "mtu": _NUMBER,
     },
     required=("name", "customer_gre_endpoint", "cloudflare_gre_endpoint", "interface_address"),
+    not_found=1029,
     fixed=("bgp",),
 )
 
@@ -281,6 +285,7 @@ ROUTE = Kind(
         ),
     },
     required=("prefix", "nexthop", "priority"),
+    not_found=1020,
     headers={},
     # Cloudflare documents it for each write but this one: a DELETE of a route might be carried out.
     validates_delete=False,
@@ -509,12 +514,9 @@ def _actual(client: Client, kind: Kind, options: Mapping[str, t.Any], desired: J
     except MagicError as error:
         if error.failure is None or error.failure["status"] != 404 or options["state"] == "present":
             raise
-        if not any(entry.get("code") == _NOT_FOUND[kind.several] for entry in error.failure["errors"]):
+        if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
             raise  # of a wrong account, it cannot be said that the object is absent
         return None
-
-
-_NOT_FOUND = {"ipsec_tunnels": 1032, "gre_tunnels": 1029, "routes": 1020}
 
 
 def _result_of(kind: Kind, method: str, answer: t.Any) -> Json | None:
