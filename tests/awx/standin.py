@@ -4,7 +4,7 @@
 
 """An action plugin in the place of modules that need a server: it writes its arguments, one JSON document for each call, to the file ``standin_file``.
 
-A call with something from the list ``standin_refuses`` in its arguments fails, with all arguments in the message, as careless modules do.
+A call with something from the list ``standin_refuses`` in its arguments fails, with all arguments in its result, as careless modules do.
 """
 
 from __future__ import annotations

@@ -373,6 +373,8 @@ def test_a_store_that_refuses(emulator, job, tunnels, tmp_path):
     assert "oslo-1" in ran.screen and "New keys in force, and in the store: none" in ran.screen
     assert not [request for request in emulator.requests() if request["method"] == "POST"]
     assert only_the_token(ran, emulator)
+    # A store's message may quote the key: it is not handed on.
+    assert "whose output is hidden" in ran.screen
     # Nor what was never sent: it is in the store.
     pending = [Secret(entries[0]["psk"]) for entries in in_store(tmp_path / "store").values()]
     assert count(ran.stored + ran.screen.encode(), pending) == {}
