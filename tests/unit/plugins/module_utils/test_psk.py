@@ -321,9 +321,13 @@ def see_to_result(result, tunnel, options, reason, first=True):
 
 
 def read_time(tunnel):
-    """Return last_generated_on with the decimals that reading has, fewer than those of the emulator's state."""
-    moment = parse_timestamp(tunnel["psk_metadata"].get("last_generated_on"))
-    return None if moment is None else moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """Return last_generated_on with the decimals that reading has, fewer than those of the emulator's state; a half is rounded up there."""
+    text = tunnel["psk_metadata"].get("last_generated_on")
+    if text is None:
+        return None
+    seconds, decimals = text.rstrip("Z").split(".")
+    moment = datetime.fromisoformat(seconds) + timedelta(microseconds=(int(decimals.ljust(9, "0")) + 500) // 1000)
+    return moment.isoformat(timespec="microseconds") + "Z"
 
 
 def see_to_requests(emulator, expected, tunnel, own):
