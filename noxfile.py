@@ -297,10 +297,8 @@ provide_pythons()
 antsibull_nox.load_antsibull_nox_toml()
 for _version, _core in CORES.items():
     add_core_sessions(_version, _core)
-nox.session(name="sdk", default=False)(sdk)
-nox.session(name="docs-examples", default=False)(docs_examples)
-for _function in (ike, field, release, site, crash):
-    nox.session(name=_function.__name__, default=False)(_function)
+for _function in (sdk, docs_examples, ike, field, release, site, crash):
+    nox.session(name=_function.__name__.replace("_", "-"), default=False)(_function)
 
 
 if __name__ == "__main__":

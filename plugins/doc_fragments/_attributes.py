@@ -35,7 +35,7 @@ attributes:
     support: full
 """
 
-    # Modules whose work is done by an action plugin and that handle no generated key
+    # Modules whose work is done by an action plugin
     CLIENT = r"""
 options: {}
 attributes:

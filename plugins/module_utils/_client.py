@@ -40,7 +40,7 @@ except ImportError as exc:
     AuthBase = object  # type: ignore[assignment,misc]
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 VERSION = "1.0.0"
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
@@ -51,6 +51,8 @@ CONNECT_TIMEOUT = 10.0
 # Cloudflare blocks an account for up to five minutes; a longer wait is the user's decision.
 LONGEST_RETRY_AFTER = 330.0
 LONGEST_BACKOFF = 30.0
+
+_MOST_NAMES = 50
 
 MASK = "********"
 
@@ -604,3 +606,41 @@ class Client:
             # Without the cause: it holds the request with its headers.
             raise _call_error(method, path, scrub(reason, secrets), reached=reached, transient=transient) from None
         return read_answer(method, path, answer.status_code, answer.headers, answer.content, secrets)
+
+
+def listing(items: Iterable[str]) -> str:
+    """Return names in a sentence; of very many, the first ones."""
+    names = sorted(items)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:
+    """Return a member of an answer that has to be there.
+
+    :raises MagicError: if it isn't.
+    """
+    member = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(member, kind):
+        raise MagicError(f"Cloudflare's answer to {what} has no '{name}' of the documented form.", reached=reached)
+    return member
+
+
+def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None) -> list[dict[str, t.Any]]:
+    """Return all objects of a kind; the API has no pages here.
+
+    :arg several: the kind's name in the path and in the answer.
+    :arg noun: the kind, for messages.
+    """
+    items = member(client.request("GET", [several], headers=headers), several, list, f"the list of {noun}s")
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+
+def read_object(client: Client, several: str, single: str, object_id: str, noun: str, headers: Mapping[str, str] | None = None) -> dict[str, t.Any]:
+    """Return one object; see ``list_objects``.
+
+    :arg single: the kind's name in the answer.
+    :raises MagicError: if there is none with the id.
+    """
+    found: dict[str, t.Any] = member(client.request("GET", [several, object_id], headers=headers), single, dict, f"reading the {noun}")
+    return found

@@ -13,11 +13,20 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, UNKNOWN, MagicError, check_segment, scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
+    UNKNOWN,
+    MagicError,
+    check_segment,
+    list_objects,
+    listing,
+    member,
+    read_object,
+    scrub,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
@@ -69,7 +78,6 @@ SHORTEST_GOOD_KEY = 32
 # The answer to psk_generate has nanoseconds, the tunnel afterwards rounded microseconds.
 TOLERANCE = timedelta(milliseconds=1)
 
-_MOST_NAMES = 50
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
@@ -212,34 +220,14 @@ def _check_policy(options: Mapping[str, t.Any]) -> None:
         raise MagicError("vault_id has no effect without vault_file. Give vault_file, or leave vault_id out.")
 
 
-def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:
-    """Return a member of an answer that has to be there.
-
-    :raises MagicError: if it isn't.
-    """
-    member = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(member, kind):
-        raise MagicError(f"Cloudflare's answer to {what} has no '{name}' of the documented form.", reached=reached)
-    return member
-
-
 def list_tunnels(client: Client) -> list[dict[str, t.Any]]:
-    """Return all IPsec tunnels of the account; the API has no pages here."""
-    tunnels = member(client.request("GET", ["ipsec_tunnels"]), "ipsec_tunnels", list, "the list of IPsec tunnels")
-    return [tunnel for tunnel in tunnels if isinstance(tunnel, dict) and isinstance(tunnel.get("id"), str)]
+    """Return all IPsec tunnels of the account."""
+    return list_objects(client, "ipsec_tunnels", "IPsec tunnel")
 
 
 def read_tunnel(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     """Return one IPsec tunnel."""
-    tunnel: dict[str, t.Any] = member(client.request("GET", ["ipsec_tunnels", tunnel_id]), "ipsec_tunnel", dict, "reading the IPsec tunnel")
-    return tunnel
-
-
-def listing(items: Iterable[str]) -> str:
-    """Return names in a sentence; of very many, the first ones."""
-    names = sorted(items)
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    return read_object(client, "ipsec_tunnels", "ipsec_tunnel", tunnel_id, "IPsec tunnel")
 
 
 def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:

@@ -16,9 +16,9 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment, list_objects, listing, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import check_key, listing, member
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import check_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -364,12 +364,12 @@ def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str,
     """Return the part of ``desired`` that is not so yet."""
     changes: Json = {}
     for name, value in desired.items():
-        one, known = fields[name], _known(fields[name], actual.get(name))
+        one = fields[name]
         if one.parts:
             inner = _difference(one.parts, value, _object(actual.get(name)))
             if inner:
                 changes[name] = inner
-        elif value != known:
+        elif value != _known(one, actual.get(name)):
             changes[name] = value
     return changes
 
@@ -490,10 +490,8 @@ def _settable(kind: Kind, actual: Json) -> Json:
 
 
 def list_all(client: Client, kind: Kind) -> list[Json]:
-    """Return all objects of a kind; the API has no pages here."""
-    answer = client.request("GET", [kind.several], headers=kind.headers)
-    items = member(answer, kind.several, list, f"the list of {kind.noun}s")
-    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    """Return all objects of a kind."""
+    return list_objects(client, kind.several, kind.noun, kind.headers)
 
 
 def read(client: Client, kind: Kind, object_id: str) -> Json:
@@ -501,8 +499,7 @@ def read(client: Client, kind: Kind, object_id: str) -> Json:
 
     :raises MagicError: if there is none with the id.
     """
-    found: Json = member(client.request("GET", [kind.several, object_id], headers=kind.headers), kind.single, dict, f"reading the {kind.noun}")
-    return found
+    return read_object(client, kind.several, kind.single, object_id, kind.noun, kind.headers)
 
 
 def _actual(client: Client, kind: Kind, options: Mapping[str, t.Any], desired: Json) -> Json | None:

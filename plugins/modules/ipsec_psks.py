@@ -25,12 +25,10 @@ extends_documentation_fragment:
   - cloudflare.magic._options
   - cloudflare.magic._options.psk
   - cloudflare.magic._attributes
+  - cloudflare.magic._attributes.client
   - cloudflare.magic._attributes.actiongroup_all
 attributes:
-  action:
-    support: full
   async:
-    support: none
     details:
       - Ansible would write the keys to a file.
   check_mode:
@@ -45,8 +43,6 @@ attributes:
     support: partial
     details:
       - With O(rotate=always), the default, each run sets keys. With V(missing) and V(expired) a second run changes nothing.
-  platform:
-    platforms: all
 options:
   names:
     description:

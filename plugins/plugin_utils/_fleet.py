@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, find_tunnel, last_generated_on, listing, parse_age, parse_timestamp, why_due
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, find_tunnel, last_generated_on, parse_age, parse_timestamp, why_due
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import updated
 
 if t.TYPE_CHECKING:

@@ -49,6 +49,14 @@ def emulator(_emulator: Emulator):
     return _emulator
 
 
+@pytest.fixture(name="emulator")
+def checked_emulator(_emulator: Emulator):
+    """The emulator as it starts, for each test. What is sent and answered has to agree with Cloudflare's description, whatever the test does."""
+    _emulator.reset()
+    yield _emulator
+    assert _emulator.violations() == []
+
+
 @dataclass
 class Played:
     """How a run ended.

@@ -11,24 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
-from ansible_collections.cloudflare.magic.tests.integration.support.playing import command, leaked
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import checked_emulator, command, leaked
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import _emulator
 
-__all__ = ["command", "leaked"]
-
-
-@pytest.fixture(scope="session")
-def _emulator():
-    with running(rate_limit="1000000000/300") as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(_emulator: Emulator):
-    """The emulator as it starts; what is sent has to agree with Cloudflare's description."""
-    _emulator.reset()
-    yield _emulator
-    assert _emulator.violations() == []
+__all__ = ["_emulator", "checked_emulator", "command", "leaked"]
 
 
 def _plain(pairs: dict):

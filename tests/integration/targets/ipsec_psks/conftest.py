@@ -19,17 +19,11 @@ import requests
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 from ansible_collections.cloudflare.magic.tests.integration.support import playing
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import command, leaked, play
-from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import PASSWORD, VARIABLE, Site, fill, until
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import PASSWORD, VARIABLE, Site, _emulator, fill, until
 
-__all__ = ["PASSWORD", "VARIABLE", "Site", "command", "fill", "leaked", "play", "until"]
+__all__ = ["PASSWORD", "VARIABLE", "Site", "_emulator", "command", "fill", "leaked", "play", "running", "until"]
 
 CONNECTIONS = os.pathsep.join([str(playing.HERE / "connection_plugins"), str(Path(__file__).resolve().parent / "connection_plugins")])
-
-
-@pytest.fixture(scope="session")
-def _emulator():
-    with running(rate_limit="1000000000/300") as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")

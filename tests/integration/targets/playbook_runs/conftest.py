@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
-from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, _emulator, checked_emulator
+
+__all__ = ["_emulator", "checked_emulator"]
 
 SOURCE = Path(COLLECTIONS_PATH, "ansible_collections", "cloudflare", "magic")
 
@@ -48,20 +50,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [*galaxy, "install", str(archive), "--offline", "--collections-path", str(folder / "collections")]
     subprocess.run(install, env=_environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
     return folder / "collections"
-
-
-@pytest.fixture(scope="session")
-def _emulator():
-    with running() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(_emulator: Emulator):
-    """The emulator as it starts. No request or answer may differ from Cloudflare's description, whatever the test does."""
-    _emulator.reset()
-    yield _emulator
-    assert _emulator.violations() == []
 
 
 @dataclass

@@ -12,27 +12,13 @@ from pathlib import Path
 import pytest
 from ansible.release import __version__
 
-from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
-from ansible_collections.cloudflare.magic.tests.integration.support.playing import leaked
-from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import Site
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import checked_emulator, leaked
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import Site, _emulator
 
-__all__ = ["Edge", "leaked"]
+__all__ = ["Edge", "_emulator", "checked_emulator", "leaked"]
 
 FILE = "v/keys.yml"
-
-
-@pytest.fixture(scope="session")
-def _emulator():
-    with running(rate_limit="1000000000/300") as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(_emulator: Emulator):
-    """The emulator as it starts; what is sent has to agree with Cloudflare's description."""
-    _emulator.reset()
-    yield _emulator
-    assert _emulator.violations() == []
 
 
 def _note(step: str) -> dict:

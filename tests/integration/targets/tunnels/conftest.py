@@ -10,21 +10,16 @@ import json
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
 from ansible_collections.cloudflare.magic.tests.integration.support import playing
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import command, leaked, play
+from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import _emulator
 
-__all__ = ["command", "leaked", "play"]
+__all__ = ["_emulator", "command", "leaked", "play"]
 
 LEAKS = playing.HERE.parent / "targets" / "leaks"
 
 MODULES = {"ipsec_tunnel": "ipsec_tunnel", "gre_tunnel": "gre_tunnel", "route": "static_route"}
-
-
-@pytest.fixture(scope="session")
-def _emulator():
-    with running(rate_limit="1000000000/300") as emulator:
-        yield emulator
 
 
 def start_again(emulator: Emulator) -> None:
