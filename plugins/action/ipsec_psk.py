@@ -6,28 +6,74 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _psk
+from ansible_collections.cloudflare.magic.plugins.module_utils import _policy, _psk
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import SecretAction
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, replaced, replacing, updated
 
 if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+
+
+class FileKeeper(_psk.Keeper):
+    """Notes in the vault file that a key is being replaced, so that a run after a kill makes a new one."""
+
+    def __init__(self, store: VaultFile, client: Client) -> None:
+        self._store = store
+        self._client = client
+
+    def interrupted(self, tunnel_id: str) -> bool:
+        return is_interrupted(self._store.entries.get(tunnel_id))
+
+    def begin(self, tunnel_id: str, name: str | None) -> None:
+        entries = self._store.entries
+        entries[tunnel_id] = replacing(entries.get(tunnel_id), name, self._client.now())
+        try:
+            self._store.save()
+        except OSError as exc:
+            raise MagicError(f"vault_file: {self._store.path} cannot be written ({exc.strerror}). Check the disk. Nothing has been requested.") from None
+
+    def unchanged(self, tunnel_id: str) -> None:
+        entry = replaced(self._store.entries[tunnel_id])
+        if entry is None:
+            del self._store.entries[tunnel_id]
+        else:
+            self._store.entries[tunnel_id] = entry
+        try:
+            self._store.save()
+        except OSError:
+            pass  # the note stays: the next run makes a key that was not needed
+
+    def doubts(self, tunnel_id: str, before: str | None) -> list[str]:
+        return not_in_force(self._store.path, self._store.entries, {tunnel_id: before})
 
 
 class ActionModule(SecretAction):
     """Runs ``cloudflare.magic.ipsec_psk``, and delivers the key without showing it."""
 
     MODULE = "cloudflare.magic.ipsec_psk"
-    OPTIONS = _psk.OPTIONS
-    check = staticmethod(_psk.check)
-    request = staticmethod(_psk.run)
+    OPTIONS = _policy.OPTIONS
+    check = staticmethod(_policy.check)
 
-    def work(self, store: VaultFile | None) -> dict[str, t.Any]:
-        result = self.step()
-        if result.get("failed"):
-            return result
+    def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
+        check_mode = self._task.check_mode
+        keeper = FileKeeper(store, client) if store is not None else None
+        result = _psk.run(client, self.options, check_mode, keeper)
         result["delivered_to"] = []
-        if result["changed"] and not self._task.check_mode:
+        if "psk" not in result and (check_mode or not result["changed"]):
+            return result
+        result.setdefault("warnings", []).extend(self.loop_warnings())
+        if check_mode and store is not None and not result.get("failed"):
+            # It was opened to be read alone, and the key is in force.
+            try:
+                with self.vault_file(read_only=False) as writable:
+                    self._deliver(result, writable)
+            except MagicError as error:
+                result.update(failed=True, msg=f"The new key of tunnel {result['ipsec_tunnel_id']} is in force, and only this result has it. {error}")
+                self._deliver(result, None)
+        else:
             self._deliver(result, store)
         return result
 
@@ -38,15 +84,14 @@ class ActionModule(SecretAction):
         tunnel_id, name = result["ipsec_tunnel_id"], result.get("name")
         last_generated_on = result["psk_metadata"].get("last_generated_on")
         if generated:
-            result["_ansible_no_log"] = True
-            self.register_secrets([key])
+            _core.register_secrets([key])
             before = f", the one before: {result['diff']['before']['last_generated_on']}" if self._task.diff else ""
-            self.notice(
-                f"tunnel {name or ''} {tunnel_id} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before})."
-                " The result holds it and is therefore not shown."
-            )
+            problem = f" {result['msg']}" if result.get("failed") else ""
+            self.censor(result, f"tunnel {name or ''} {tunnel_id} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before}).{problem}")
             if "register" in self.receivers:
                 result["delivered_to"].append("register")
+        if result.get("failed"):
+            return
         if store is not None:
             store.entries[tunnel_id] = updated(store.entries.get(tunnel_id), key, name, last_generated_on)
             try:
@@ -55,7 +100,7 @@ class ActionModule(SecretAction):
                 result.update(failed=True, msg=f"The new key of tunnel {tunnel_id} is in force. {self.not_saved(store, exc)}")
                 self.notice(result["msg"])
                 return
-        if generated and self.deliver_facts(result, {tunnel_id: {"psk": key, "name": name, "last_generated_on": last_generated_on}}):
-            result["delivered_to"].append("fact")
+        if generated:
+            self.delivered(result, {tunnel_id: {"psk": key, "name": name, "last_generated_on": last_generated_on}}, store)
         if store is not None:
             result["delivered_to"].append("vault_file")

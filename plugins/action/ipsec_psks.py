@@ -6,56 +6,57 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
-
-from ansible_collections.cloudflare.magic.plugins.module_utils import _psk
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, failed, failure_of
+from ansible_collections.cloudflare.magic.plugins.module_utils import _policy, _psk
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import failed
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import SecretAction
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import updated
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
 
 
-class ActionModule(SecretAction):
-    """Runs ``cloudflare.magic.ipsec_psks``: makes and keeps the keys here, and has the requests sent from here or from the task's host."""
+def _keys(count: int) -> str:
+    return f"{count} new key" if count == 1 else f"{count} new keys"
 
-    MODULE = "cloudflare.magic.ipsec_psks"
-    OPTIONS = _psk.FLEET_OPTIONS
-    check = staticmethod(_psk.check_fleet)
-    request = staticmethod(_psk.run_fleet)
 
-    requests = 0
+class Account:
+    """What a fleet needs of Cloudflare, by a client."""
+
+    def __init__(self, client: Client, check_mode: bool) -> None:
+        self._client = client
+        self._check_mode = check_mode
 
     def list_tunnels(self) -> list[dict[str, t.Any]]:
         """Return all IPsec tunnels of the account."""
-        tunnels: list[dict[str, t.Any]] = self._request()["tunnels"]
-        return tunnels
+        return _psk.list_ipsec_tunnels(self._client)
 
     def set_keys(self, keys: Mapping[str, str]) -> _psk.Applied:
         """Set keys by tunnel id; in check mode, only have them validated."""
-        self.register_secrets(keys.values())
-        answer = self._request(**{KEYS: dict(keys)})
-        return _psk.Applied(answer["applied"], answer["unapplied"], answer["repeated"])
+        _core.register_secrets(keys.values())
+        return _psk.set_keys(self._client, keys, self._check_mode)
 
-    def _request(self, **extra: t.Any) -> dict[str, t.Any]:
-        try:
-            result = self.step(**extra)
-        except AnsibleConnectionFailure as exc:
-            if not extra:
-                raise
-            # In the middle of a run: what is already applied has to be delivered.
-            raise MagicError(str(exc), reached=UNKNOWN) from None
-        self.requests += result.get("requests", 1)
-        if result.get("failed"):
-            raise failure_of(result)
-        return result
+    def now(self) -> datetime:
+        """Return the time by Cloudflare's clock."""
+        return self._client.now()
 
-    def work(self, store: VaultFile | None) -> dict[str, t.Any]:
-        fleet = Fleet(self, self.options, store, self._task.check_mode, self.notice)
+
+class ActionModule(SecretAction):
+    """Runs ``cloudflare.magic.ipsec_psks``."""
+
+    MODULE = "cloudflare.magic.ipsec_psks"
+    OPTIONS = _policy.FLEET_OPTIONS
+    check = staticmethod(_policy.check_fleet)
+
+    def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
+        before = client.sent
+        fleet = Fleet(Account(client, self._task.check_mode), self.options, store, self._task.check_mode, self.notice)
         result: dict[str, t.Any] = {}
         try:
             fleet.run()
@@ -67,6 +68,9 @@ class ActionModule(SecretAction):
             state = "No key was sent, and those in force are the ones before. " if fleet.report.staged else ""
             result = {"failed": True, "msg": state + self.not_saved(store, exc)}
             store = None
+        result["requests"] = client.sent - before
+        if fleet.report.staged:
+            return self._staged(fleet, result)
         return self._outcome(fleet, store, result)
 
     def _doubts(self, fleet: Fleet, store: VaultFile | None) -> str:
@@ -80,25 +84,18 @@ class ActionModule(SecretAction):
         return f" The keys in force of {len(fleet.report.doubtful)} tunnels are unknown now: run the task again with rotate: always, which heals it."
 
     def _outcome(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Deliver what was applied, also of a run that failed in the middle, and censor a result that holds a key."""
+        """Return the result of a run, also of one that failed in the middle, with what was applied delivered."""
         report = fleet.report
-        if report.staged:
-            return self._staged(fleet, result)
-        known = {tunnel_id: {"name": fleet.names[tunnel_id], "last_generated_on": moment} for tunnel_id, moment in report.applied.items()}
+        real = fleet.moved if self._task.check_mode else set(report.applied)
+        known = {tunnel_id: {"name": fleet.names[tunnel_id], "last_generated_on": report.applied[tunnel_id]} for tunnel_id in report.applied}
         result.update(
             changed=bool(report.applied) or (bool(result.get("changed")) and not self._task.check_mode),
             tunnels=fleet.table(),
             not_due=fleet.not_due,
             unapplied=report.unapplied,
-            requests=self.requests,
             warnings=fleet.warnings,
             delivered_to=[],
-            diff={
-                "before": {str(fleet.names[tunnel_id]): fleet.before[tunnel_id] for tunnel_id in known},
-                "after": {
-                    str(entry["name"]): "(the time of the rotation)" if self._task.check_mode else entry["last_generated_on"] for entry in known.values()
-                },
-            },
+            diff=_diff(fleet, known, real),
         )
         trouble = [f"{fleet.names[tunnel_id]} ({tunnel_id}): {reason}" for tunnel_id, reason in report.unapplied.items()]
         if trouble and not result.get("failed"):
@@ -107,44 +104,72 @@ class ActionModule(SecretAction):
         elif result.get("failed") and report.total:
             result["msg"] = f"{len(report.applied)} of {report.total} keys are set; then the run had to stop: {result['msg']}{self._doubts(fleet, store)}"
         if self._task.check_mode:
-            result["validated"] = not result.get("failed")
-            return result
-        result["psks"] = known
-        if not known:
-            return result
+            result["validated"] = not result.get("failed") and not real
+            if not real:
+                return result
+            store = self._save_moved(fleet, store, result)
+        result["psks"] = {tunnel_id: entry for tunnel_id, entry in known.items() if tunnel_id in real}
+        if real:
+            self._deliver(fleet, store, result)
+        return result
+
+    def _save_moved(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> VaultFile | None:
+        """Save keys that a check put in force: the file was opened to be read alone."""
+        if store is None:
+            return None
+        try:
+            with self.vault_file(read_only=False) as writable:
+                assert writable is not None
+                for tunnel_id in fleet.moved:
+                    entry = writable.entries.get(tunnel_id)
+                    writable.entries[tunnel_id] = updated(entry, fleet.report.keys[tunnel_id], fleet.names[tunnel_id], fleet.report.applied[tunnel_id])
+                writable.save()
+                return writable
+        except MagicError as error:
+            result.update(failed=True, msg=f"New keys are in force, and only this result has them. {error}")
+        except OSError as exc:
+            result.update(failed=True, msg=f"New keys are in force. {self.not_saved(store, exc)}")
+        return None
+
+    def _deliver(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> None:
+        """Hand new keys to their receivers, and censor a result that holds them."""
+        report, known = fleet.report, result["psks"]
         if not self.supplied():
+            result["warnings"] += self.loop_warnings()
             for tunnel_id, entry in known.items():
                 entry["psk"] = report.keys[tunnel_id]
-            result["_ansible_no_log"] = True
             if result.get("failed") and not {"register", "vault_file"} & set(self.receivers):
                 # Ansible drops the facts of a task that fails.
                 result["msg"] += " The keys that are set are in ansible_failed_result: save them in a rescue block, or run the task again with rotate: always."
             state = f" {result['msg']}" if result.get("failed") else ""
-            self.notice(
-                f"{len(known)} of {report.total} tunnels have a new key, {len(fleet.not_due)} "
-                f"were not due.{state} The result holds the keys and is therefore not shown."
-            )
+            count = f"1 of {report.total} tunnels has a new key" if len(known) == 1 else f"{len(known)} of {report.total} tunnels have a new key"
+            self.censor(result, f"{count}, {len(fleet.not_due)} were not due.{state}")
             if "register" in self.receivers:
                 result["delivered_to"].append("register")
-            if not result.get("failed") and self.deliver_facts(result, known):
-                result["delivered_to"].append("fact")
+            if not result.get("failed"):
+                self.delivered(result, known, store)
         if store is not None:
             result["delivered_to"].append("vault_file")
-        return result
 
     def _staged(self, fleet: Fleet, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """Deliver keys that are saved and not sent. They are in force nowhere, so they are no facts."""
         report = fleet.report
-        result.update(changed=fleet.made, tunnels=fleet.table(), not_due=fleet.not_due, unapplied={}, requests=self.requests, delivered_to=[])
+        result.update(changed=fleet.made, tunnels=fleet.table(), not_due=fleet.not_due, unapplied={}, warnings=fleet.warnings, delivered_to=[])
         if self._task.check_mode or result.get("failed"):
             return result
         result["psks"] = {tunnel_id: {"name": fleet.names[tunnel_id], "psk": key, "last_generated_on": None} for tunnel_id, key in report.keys.items()}
         if report.keys:
-            self.register_secrets(report.keys.values())
-            result["_ansible_no_log"] = True
+            _core.register_secrets(report.keys.values())
             result["delivered_to"] = [receiver for receiver in self.receivers if receiver != "fact"]
-            self.notice(
-                f"{len(report.keys)} new keys are saved as pending_psk and not sent, {len(fleet.not_due)} tunnels were not due. "
-                "The result holds the keys and is therefore not shown."
-            )
+            self.censor(result, f"{_keys(len(report.keys))} saved as pending_psk and not sent, {len(fleet.not_due)} tunnels were not due.")
         return result
+
+
+def _diff(fleet: Fleet, known: Mapping[str, Mapping[str, t.Any]], real: set[str]) -> dict[str, t.Any]:
+    """Return when keys were generated, before and after. Tunnels of one name have their id beside it."""
+    names = [fleet.names[tunnel_id] for tunnel_id in known]
+    labels = {tunnel_id: str(name) if names.count(name) == 1 else f"{name} ({tunnel_id})" for tunnel_id, name in zip(known, names)}
+    return {
+        "before": {labels[tunnel_id]: fleet.before[tunnel_id] for tunnel_id in known},
+        "after": {labels[tunnel_id]: entry["last_generated_on"] if tunnel_id in real else "(the time of the rotation)" for tunnel_id, entry in known.items()},
+    }

@@ -15,7 +15,7 @@ options: {}
 attributes:
   action:
     description:
-      - An action plugin of the same name does part of the work on the controller.
+      - An action plugin of the same name does the work, on the controller.
   async:
     description:
       - Runs in the background with the C(async) keyword.
@@ -44,7 +44,7 @@ attributes:
   async:
     support: none
     details:
-      - The work is done in Ansible's own process on the controller, unless the task runs over a remote connection.
+      - The work is done in Ansible's own process on the controller.
   platform:
     platforms: all
 """

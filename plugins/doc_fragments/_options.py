@@ -69,34 +69,27 @@ options:
 
     PSK = r"""
 requirements:
-  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
 notes:
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
     needs no account.
   - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account. Check mode needs it too.
+  - In a loop, the fact alone does not count as a receiver, because Ansible drops the facts of all items when one fails. Use C(register) or O(vault_file).
   - A result that holds a key is censored, as with C(no_log), on every supported version of ansible-core, and a notice on standard error
     says what happened. Failures and results without a key stay readable.
   - On ansible-core 2.22 and later keys are also registered as secrets, and Ansible masks them in later output. Before 2.22
     a later task that prints the variable shows the key, so use C(no_log=true) on tasks that handle it.
-  - Where modules run on the controller anyway (connections C(local), C(network_cli), C(netconf), C(httpapi)) the work is done in
-    Ansible's own process there, whatever C(become) says. Over any other connection, for example with C(delegate_to), the requests are sent from that host.
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
 options:
-  _seal:
-    description:
-      - For the action plugin of this module, which tells the module on another host how to hide keys on their way. Leave it out.
-    type: str
-  _keys:
-    description:
-      - For the action plugin of this module, which gives the module on another host its work. Leave it out.
-    type: str
   rotate:
     description:
       - When to make a new key.
     type: str
     choices:
       always: Each time that the task runs.
-      missing: Only if the tunnel never had a key.
-      expired: If the tunnel never had a key, or its key is older than O(max_age).
+      missing: Only if the tunnel never had a key, or O(vault_file) says that a run was interrupted while it replaced the key.
+      expired: As V(missing), and also if the key is older than O(max_age), by Cloudflare's clock.
     default: always
   max_age:
     description:
@@ -106,7 +99,7 @@ options:
   set_fact:
     description:
       - Whether to also put a generated key into the fact C(cloudflare_magic_ipsec_psks) of the host, a dictionary by tunnel id.
-        Its values have the keys C(psk), C(name) (where known) and C(last_generated_on).
+        Its values have the keys C(psk), C(name) (where known) and C(last_generated_on). With O(vault_file), the keys that the file has are in it, too.
       - The fact lasts until the end of the run. With a fact cache other than C(memory) it would be stored in clear, so it is left out then, with a warning.
     type: bool
     default: true
@@ -114,7 +107,8 @@ options:
     description:
       - A YAML file on the controller, encrypted as a whole with Ansible Vault, that keeps the key. A relative path starts at the folder of the playbook.
       - It holds the variable C(cloudflare_magic_ipsec_psks), a dictionary by tunnel id as in O(set_fact), whose values also have C(saved_on) and, after
-        a rotation, C(previous_psk). Use it with C(vars_files) or M(ansible.builtin.include_vars), and look at it with C(ansible-vault view).
+        a rotation, C(previous_psk). While a key is being replaced, the entry has C(replacing_since). Use it with C(vars_files) or
+        M(ansible.builtin.include_vars), and look at it with C(ansible-vault view).
       - Created if it does not exist. Entries of other tunnels, other variables and comments outside of the variable stay.
       - Everything that can fail (the folder, the vault password, the content, the room on the disk) is checked before a key is made. The file
         is replaced as a whole, has the mode 0600, and is locked meanwhile, for which an empty file with the ending C(.lock) stays beside it.
@@ -130,7 +124,7 @@ options:
     # Modules that work where the task runs, and what they need there
     WRITES = r"""
 requirements:
-  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
 notes:
   - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account. Check mode needs it too.
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
@@ -138,8 +132,8 @@ notes:
   - Only what the task sets is compared and sent. Addresses and prefixes are compared by value, so that V(fd00::0a/127) and V(fd00::a/127) are the same.
   - Text is unset with an empty string, a list with an empty list.
   - If an answer is lost, nothing is repeated blindly. The task fails, and running it again reads what there is and does what is left.
-  - Where modules run on the controller anyway (connections C(local), C(network_cli), C(netconf), C(httpapi)) the work is done in
-    Ansible's own process there, whatever C(become) says. Over any other connection, for example with C(delegate_to), the requests are sent from that host.
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
 options:
   state:
     description:
@@ -153,8 +147,10 @@ options:
 
     READS = r"""
 requirements:
-  - requests >= 2.25 (with urllib3 >= 1.26), on the host where the work is done. That is the controller, unless the task runs over a remote connection.
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
 notes:
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
   - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
     needs no account.

@@ -97,8 +97,9 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, list_all, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

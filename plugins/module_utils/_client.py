@@ -24,6 +24,8 @@ import time
 import typing as t
 import warnings
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -51,6 +53,9 @@ CONNECT_TIMEOUT = 10.0
 # Cloudflare blocks an account for up to five minutes; a longer wait is the user's decision.
 LONGEST_RETRY_AFTER = 330.0
 LONGEST_BACKOFF = 30.0
+
+# Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.
+_CLOCK_TOLERANCE = 3.0
 
 _MOST_NAMES = 50
 
@@ -178,6 +183,8 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
             "Credentials in the task and in the environment are never mixed; an API token (api_token) needs neither."
         )
     for name, value in written.items():
+        if value == MASK:
+            raise MagicError(f"{origin[name]} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
         if not value.isprintable() or value != value.strip() or not _is_latin1(value):
             raise MagicError(
                 f"{origin[name]} holds a character that cannot be in an HTTP header (a line break, a blank at an end, ...). "
@@ -529,11 +536,17 @@ class Client:
         self.sent = 0
         """How many requests have been sent."""
         self._backoff = backoff
+        self._ahead = 0.0
+        """Seconds that Cloudflare's clock is ahead of this machine's, by the last answer."""
         self._session = requests.Session()
         self._session.auth = _Auth(settings)
         self._session.headers["User-Agent"] = f"ansible-collection-cloudflare.magic/{VERSION}"
         self._session.headers["Accept"] = "application/json"
         self._secrets = [secret for secret in (settings.api_token, settings.api_key) if secret]
+
+    def now(self) -> datetime:
+        """Return the time by Cloudflare's clock: ages of keys are not measured against the clock of this machine, which may be wrong."""
+        return datetime.now(timezone.utc) + timedelta(seconds=self._ahead)
 
     def close(self) -> None:
         """Close the connections."""
@@ -605,7 +618,18 @@ class Client:
             reason, reached, transient = _transport_problem(exc, settings)
             # Without the cause: it holds the request with its headers.
             raise _call_error(method, path, scrub(reason, secrets), reached=reached, transient=transient) from None
+        self._set_clock(answer.headers.get("Date"))
         return read_answer(method, path, answer.status_code, answer.headers, answer.content, secrets)
+
+    def _set_clock(self, date: str | None) -> None:
+        """Take the time from a ``Date`` header. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
+        try:
+            moment = parsedate_to_datetime(date or "")
+        except (TypeError, ValueError):
+            return
+        if moment.tzinfo is not None:
+            ahead = (moment - datetime.now(timezone.utc)).total_seconds()
+            self._ahead = 0.0 if abs(ahead) <= _CLOCK_TOLERANCE else ahead
 
 
 def listing(items: Iterable[str]) -> str:

@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timezone
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL, chosen, select
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,6 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], dummy_check_mo
     """
     items = select(kind, client, options)
     if kind is IPSEC_TUNNEL:
-        now = datetime.now(timezone.utc)
+        now = client.now()
         items = [{**item, "psk_age": age(last_generated_on(item), now)} for item in items]
     return {"changed": False, kind.several: items}

@@ -5,46 +5,21 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The only place where Ansible meets the client: options to client, error to failure, and how a key travels back."""
+"""Where Ansible meets the client: options to client, error to result; and what a module file does if something runs it as a module."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import HAS_REQUESTS, REFUSED, REQUESTS_IMPORT_ERROR, UNKNOWN, Client, MagicError, resolve
-from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import HAS_REQUESTS, REQUESTS_IMPORT_ERROR, UNKNOWN, Client, MagicError, resolve
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    Run = Callable[[Client, Mapping[str, t.Any], bool], dict[str, t.Any]]
-
-# How keys travel between an action plugin and its module on another host: sealed, because with ANSIBLE_DEBUG Ansible prints what goes
-# there and comes back. The action plugin sends SEAL, a pad, and with it KEYS (a sealed JSON dictionary); a generated key comes back as SEALED.
-SEAL = "_seal"
-KEYS = "_keys"
-SEALED = "psk_sealed"
-
-
-def seal(text: str, pad: str) -> str:
-    """Return ``text`` so that it cannot be read without ``pad``, a random string that is used only once."""
-    return base64.b64encode(_mix(text.encode("utf-8"), pad)).decode("ascii")
-
-
-def unseal(sealed: str, pad: str) -> str:
-    """Return what ``seal`` was given."""
-    return _mix(base64.b64decode(sealed), pad).decode("utf-8")
-
-
-def _mix(data: bytes, pad: str) -> bytes:
-    stream = hashlib.shake_256(pad.encode("utf-8")).digest(len(data))
-    return bytes(one ^ other for one, other in zip(data, stream))
+    from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 
 
 def failed(error: MagicError) -> dict[str, t.Any]:
@@ -52,14 +27,7 @@ def failed(error: MagicError) -> dict[str, t.Any]:
     result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and not _is_read(error), "msg": str(error)}
     if error.failure is not None:
         result["failure"] = error.failure
-    if error.sent is not None:
-        result["requests"] = error.sent
     return result
-
-
-def failure_of(result: Mapping[str, t.Any]) -> MagicError:
-    """Return the error behind a failed result; the inverse of ``failed``."""
-    return MagicError(str(result.get("msg", "The module failed.")), failure=result.get("failure"), reached=UNKNOWN if result.get("changed") else REFUSED)
 
 
 def _is_read(error: MagicError) -> bool:
@@ -85,46 +53,10 @@ def client_for(options: Mapping[str, t.Any]) -> Client:
     return _last
 
 
-def perform(run: Run, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Do the work and return the result of the task, also if it failed.
-
-    :arg run: the work; returns a result or raises ``MagicError``.
-    :arg options: validated, and checked by the action plugin.
-    """
-    try:
-        return run(client_for(options), options, check_mode)
-    except MagicError as error:
-        return failed(error)
-
-
-def run_module(spec: ArgumentSpec, run: Run) -> None:
-    """Be a module that does this work. No result of it holds a key."""
+def refuse(spec: ArgumentSpec) -> None:
+    """Be a module that says why it does nothing: the work is done by the action plugin of the same name, on the controller."""
     module = AnsibleModule(supports_check_mode=True, **spec.as_kwargs())
-    _end(module, perform(run, module.params, module.check_mode))
-
-
-def run_secret_module(spec: ArgumentSpec, run: Run) -> None:
-    """Be a module that does this work for its action plugin, and gives it the key sealed."""
-    module = AnsibleModule(supports_check_mode=True, **spec.merge(ArgumentSpec({name: {"type": "str", "no_log": True} for name in (SEAL, KEYS)})).as_kwargs())
-    pad, keys = module.params[SEAL], module.params[KEYS]
-    if not pad:
-        module.fail_json(
-            msg="This module works through the action plugin of the same name, which keeps the key from being displayed. "
-            "Call it from a playbook by its full name."
-        )
-    # A copy, because Ansible returns the parameters of the module ("invocation") up to ansible-core 2.20.
-    options = dict(module.params)
-    if keys is not None:
-        options[KEYS] = json.loads(unseal(keys, pad))
-    result = perform(run, options, module.check_mode)
-    if "psk" in result:
-        result[SEALED] = seal(result.pop("psk"), pad)
-    _end(module, result)
-
-
-def _end(module: AnsibleModule, result: dict[str, t.Any]) -> None:
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    module.fail_json(
+        msg="This module works through the action plugin of the same name, on the controller, so that no key and no credential gets to another host. "
+        "Something has run it as a module: call it from a task by its full name."
+    )

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment, list_objects, listing, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import check_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

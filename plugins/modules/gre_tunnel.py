@@ -117,14 +117,12 @@ failure:
   type: dict
 """
 
-from functools import partial
-
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, run
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL
 
 
 def main() -> None:
-    run_module(GRE_TUNNEL.options, partial(run, GRE_TUNNEL))
+    refuse(GRE_TUNNEL.options)
 
 
 if __name__ == "__main__":

@@ -89,15 +89,12 @@ failure:
   type: dict
 """
 
-from functools import partial
-
-from ansible_collections.cloudflare.magic.plugins.module_utils._info import run
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL
 
 
 def main() -> None:
-    run_module(GRE_TUNNEL.info_options, partial(run, GRE_TUNNEL))
+    refuse(GRE_TUNNEL.info_options)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends the same request with C(validate_only=true), so that Cloudflare checks credentials, permission and tunnel.
+      - Sends the same request with C(validate_only=true), so that Cloudflare checks credentials, permission and tunnel. See O(dry_run).
+      - Cloudflare's documentation contradicts itself on whether that request changes the key. The tunnel is therefore read before and after. If the key was
+        replaced, it is delivered as in a real run, and a warning says so.
   diff_mode:
     support: full
     details:
@@ -63,6 +65,14 @@ options:
       - At least 8 characters. Less than 32 gives a warning.
       - It must not be the item of a loop, because Ansible shows those. Better take it from a variable that is encrypted with Ansible Vault.
     type: str
+  dry_run:
+    description:
+      - What check mode sends.
+    type: str
+    choices:
+      request: The request that generates a key, with C(validate_only=true).
+      read_only: No request that generates a key. The tunnel is read, and Cloudflare checks a request that sets a throw-away key, with C(validate_only=true).
+    default: request
 seealso:
   - name: Cloudflare's API
     description: The request that this module makes.
@@ -181,12 +191,14 @@ reason:
   type: str
   sample: expired
 validated:
-  description: That Cloudflare accepted the request without carrying it out.
+  description: That Cloudflare accepted the request without carrying it out. False if it replaced the key all the same, which is then returned.
   returned: in check mode, when a key would be made
   type: bool
   sample: true
 delivered_to:
-  description: Who received the key. Of V(register), V(fact) and V(vault_file). A key that you supplied is delivered to V(vault_file) alone.
+  description:
+    - Who surely received the key. Of V(register), V(fact) and V(vault_file). A key that you supplied is delivered to V(vault_file) alone.
+    - V(fact) is not among them in a loop, whose facts Ansible drops if an item fails.
   returned: success
   type: list
   elements: str
@@ -228,12 +240,12 @@ failure:
       sample: 8f2b1c3d4e5f6a7b-CDG
 """
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_secret_module
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import OPTIONS, run
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
 
 
 def main() -> None:
-    run_secret_module(OPTIONS, run)
+    refuse(OPTIONS)
 
 
 if __name__ == "__main__":

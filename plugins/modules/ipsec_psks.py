@@ -34,7 +34,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends the same requests with C(validate_only=true), one for each batch, with keys that are thrown away.
+      - Sends the same requests with C(validate_only=true), one for each batch, with keys that are thrown away. The tunnels are listed before and after.
+        If Cloudflare replaced keys all the same, these are delivered as in a real run, and a warning says so.
   diff_mode:
     support: full
     details:
@@ -54,6 +55,12 @@ options:
   ipsec_tunnel_ids:
     description:
       - The ids of tunnels.
+    type: list
+    elements: str
+  exclude:
+    description:
+      - The names of tunnels, shell patterns or ids that O(names) does not mean. Use it for the tunnels of connectors, cloud on-ramps and other teams,
+        whose other end would not get the new key.
     type: list
     elements: str
   psks:
@@ -208,11 +215,13 @@ requests:
   type: int
   sample: 3
 validated:
-  description: That Cloudflare accepted all requests without carrying them out.
+  description: That Cloudflare accepted all requests without carrying them out. False if it replaced keys all the same, which are then returned.
   returned: in check mode
   type: bool
 delivered_to:
-  description: Who received the keys. Of V(register), V(fact) and V(vault_file). Keys that you supplied are delivered to V(vault_file) alone.
+  description:
+    - Who surely received the keys. Of V(register), V(fact) and V(vault_file). Keys that you supplied are delivered to V(vault_file) alone.
+    - V(fact) is not among them in a loop, whose facts Ansible drops if an item fails.
   returned: success, and failure after the tunnels were read
   type: list
   elements: str
@@ -222,12 +231,12 @@ failure:
   type: dict
 """
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_secret_module
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import FLEET_OPTIONS, run_fleet
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import FLEET_OPTIONS
 
 
 def main() -> None:
-    run_secret_module(FLEET_OPTIONS, run_fleet)
+    refuse(FLEET_OPTIONS)
 
 
 if __name__ == "__main__":

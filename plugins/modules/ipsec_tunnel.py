@@ -173,14 +173,12 @@ failure:
   type: dict
 """
 
-from functools import partial
-
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL, run
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL
 
 
 def main() -> None:
-    run_module(IPSEC_TUNNEL.options, partial(run, IPSEC_TUNNEL))
+    refuse(IPSEC_TUNNEL.options)
 
 
 if __name__ == "__main__":

@@ -109,15 +109,12 @@ failure:
   type: dict
 """
 
-from functools import partial
-
-from ansible_collections.cloudflare.magic.plugins.module_utils._info import run
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL
 
 
 def main() -> None:
-    run_module(IPSEC_TUNNEL.info_options, partial(run, IPSEC_TUNNEL))
+    refuse(IPSEC_TUNNEL.info_options)
 
 
 if __name__ == "__main__":

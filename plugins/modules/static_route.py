@@ -138,14 +138,12 @@ failure:
   type: dict
 """
 
-from functools import partial
-
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE, run
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
 
 
 def main() -> None:
-    run_module(ROUTE.options, partial(run, ROUTE))
+    refuse(ROUTE.options)
 
 
 if __name__ == "__main__":

@@ -85,15 +85,12 @@ failure:
   type: dict
 """
 
-from functools import partial
-
-from ansible_collections.cloudflare.magic.plugins.module_utils._info import run
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import run_module
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
 
 
 def main() -> None:
-    run_module(ROUTE.info_options, partial(run, ROUTE))
+    refuse(ROUTE.info_options)
 
 
 if __name__ == "__main__":

@@ -5,32 +5,26 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the action plugins have in common: run here or there, and keep credentials and keys out of what Ansible shows of a task."""
+"""What all action plugins have in common: the options of the task, errors as results, and what is kept out of what Ansible shows of a task."""
 
 from __future__ import annotations
 
 import os
 import typing as t
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
+from difflib import get_close_matches
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MASK, MagicError, checked_url
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import failed, perform
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import SHORTEST_KEY
-
-try:
-    # From ansible-core 2.22 on.
-    from ansible.module_utils.secrets import register_secret
-except ImportError:
-    register_secret = None
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MASK, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
@@ -38,41 +32,34 @@ if t.TYPE_CHECKING:
 # The task that this process runs, as it was before its secrets were hidden: another attempt (until) needs them.
 _unhidden: dict[str, t.Any] = {}
 
-# Before ansible-core 2.19, the warnings of a censored result are not shown.
-_SHOWS_WARNINGS = find_spec("ansible.module_utils.datatag") is not None
-
 _HIDDEN_FIELDS = ("args", "environment", "module_defaults", "no_log")
+
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+# What YAML calls the types of values that are not text.
+_YAML_TYPES = ((bool, "true or false"), (int, "a number"), (float, "a number"), (list, "a list"), (Mapping, "a dictionary"))
 
 display = Display()
 
 
-class Secret(str):
-    """A string that does not show itself where Ansible prints the arguments of a module (ANSIBLE_DEBUG)."""
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-    __slots__ = ()
-
-
-class SecretDict(dict):  # type: ignore[type-arg]
-    """The same for a dictionary of secrets."""
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-    __slots__ = ()
+def yaml_type(value: t.Any) -> str:
+    """Return what a YAML value is, in words."""
+    return next((words for kind, words in _YAML_TYPES if isinstance(value, kind)), "a date or another type")
 
 
 class ClientAction(ActionBase):
-    """Base of the action plugins. Where modules run on the controller anyway, the work is done in this process."""
+    """Base of the action plugins. The work is done in this process on the controller, whatever the connection of the host is.
 
-    _supports_async = False  # Ansible would run the module elsewhere, and write its result to a file
+    :cvar MODULE: the full name of the module.
+    :cvar OPTIONS: its argument specification.
+    """
+
+    _supports_async = False  # Ansible would write the result to a file
     _supports_check_mode = True
+    _requires_connection = False
 
     MODULE: t.ClassVar[str]
     OPTIONS: t.ClassVar[ArgumentSpec]
-    LOST: t.ClassVar[str] = "If the module had begun, the change may have been made. Run the task again: it reads what there is, and does what is left."
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,12 +72,18 @@ class ClientAction(ActionBase):
         """Check what the argument specification cannot, before anything is sent; return warnings, or raise ``MagicError``."""
 
     @staticmethod
-    @abstractmethod
     def request(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-        """Do what the module does: the part of the work that may happen on another host."""
+        """Do the work and return the result, or raise ``MagicError``."""
+        raise NotImplementedError
+
+    def work(self, client: Client) -> dict[str, t.Any]:
+        """Do the task and return its result.
+
+        :raises MagicError: if it failed.
+        """
+        return self.request(client, self.options, self._task.check_mode)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
         task = self._task
         if _unhidden.get("task") is task:
             for name in _HIDDEN_FIELDS:
@@ -98,6 +91,7 @@ class ClientAction(ActionBase):
         _unhidden.update({name: getattr(task, name) for name in _HIDDEN_FIELDS}, task=task)
         result: dict[str, t.Any] = {}
         try:
+            super().run(tmp, task_vars)
             result = self._run(task_vars or {})
         finally:
             self._hide(result)
@@ -125,95 +119,96 @@ class ClientAction(ActionBase):
 
     def _run(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         self.task_vars = task_vars
-        dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
-        self.options = {name: options[name] for name in self.OPTIONS.argument_spec}
         try:
-            self._check_types()
-            if self.options["api_url"] is not None:
-                # Before a module on another host gets it, and shows it: it may hold a password.
-                checked_url(self.options["api_url"], "api_url")
-            warnings = self.check(self.options)
-            result = self.all_work()
+            warnings = _core.check_version()
+            self._prepare_arguments()
+            dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
+            self.options = {name: options[name] for name in self.OPTIONS.argument_spec}
+            warnings += self._elsewhere() + self.check(self.options)
+            with self._environment():
+                result = self.work(client_for(self.options))
         except MagicError as error:
             return failed(error)
         warnings += result.pop("warnings", [])
         if warnings:
             result["warnings"] = warnings
-            if result.get("_ansible_no_log") and not _SHOWS_WARNINGS:
+            if result.get("_ansible_no_log") and not _core.SHOWS_WARNINGS_OF_CENSORED:
                 for warning in warnings:
                     display.warning(warning)
         if not self._task.diff:
             result.pop("diff", None)
         return result
 
-    def all_work(self) -> dict[str, t.Any]:
-        """Do the task and return its result.
+    def _elsewhere(self) -> list[str]:
+        """Return a warning if the task is delegated to another machine, which changes nothing but the host that facts belong to."""
+        host = self._task.delegate_to
+        if not host or str(host) in _HERE:
+            return []
+        return [
+            f"{self.MODULE} works on the controller, so delegate_to has no effect on where requests are sent from. Leave it out. "
+            "To reach Cloudflare through another machine, set HTTPS_PROXY in the task's environment."
+        ]
 
-        :raises MagicError: if it failed.
+    def _prepare_arguments(self) -> None:
+        """Refuse options that there are not, bring back what the task debugger has lost, and refuse what YAML made of a key.
+
+        :raises MagicError: naming the option and what to do.
         """
-        return self.step()
+        specs = self.OPTIONS.argument_spec
+        known = {*specs, *(alias for option in specs.values() for alias in option.get("aliases", []))}
+        args = dict(self._task.args)
+        for name in args:
+            if name not in known:
+                close = get_close_matches(str(name), sorted(known), 1)
+                advice = f"Did you mean '{close[0]}'?" if close else f"It has: {', '.join(sorted(known))}."
+                raise MagicError(f"{self.MODULE} has no option '{name}'. {advice}")
+        self._bring_back(args)
+        for name, option in specs.items():
+            value = args.get(name)
+            if not option.get("no_log") or value is None:
+                continue
+            if option["type"] == "str":
+                value = args[name] = _core.decrypted(value)
+                if not isinstance(value, str):
+                    # As a number or list it is not what the user wrote.
+                    raise MagicError(f"{name} is not a string (YAML has read {yaml_type(value)}). Put it between quotes.")
+            elif isinstance(value, Mapping):
+                args[name] = {key: _core.decrypted(item) for key, item in value.items()}
+        self._task.args = args
 
-    def _check_types(self) -> None:
-        """Refuse what YAML made of a key: as a number or list it is not what the user wrote."""
+    def _bring_back(self, args: dict[str, t.Any]) -> None:
+        """Replace the masks that ``_hide`` has put into the task: the debugger's ``redo`` runs it as it was shown."""
         for name, option in self.OPTIONS.argument_spec.items():
-            value = self._task.args.get(name)
-            if option.get("no_log") and option["type"] == "str" and value is not None and not isinstance(value, str):
-                raise MagicError(f"{name} is not a string (YAML has read a {type(value).__name__.lstrip('_')}). Put it between quotes.")
+            if option.get("no_log") and args.get(name) == MASK:
+                defaults = [_group(name_and_options, self.MODULE) for name_and_options in _core.written(self._task, "module_defaults")]
+                sources = [*defaults, *_core.written(self._task, "args")]
+                args[name] = self._written_value(sources, name) or MASK
+        environment = self._task.environment
+        for values in environment if isinstance(environment, list) else [environment]:
+            for variable in CREDENTIAL_VARIABLES.values():
+                if isinstance(values, dict) and values.get(variable) == MASK:
+                    values[variable] = self._written_value(_core.written(self._task, "environment"), variable) or MASK
+
+    def _written_value(self, sources: list[t.Any], name: str) -> t.Any:
+        found = [source[name] for source in sources if source.get(name) is not None]
+        return self._templar.template(found[-1]) if found else None
 
     @contextmanager
     def _environment(self) -> Iterator[None]:
         """Apply the task's ``environment`` keyword to this process, which is what a module would find."""
-        extra: dict[str, t.Any] = {}
-        self._compute_environment_string(extra)
         before = dict(os.environ)
-        os.environ.update({str(name): str(value) for name, value in extra.items()})
+        os.environ.update(_core.environment_of(self))
         try:
             yield
         finally:
             os.environ.clear()
             os.environ.update(before)
 
-    def step(self, **extra: t.Any) -> dict[str, t.Any]:
-        """Run ``request`` with the options of the task and these, in this process or as the module on the task's host.
 
-        :returns: the result of the module, also if it failed.
-        """
-        if self._connection.transport == "local" or getattr(self._connection, "_remote_is_local", False):
-            with self._environment():
-                return perform(self.request, {**self.options, **extra}, self._task.check_mode)
-        return self._run_there(extra)
-
-    def _run_there(self, extra: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Run the module on the task's host. Neither its arguments nor its answer show a secret to whoever watches."""
-        environment = self._task.environment
-        args: dict[str, t.Any] = {**self._task.args, **self._credentials_of_environment(), **extra}
-        for name in (name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")):
-            if args.get(name) is not None:
-                args[name] = SecretDict(args[name]) if isinstance(args[name], dict) else Secret(args[name])
-        try:
-            result: dict[str, t.Any] = self._execute_module(module_name=self.MODULE, module_args=args, task_vars=self.task_vars)
-        except AnsibleConnectionFailure as exc:
-            raise AnsibleConnectionFailure(f"{exc} {self.LOST}") from None
-        finally:
-            self._task.environment = environment  # for another attempt (until)
-        if "module_stdout" in result:
-            result["msg"] = f"{result.get('msg', 'The answer of the module cannot be read.')} {self.LOST}"
-        return result
-
-    def _credentials_of_environment(self) -> dict[str, str]:
-        """Take credentials out of the task's ``environment``, which Ansible shows with the commands it runs (-vvv), and return them as options."""
-        extra: dict[str, t.Any] = {}
-        self._compute_environment_string(extra)
-        found = {option: str(extra.pop(variable)) for option, variable in CREDENTIAL_VARIABLES.items() if extra.get(variable)}
-        self._task.environment = [extra]
-        # What ansible-core 2.22 does not know as secret here, it would return as a new one, in clear.
-        self.register_secrets(value for option, value in found.items() if option != "api_email")
-        if any(self._task.args.get(option) is not None for option in CREDENTIAL_VARIABLES):
-            return {}
-        return {"api_token": found["api_token"]} if "api_token" in found else found
-
-    def register_secrets(self, keys: Iterable[str]) -> None:
-        """Have Ansible mask these in later output, where it can."""
-        for key in keys:
-            if register_secret is not None and len(key) >= SHORTEST_KEY:
-                register_secret(str(key))
+def _group(defaults: Mapping[str, t.Any], module: str) -> Mapping[str, t.Any]:
+    """Return what one dictionary of ``module_defaults`` has for a module, by its group or its name."""
+    merged: dict[str, t.Any] = {}
+    for name in ("group/cloudflare.magic.all", module):
+        if isinstance(defaults.get(name), Mapping):
+            merged.update(defaults[name])
+    return merged

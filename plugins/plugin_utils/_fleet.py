@@ -12,25 +12,23 @@ The keys are made here, on the controller, so that each can be saved before it i
 
 from __future__ import annotations
 
-import secrets
-import string
 import typing as t
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import age, find_tunnel, last_generated_on, parse_age, parse_timestamp, why_due
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import updated
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-
-ALPHABET = string.ascii_letters + string.digits
 
 # Answers that have nothing to do with the keys in the request: asking again in smaller parts does not help.
 _HOPELESS_STATUS = (None, 401, 403, 429)
@@ -40,7 +38,7 @@ _OUTAGE = 6
 
 
 class Api(t.Protocol):
-    """What a fleet needs of Cloudflare, from here or from another host."""
+    """What a fleet needs of Cloudflare."""
 
     def list_tunnels(self) -> list[dict[str, t.Any]]:
         """Return all IPsec tunnels of the account."""
@@ -48,16 +46,15 @@ class Api(t.Protocol):
     def set_keys(self, keys: Mapping[str, str]) -> Applied:
         """Set keys by tunnel id; in check mode, only have them validated."""
 
-
-def make_key(length: int) -> str:
-    """Return a random key of letters and digits that every known device takes: some refuse a leading 0."""
-    return secrets.choice(ALPHABET.replace("0", "")) + "".join(secrets.choice(ALPHABET) for dummy in range(length - 1))
+    def now(self) -> datetime:
+        """Return the time by Cloudflare's clock."""
 
 
-def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[str]) -> list[dict[str, t.Any]]:
+def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[str], exclude: Sequence[str] = ()) -> list[dict[str, t.Any]]:
     """Return the tunnels that names, shell patterns or ids mean, in the order of the account, each once.
 
-    :raises MagicError: if one of them matches nothing.
+    :arg exclude: names, shell patterns or ids that are not meant all the same.
+    :raises MagicError: if one of ``names`` or ``ids`` matches nothing.
     """
     known = {tunnel["id"] for tunnel in tunnels}
     strangers = [tunnel_id for tunnel_id in ids if tunnel_id not in known]
@@ -67,7 +64,8 @@ def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[
         if not any(fnmatchcase(str(tunnel.get("name")), name) for tunnel in tunnels):
             exist = listing(str(tunnel.get("name")) for tunnel in tunnels) or "none"
             raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
-    return [tunnel for tunnel in tunnels if tunnel["id"] in ids or any(fnmatchcase(str(tunnel.get("name")), name) for name in names)]
+    chosen = [tunnel for tunnel in tunnels if tunnel["id"] in ids or any(fnmatchcase(str(tunnel.get("name")), name) for name in names)]
+    return [tunnel for tunnel in chosen if not any(tunnel["id"] == item or fnmatchcase(str(tunnel.get("name")), item) for item in exclude)]
 
 
 def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tuple[dict[str, str], list[str]]:
@@ -78,8 +76,16 @@ def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tupl
     known = {tunnel["id"]: tunnel for tunnel in tunnels}
     keys: dict[str, str] = {}
     owners: dict[str, list[str]] = defaultdict(list)
-    for written, key in psks.items():
+    names = {tunnel.get("name") for tunnel in tunnels}
+    for number, (written, key) in enumerate(psks.items(), 1):
         name = str(written)  # YAML may have read a number
+        if name not in known and name not in names:
+            # It may be a key, written in the place of the name.
+            exist = listing(str(existing) for existing in names) or "none"
+            raise MagicError(
+                f"psks: what stands before the colon of entry {number} is neither the name nor the id of an IPsec tunnel. It is not shown, because it may "
+                f"be a key. Write the tunnel first, and its key behind the colon. These tunnels exist: {exist}."
+            )
         try:
             tunnel = known.get(name) or find_tunnel(tunnels, name)
         except MagicError as error:
@@ -88,8 +94,8 @@ def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tupl
             raise MagicError(f"psks: '{tunnel.get('name')}' is there twice, by its name and by its id. Leave one out.")
         keys[tunnel["id"]] = key
         owners[key].append(str(tunnel.get("name")))
-    shared = [listing(names) for names in owners.values() if len(names) > 1]
-    return keys, [f"psks: the tunnels {names} have one key. Whoever knows it can take the place of each of them." for names in shared]
+    shared = [listing(sharers) for sharers in owners.values() if len(sharers) > 1]
+    return keys, [f"psks: the tunnels {sharers} have one key. Whoever knows it can take the place of each of them." for sharers in shared]
 
 
 @dataclass
@@ -180,6 +186,8 @@ class Fleet:
         self.warnings: list[str] = []
         self.made = False
         """Whether ``stage`` made a key that was not pending before."""
+        self.moved: set[str] = set()
+        """In check mode: the tunnels whose key Cloudflare replaced although it was asked not to."""
 
     def run(self) -> None:
         """Set what is due. What came of it is in ``report``, also when this raises.
@@ -193,7 +201,8 @@ class Fleet:
             mine, self.warnings = supplied(tunnels, options["psks"])
             chosen = [tunnel for tunnel in tunnels if tunnel["id"] in mine]
         else:
-            chosen = select(tunnels, options["names"] or [], options["ipsec_tunnel_ids"] or [])
+            names, ids, exclude = ([item.strip() for item in options[name] or []] for name in ("names", "ipsec_tunnel_ids", "exclude"))
+            chosen = select(tunnels, names, ids, exclude)
         self.names = {tunnel["id"]: tunnel.get("name") for tunnel in chosen}
         self.before = {tunnel["id"]: last_generated_on(tunnel) for tunnel in chosen}
         pending = self._pending()
@@ -204,10 +213,18 @@ class Fleet:
         self.report.total = len({*again, *fresh})
         # Keys that an interrupted run has saved but not seen confirmed: which of the two is in force is not known, until this one is set again.
         self.report.doubtful.update(pending)
+        self._warn()
         if options["stage"]:
             self._stage(again, fresh)
             return
-        plan = [*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])]
+        try:
+            self._carry_out([*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])], pending)
+        finally:
+            if self._check_mode and self.report.keys:
+                self._look_again()
+
+    def _carry_out(self, plan: Sequence[dict[str, str]], pending: Mapping[str, str]) -> None:
+        """Set the keys, batch by batch."""
         done = "validated" if self._check_mode else "set"
         try:
             for number, planned in enumerate(plan):
@@ -227,6 +244,27 @@ class Fleet:
             if plan and self._store is not None and not self._check_mode:
                 self._store.save()
 
+    def _warn(self) -> None:
+        """Warn of dates that cannot be, and of keys in the file that are not the ones in force and stay."""
+        now = self._api.now()
+        strange = [f"{self.names[tunnel_id]} ({moment})" for tunnel_id, moment in self.before.items() if from_future(moment, now)]
+        if strange:
+            self.warnings.append(f"Keys are dated in the future, so their age is not known: {listing(strange)}. A clock at Cloudflare may be wrong.")
+        if self._store is not None:
+            self.warnings += not_in_force(self._store.path, self._store.entries, {tunnel_id: self.before[tunnel_id] for tunnel_id in self.not_due})
+
+    def _look_again(self) -> None:
+        """See whether Cloudflare replaced keys although it was asked only to check them: those that were sent are in force then."""
+        after = {tunnel["id"]: last_generated_on(tunnel) for tunnel in self._api.list_tunnels()}
+        self.moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
+        self.report.applied.update({tunnel_id: after[tunnel_id] for tunnel_id in self.moved})
+        if self.moved:
+            names = listing(str(self.names[tunnel_id]) for tunnel_id in self.moved)
+            self.warnings.append(
+                f"Cloudflare has replaced the keys of {names}, although it was asked only to check the request (validate_only). The new keys are in force "
+                f"and are delivered as in a real run. Do not use check mode of this module on this account, and report this to Cloudflare."
+            )
+
     def _stage(self, again: Mapping[str, str], fresh: Mapping[str, str]) -> None:
         """Save new keys and send none: the next run finds them pending. Those that are pending already stay as they are."""
         self.report.staged = True
@@ -241,19 +279,19 @@ class Fleet:
         return {tunnel_id: str(entries[tunnel_id]["pending_psk"]) for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
 
     def _due(self) -> list[str]:
-        rotate = self._options["rotate"]
-        max_age = parse_age(self._options["max_age"]) if self._options["max_age"] is not None else None
-        now = datetime.now(timezone.utc)
+        policy = Policy.of(self._options)
+        now = self._api.now()
+        entries = self._store.entries if self._store is not None else {}
         due = []
         for tunnel_id, before in self.before.items():
-            generated = parse_timestamp(before) if rotate != "always" else None
-            if why_due(rotate, generated, max_age, now) != "not_due":
+            generated = parse_timestamp(before) if policy.rotate != "always" else None
+            if policy.why_due(generated, now, is_interrupted(entries.get(tunnel_id))) != "not_due":
                 due.append(tunnel_id)
         return due
 
     def table(self) -> list[dict[str, t.Any]]:
         """Return what became of each tunnel, without keys."""
-        now = datetime.now(timezone.utc)
+        now = self._api.now()
         rows = []
         for tunnel_id, name in self.names.items():
             outcome = (

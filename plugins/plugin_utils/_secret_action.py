@@ -9,29 +9,23 @@
 
 from __future__ import annotations
 
-import json
-import re
-import secrets
 import typing as t
 from abc import abstractmethod
-from collections.abc import Mapping
 from contextlib import nullcontext
 
-from ansible import constants as C
-from ansible import context
 from ansible.utils.display import Display
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import KEYS, SEAL, SEALED, seal, unseal
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction, Secret
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, fact_entries
 
-# The facts that this process has returned, by task and host. All items of a loop run in one process, but before
-# ansible-core 2.21 a later item does not see the facts of the earlier ones, which its own fact replaces.
+if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+
+# Keys of earlier items of a loop, by task and host: on ansible-core 2.18 and 2.19 a later item does not see the facts of an earlier one.
 _returned: dict[tuple[str, str], dict[str, t.Any]] = {}
-
-# What to register of a result that the key is in; of a loop, "result" is merely the last item's.
-_WITH_KEY = re.compile(r"_task\.(?P<what>polymorphic_result|loop_result|result)(\.psks?|\.results)?")
 
 display = Display()
 
@@ -39,17 +33,15 @@ display = Display()
 class SecretAction(ClientAction):
     """Base of the action plugins whose result holds keys."""
 
-    LOST = "If the module had begun, the key in force may be unknown now. Run the task again with rotate: always, which heals it."
-
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
         self.receivers: list[str] = []
 
-    def all_work(self) -> dict[str, t.Any]:
+    def work(self, client: Client) -> dict[str, t.Any]:
         try:
             self.receivers = self._receivers()
-            with self._vault_file() as store:
-                return self.work(store)
+            with self.vault_file(read_only=self._task.check_mode) as store:
+                return self.keyed_work(client, store)
         except Exception:
             raise
         except BaseException:
@@ -61,19 +53,20 @@ class SecretAction(ClientAction):
             raise
 
     @abstractmethod
-    def work(self, store: VaultFile | None) -> dict[str, t.Any]:
+    def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
         """Do the task, deliver, and return its result.
 
         :arg store: the open vault file, if there is one.
         :raises MagicError: if it failed and the result holds nothing to deliver.
         """
 
-    def _vault_file(self) -> VaultFile | nullcontext[None]:
+    def vault_file(self, read_only: bool) -> VaultFile | nullcontext[None]:
+        """Return the vault file of the options, to be opened with ``with``; it gives None if there is none."""
         options = self.options
         if options["vault_file"] is None:
             return nullcontext()
         path = self._loader.path_dwim(options["vault_file"])
-        return VaultFile(path, self._loader._vault, options["vault_id"], read_only=self._task.check_mode)
+        return VaultFile(path, self._loader._vault, options["vault_id"], read_only=read_only)
 
     def supplied(self) -> bool:
         """Whether the user supplies the keys, which then need no receiver."""
@@ -86,65 +79,70 @@ class SecretAction(ClientAction):
         """
         options = self.options
         receivers = []
-        # Of an ad-hoc command nothing remains but what it prints.
-        lasting = "module_name" not in context.CLIARGS
-        stored = C.CACHE_PLUGIN.rpartition(".")[2] != "memory"
-        if lasting and self._is_registered():
+        lasting = not _core.is_ad_hoc()
+        if lasting and _core.is_registered(self._task):
             receivers.append("register")
-        if lasting and options["set_fact"] and not stored:
+        if lasting and options["set_fact"] and not _core.storing_fact_cache():
             receivers.append("fact")
         if options["vault_file"] is not None:
             receivers.append("vault_file")
         # In check mode an ad-hoc command is a way to try credentials; a task is asked the same as when it is for real.
-        if not receivers and not self.supplied() and (lasting or not self._task.check_mode):
-            why = (
-                "an ad-hoc command ends with this task"
-                if not lasting
-                else f"the fact is left out, because the fact cache '{C.CACHE_PLUGIN}' would store it in clear"
-                if options["set_fact"]
-                else "set_fact is false"
-            )
-            raise MagicError(
-                f"Nobody would receive the new key: the task has no 'register' and no vault_file, and {why}. "
-                "Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
-            )
+        if not self.supplied() and (lasting or not self._task.check_mode):
+            self._demand(receivers, lasting)
         return receivers
 
-    def _is_registered(self) -> bool:
-        """Whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result."""
-        register = self._task.register
-        if not isinstance(register, Mapping):
-            return bool(register)
-        loops = bool(self._task.loop or self._task.loop_with)
-        picked = (_WITH_KEY.fullmatch(str(expression).strip()) for expression in register.values())
-        return any(match and not (loops and match["what"] == "result") for match in picked)
+    def fact_is_certain(self) -> bool:
+        """Whether the host surely gets the fact of this task. Ansible drops the facts of all items of a loop when one fails, and those of a failed task."""
+        return not _core.is_loop(self._task) and not self._task.failed_when
 
-    def _run_there(self, extra: Mapping[str, t.Any]) -> dict[str, t.Any]:
-        pad = secrets.token_hex(32)
-        self.register_secrets([pad])
-        sealed = {KEYS: seal(json.dumps(extra[KEYS]), pad)} if KEYS in extra else {}
-        result = super()._run_there({**extra, **sealed, SEAL: Secret(pad)})
-        if SEALED in result:
-            result["psk"] = unseal(result.pop(SEALED), pad)
-        return result
+    def _demand(self, receivers: list[str], lasting: bool) -> None:
+        """Refuse to make a key that nobody would surely receive."""
+        if set(receivers) - {"fact"} or (receivers and self.fact_is_certain()):
+            return
+        if receivers:
+            reason = "in a loop Ansible drops the facts of all items when one fails"
+            if not _core.is_loop(self._task):
+                reason = "Ansible drops the facts of a task that failed_when makes fail"
+            why = f"the fact alone is no receiver here, because {reason}"
+        elif not lasting:
+            why = "an ad-hoc command ends with this task"
+        elif self.options["set_fact"]:
+            why = f"the fact is left out, because the fact cache '{_core.storing_fact_cache()}' would store it in clear"
+        else:
+            why = "set_fact is false"
+        raise MagicError(
+            f"Nobody would surely receive the new key: the task has no 'register' and no vault_file, and {why}. "
+            "Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
+        )
 
-    def deliver_facts(self, result: dict[str, t.Any], entries: dict[str, dict[str, t.Any]]) -> bool:
-        """Put entries (by tunnel id, with ``psk``, ``name`` and ``last_generated_on``) into the host's fact, if it is a receiver.
+    def loop_warnings(self) -> list[str]:
+        """Warn where even 'register' may be dropped."""
+        if not _core.DROPS_REGISTER or not _core.is_loop(self._task) or self.supplied() or "vault_file" in self.receivers:
+            return []
+        return [
+            "On ansible-core 2.18 a template that fails in one item of this loop ends the task without 'register', and the keys of the items before it "
+            "are lost. Give vault_file, which keeps each key at once."
+        ]
 
-        :returns: whether it is.
+    def delivered(self, result: dict[str, t.Any], entries: dict[str, dict[str, t.Any]], store: VaultFile | None) -> None:
+        """Put generated keys into the host's fact, if it is a receiver, and note it in ``delivered_to``.
+
+        :arg entries: by tunnel id, with ``psk``, ``name`` and ``last_generated_on``.
         """
+        cache = _core.storing_fact_cache()
         if "fact" in self.receivers:
-            result["ansible_facts"] = {VARIABLE: self._accumulated(entries)}
-            return True
-        if self.options["set_fact"]:
+            facts = self._accumulated(entries, store)
+            _core.register_secrets(entry["psk"] for entry in facts.values() if isinstance(entry, dict) and isinstance(entry.get("psk"), str))
+            result["ansible_facts"] = {VARIABLE: facts}
+            if self.fact_is_certain():
+                result["delivered_to"].append("fact")
+        elif self.options["set_fact"] and cache:
             result.setdefault("warnings", []).append(
-                f"Keys are not put into the fact {VARIABLE}, because the fact cache '{C.CACHE_PLUGIN}' would store them in clear. "
-                "Set set_fact: false to silence this."
+                f"Keys are not put into the fact {VARIABLE}, because the fact cache '{cache}' would store them in clear. Set set_fact: false to silence this."
             )
-        return False
 
-    def _accumulated(self, entries: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
-        """Return the whole fact: what the host has, what earlier items of this loop added, and these entries."""
+    def _accumulated(self, entries: dict[str, dict[str, t.Any]], store: VaultFile | None) -> dict[str, t.Any]:
+        """Return the whole fact: what the host has, what the file has, what earlier items of this loop added, and these entries."""
         owner = self.task_vars
         host = str(owner.get("inventory_hostname", ""))
         if self._task.delegate_to and self._task.delegate_facts:
@@ -154,9 +152,16 @@ class SecretAction(ClientAction):
             if host in hostvars:
                 owner = hostvars[host]
         existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
-        mine = _returned.setdefault((self._task._uuid, host), {})
+        mine = _returned.setdefault((_core.task_identity(self._task), host), {})
         mine.update(entries)
-        return {**(existing if isinstance(existing, dict) else {}), **mine}
+        # The fact hides the file's variable of the same name, so it must have all that the file has.
+        return {**(existing if isinstance(existing, dict) else {}), **(fact_entries(store.entries) if store is not None else {}), **mine}
+
+    def censor(self, result: dict[str, t.Any], text: str) -> None:
+        """Hide a result that holds keys, and tell what can be told of it."""
+        result["_ansible_no_log"] = True
+        fact = "" if "fact" not in self.receivers or self.fact_is_certain() else " The fact has it only if no item of the loop fails."
+        self.notice(f"{text} The result is not shown, because it holds what is new.{fact}")
 
     def notice(self, text: str) -> None:
         """Tell what a censored result cannot: on standard error, so that callbacks which write a document to standard output stay readable."""
@@ -168,7 +173,7 @@ class SecretAction(ClientAction):
             where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
         elif self.supplied():
             where = "Nothing is lost: run the task again once the file can be written."
-        elif self._is_registered():
+        elif _core.is_registered(self._task):
             where = "The registered variable holds what is new: save it in a rescue block, or run the task again for new keys."
         else:
             where = "What is new is lost: run the task again for new keys."

@@ -14,10 +14,8 @@ import fcntl
 import os
 import stat
 import tempfile
-import textwrap
 import time
 import typing as t
-from datetime import datetime, timezone
 
 import yaml
 from ansible import constants as C
@@ -25,13 +23,12 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import is_encrypted, match_encrypt_secret
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, foreign, join, split
 
 if t.TYPE_CHECKING:
     from types import TracebackType
 
     from ansible.parsing.vault import VaultLib, VaultSecret
-
-VARIABLE = "cloudflare_magic_ipsec_psks"
 
 # Seconds that a task waits for others to finish with the file.
 LOCK_TIMEOUT = 900.0
@@ -39,133 +36,6 @@ _LOCK_POLL = 0.05
 
 # Room that is kept free for growth, so that a full disk shows before a key is made.
 _HEADROOM = 65536
-
-
-class _Unsafe(str):
-    """A string that Ansible must not take for a template: a key may hold two braces."""
-
-    __slots__ = ()
-
-
-class _Written(str):
-    """A string of the file that Ansible takes for a template: somebody wrote it there, and it stays one."""
-
-    __slots__ = ()
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    pass
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    pass
-
-
-_Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
-_Loader.add_constructor("tag:yaml.org,2002:str", lambda loader, node: _Written(loader.construct_scalar(node)))
-_Dumper.add_representer(_Written, lambda dumper, value: dumper.represent_str(str.__str__(value)))
-_Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str.__str__(value), style='"'))
-
-
-def _as_variable(value: t.Any) -> t.Any:
-    """Return what PyYAML can write. Ansible's own kinds of strings, which carry tags, become plain ones."""
-    if isinstance(value, dict):
-        return {_as_variable(name): _as_variable(item) for name, item in value.items()}
-    if not isinstance(value, str) or isinstance(value, (_Unsafe, _Written)):
-        return value
-    plain = str.__str__(value)
-    return _Unsafe(plain) if any(mark in plain for mark in ("{{", "{%", "{#")) else plain
-
-
-def _end(node: yaml.Node) -> int:
-    """Return where the text of a node ends. The mark of a block collection is behind the comments that follow it."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
-    return int(node.end_mark.index)
-
-
-def split(text: str) -> tuple[str, dict[str, t.Any], str]:
-    """Split the text of a variables file into what stands before our variable, its value, and what stands behind it.
-
-    :raises MagicError: if the text is not a YAML mapping, or our variable in it is not a dictionary of dictionaries. Nothing of the text is in the message.
-    """
-    try:
-        root = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        raise MagicError("it is not valid YAML" + (f" at line {mark.line + 1}" if mark else "")) from None
-    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
-        return text, {}, ""
-    if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise MagicError("it is no YAML file of variables (one 'name: value' a line)")
-    found = [(key, value) for key, value in root.value if key.value == VARIABLE]
-    if len(found) > 1:
-        raise MagicError(f"it has the variable {VARIABLE} more than once")
-    end = _end(found[0][1] if found else root)
-    if not end or text[end - 1] != "\n":  # behind a block scalar it is
-        newline = text.find("\n", end)
-        end = len(text) if newline < 0 else newline + 1
-    if not found:
-        return text[:end], {}, text[end:]
-    start = found[0][0].start_mark.index
-    try:
-        variables = yaml.load(text[start:end], Loader=_Loader)
-    except yaml.YAMLError:
-        variables = None
-    if not isinstance(variables, dict) or list(variables) != [VARIABLE]:
-        raise MagicError(f"its variable {VARIABLE} cannot be read")
-    entries = variables[VARIABLE] or {}
-    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise MagicError(f"its variable {VARIABLE} is no dictionary of dictionaries")
-    return text[:start], entries, text[end:]
-
-
-def foreign(text: str) -> list[str]:
-    """Return all that is not our variable, to compare."""
-    root = yaml.compose(text, Loader=_Loader)
-    return [repr(pair) for pair in root.value if pair[0].value != VARIABLE] if isinstance(root, yaml.MappingNode) else []
-
-
-def _dump(value: dict[str, t.Any]) -> str:
-    text: str = yaml.dump(_as_variable(value), Dumper=_Dumper, default_flow_style=False, sort_keys=False, allow_unicode=True, width=1000)
-    return text
-
-
-def join(before: str, entries: dict[str, t.Any], behind: str, known: dict[str, tuple[str, str]] | None = None) -> str:
-    """Return the text of a variables file; the inverse of ``split``.
-
-    :arg known: remembers the texts of entries from one call to the next. A fleet saves after each batch, and only that batch has changed.
-    """
-    known = {} if known is None else known
-    texts = []
-    for name, entry in entries.items():
-        content = repr((name, entry))
-        if known.get(name, ("", ""))[0] != content:
-            known[name] = content, textwrap.indent(_dump({name: entry}), "  ")
-        texts.append(known[name][1])
-    variable = f"{VARIABLE}:\n{''.join(texts)}" if texts else _dump({VARIABLE: {}})
-    if not before and not behind:
-        before = "---\n# Pre-shared keys of IPsec tunnels, kept by the Ansible collection cloudflare.magic.\n"
-    if before and not before.endswith("\n"):
-        before += "\n"
-    return before + variable + behind
-
-
-def updated(entry: dict[str, t.Any] | None, psk: str, name: str | None, last_generated_on: str | None) -> dict[str, t.Any]:
-    """Return a tunnel's entry with a new key in force; the one before becomes ``previous_psk``, and what else stands in the entry stays.
-
-    A ``pending_psk``, saved by ``ipsec_psks`` before it was sent, has served its purpose with any newer key.
-    """
-    entry = dict(entry or {})
-    before = entry.get("psk")
-    if before is not None and before != psk:
-        entry["previous_psk"] = before
-    if name is not None or "name" not in entry:
-        entry["name"] = name
-    entry.pop("pending_psk", None)
-    entry.update(psk=psk, last_generated_on=last_generated_on, saved_on=datetime.now(timezone.utc).isoformat(timespec="seconds"))
-    return entry
 
 
 def _allocate(handle: int, size: int) -> None:

@@ -205,8 +205,8 @@ class State:
             if name not in settings:
                 raise SeedError("unknown setting {!r}; known are {}".format(name, ", ".join(sorted(settings))))
             settings[name] = value
-        if settings["validate_only_psk"] not in ("decoy", "null"):
-            raise SeedError("settings.validate_only_psk must be 'decoy' or 'null'")
+        if settings["validate_only_psk"] not in ("decoy", "null", "real"):
+            raise SeedError("settings.validate_only_psk must be 'decoy', 'null' or 'real'")
         if not isinstance(settings["psk_length"], int) or not 8 <= settings["psk_length"] <= 1024:
             raise SeedError("settings.psk_length must be a whole number from 8 to 1024")
         for name in ("psk_set_moves_last_generated_on", "legacy_create_shape"):
@@ -573,7 +573,7 @@ class State:
             tunnel = self._find(IPSEC, account_id, tunnel_id)
             psk = "".join(secrets.choice(_ALPHANUMERIC) for _unused in range(self._settings["psk_length"]))
             now = time.time_ns()
-            if validate_only:
+            if validate_only and self._settings["validate_only_psk"] != "real":
                 if self._settings["validate_only_psk"] == "null":
                     return None
                 self._log_key(tunnel_id, psk, "decoy")

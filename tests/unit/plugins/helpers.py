@@ -13,9 +13,13 @@ import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client, resolve
+import pytest
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client, MagicError, resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
 
 TOKEN = "cfut_TheTokenThatMustNotBeSeen"
+OWN = "TheKeyOfOnesOwnThatMustNotBeSeen-0123456789"
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 
 
@@ -112,6 +116,21 @@ def everything(error):
     """All text that anyone could print of an error."""
     shown = traceback.format_exception(type(error), error, error.__traceback__)
     return "\n".join([str(error), repr(error), repr(error.args), repr(vars(error)), json.dumps(error.failure), *shown])
+
+
+def options_for(**chosen):
+    """Return all options of ipsec_psk as the argument specification fills them in."""
+    assert set(chosen) <= set(OPTIONS.argument_spec)
+    return {name: chosen.get(name, option.get("default")) for name, option in OPTIONS.argument_spec.items()}
+
+
+def refusal(function, *args):
+    """Return the error that a call ends with. No text of it holds a secret."""
+    with pytest.raises(MagicError) as caught:
+        function(*args)
+    text = everything(caught.value)
+    assert OWN not in text and TOKEN not in text
+    return caught.value
 
 
 def sent(emulator):

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import OPTIONS, run
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import run
 from ansible_collections.cloudflare.magic.tests.emulator.client import running
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 

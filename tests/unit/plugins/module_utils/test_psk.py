@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Keys at Cloudflare, against the emulator and servers that answer as they are told."""
+
 from __future__ import annotations
 
 import json
@@ -9,138 +11,15 @@ import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import (
-    OPTIONS,
-    TOLERANCE,
-    check,
-    check_key,
-    find_tunnel,
-    last_generated_on,
-    list_tunnels,
-    parse_age,
-    parse_timestamp,
-    read_tunnel,
-    run,
-    set_key,
-    why_due,
-)
-from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import TOKEN, Loopback, client, emulated, envelope, everything, sent
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, UNKNOWN
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper, find_tunnel, last_generated_on, list_ipsec_tunnels, read_tunnel, run, set_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import TOLERANCE
+from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import OWN, Loopback, client, emulated, envelope, everything, options_for, refusal, sent
 
 UTC = timezone.utc
-OWN = "TheKeyOfOnesOwnThatMustNotBeSeen-0123456789"
 DAY = 86400
-
-
-def options_for(**chosen):
-    """Return all options as the argument specification fills them in."""
-    assert set(chosen) <= set(OPTIONS.argument_spec)
-    return {name: chosen.get(name, option.get("default")) for name, option in OPTIONS.argument_spec.items()}
-
-
-def refusal(function, *args):
-    with pytest.raises(MagicError) as caught:
-        function(*args)
-    text = everything(caught.value)
-    assert OWN not in text and TOKEN not in text
-    return caught.value
-
-
-# --- ages and times
-
-AGES = {"90d": 7776000, "12h": 43200, "2w": 1209600, "45m": 2700, "30s": 30, "3600": 3600, "0": 0, " 90 d ": 7776000, "007d": 604800, "999999999": 999999999}
-
-
-@pytest.mark.parametrize("text, seconds", AGES.items(), ids=AGES)
-def test_age(text, seconds):
-    assert parse_age(text) == seconds
-
-
-@pytest.mark.parametrize(
-    "text", ["", " ", "d", "-1", "-90d", "+1d", "1.5d", "1,5d", "90D", "1y", "3 months", "1d12h", "90d90d", "1e3", "0x10", "9999999999", "\u0663d", "\u00b2d"]
-)
-def test_age_refused(text):
-    assert re.search("^max_age: .* is not an age. Write", str(refusal(parse_age, text)))
-
-
-def at(year, month, day, hour=0, minute=0, second=0, microsecond=0):
-    return datetime(year, month, day, hour, minute, second, microsecond, UTC)
-
-
-TIMES = {
-    "2026-11-23T14:28:47.054317925Z": at(2026, 11, 23, 14, 28, 47, 54318),
-    "2026-11-23T14:28:47.054318Z": at(2026, 11, 23, 14, 28, 47, 54318),
-    "2026-11-23T14:28:47Z": at(2026, 11, 23, 14, 28, 47),
-    "2026-11-23T14:28:47.5Z": at(2026, 11, 23, 14, 28, 47, 500000),
-    "2026-11-23T14:28:47,5Z": at(2026, 11, 23, 14, 28, 47, 500000),
-    "2026-11-23t14:28:47z": at(2026, 11, 23, 14, 28, 47),
-    "2026-11-23 14:28:47": at(2026, 11, 23, 14, 28, 47),
-    "2026-11-23 14:28:47 +00:00": at(2026, 11, 23, 14, 28, 47),
-    " 2026-11-23T14:28:47Z\n": at(2026, 11, 23, 14, 28, 47),
-    "2026-11-23T14:28:47+00:00": at(2026, 11, 23, 14, 28, 47),
-    "2026-11-23T14:28:47-00:00": at(2026, 11, 23, 14, 28, 47),
-    "2026-11-23T14:28:47+02:00": at(2026, 11, 23, 12, 28, 47),
-    "2026-11-23T14:28:47-0530": at(2026, 11, 23, 19, 58, 47),
-    "2026-12-31T23:59:59.9999999Z": at(2027, 1, 1),
-    "2026-11-23T14:28:47." + "1" * 60 + "Z": at(2026, 11, 23, 14, 28, 47, 111111),
-}
-
-
-@pytest.mark.parametrize("text, moment", TIMES.items(), ids=TIMES)
-def test_timestamp(text, moment):
-    assert parse_timestamp(text) == moment
-
-
-NEVER: list[object] = [None, "", {}, [], 0, "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00.000000000Z"]
-
-
-@pytest.mark.parametrize("value", NEVER, ids=str)
-def test_timestamp_absent(value):
-    assert parse_timestamp(value) is None
-
-
-NO_TIMES: list[object] = [
-    "yesterday",
-    "2026-11-23",
-    "14:28:47",
-    "2026-13-01T00:00:00Z",
-    "2026-02-30T00:00:00Z",
-    "2026-11-23T25:00:00Z",
-    "2026-11-23T14:28:47+25:00",
-    "1700000000",
-]
-NO_TIMES += [
-    "2026-11-23T14:28:47ZZ",
-    "x2026-11-23T14:28:47Z",
-    "9999-12-31T23:59:59.9999999Z",
-    "\u0662026-11-23T14:28:47Z",
-    5,
-    True,
-    ["2026-11-23T14:28:47Z"],
-    {"a": 1},
-]
-
-
-@pytest.mark.parametrize("value", NO_TIMES, ids=str)
-def test_timestamp_refused(value):
-    assert "no readable timestamp" in str(refusal(parse_timestamp, value))
-
-
-ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-
-
-@given(st.datetimes(datetime(1970, 1, 3), datetime(9999, 12, 29)), ZONES, st.integers(0, 999), st.integers(0, 9), st.sampled_from("Tt "))
-@settings(deadline=None, database=None)
-def test_timestamp_of_any_time_and_form(moment, zone, nanoseconds, digits, separator):
-    moment = moment.replace(tzinfo=UTC)
-    written = moment.astimezone(zone)
-    decimals = f"{written.microsecond:06d}{nanoseconds:03d}"[:digits]
-    text = written.strftime(f"%Y-%m-%d{separator}%H:%M:%S").rjust(19, "0") + (f".{decimals}" if decimals else "") + written.isoformat()[-6:]
-    assert abs(parse_timestamp(text) - moment) <= timedelta(seconds=10.0**-digits, microseconds=1)
-
 
 HOLDERS = {
     "time": ({"psk_metadata": {"last_generated_on": "2026-11-23T14:28:47Z"}}, "2026-11-23T14:28:47Z"),
@@ -159,104 +38,6 @@ HOLDERS = {
 @pytest.mark.parametrize("holder, expected", HOLDERS.values(), ids=HOLDERS)
 def test_last_generated_on(holder, expected):
     assert last_generated_on(holder) == expected
-
-
-# --- when a key is due
-
-NOW = at(2026, 11, 23, 12)
-# rotate, age of the key in seconds or None, max_age, reason
-DUE = [
-    ("always", None, None, "always"),
-    ("always", 0, None, "always"),
-    ("missing", None, None, "missing"),
-    ("missing", 0, None, "not_due"),
-    ("missing", 10**9, None, "not_due"),
-    ("missing", 10**9, 1, "not_due"),
-    ("expired", None, 90 * DAY, "missing"),
-    ("expired", 90 * DAY - 1, 90 * DAY, "not_due"),
-    ("expired", 90 * DAY, 90 * DAY, "not_due"),
-    ("expired", 90 * DAY + 0.001, 90 * DAY, "expired"),
-    ("expired", 1, 0, "expired"),
-    ("expired", -3600, 0, "not_due"),
-    ("expired", 10**9, parse_age("999999999w"), "not_due"),
-]
-
-
-@pytest.mark.parametrize("rotate, age, max_age, reason", DUE)
-def test_why_due(rotate, age, max_age, reason):
-    generated = None if age is None else NOW - timedelta(seconds=age)
-    assert why_due(rotate, generated, max_age, NOW) == reason
-
-
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=ZONES)
-MAX_AGES = st.builds("{}{}".format, st.integers(0, 999999999), st.sampled_from(["", "s", "m", "h", "d", "w"])).map(parse_age)
-
-
-@given(st.sampled_from(["always", "missing", "expired"]), st.none() | MOMENTS, MAX_AGES, MOMENTS)
-@settings(deadline=None, database=None)
-def test_why_due_for_any_time(rotate, generated, max_age, now):
-    reason = why_due(rotate, generated, max_age, now)
-    if rotate == "always":
-        assert reason == "always"
-    elif generated is None:
-        assert reason == "missing"
-    else:
-        due = rotate == "expired" and (now - generated).total_seconds() > max_age
-        assert reason == ("expired" if due else "not_due")
-
-
-@given(MOMENTS, MAX_AGES, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=9999)))
-@settings(deadline=None, database=None)
-def test_what_is_due_stays_due(generated, max_age, now, later):
-    first, second = (why_due("expired", generated, max_age, moment) for moment in (now, now + later))
-    assert (first, second) != ("expired", "not_due")
-
-
-# --- options
-
-GOOD_OPTIONS = {
-    "id": ({"ipsec_tunnel_id": "a"}, 0),
-    "name": ({"name": "a b"}, 0),
-    "age": ({"name": "a", "rotate": "expired", "max_age": "90d"}, 0),
-    "good key": ({"name": "a", "psk": "x" * 32}, 0),
-    "short key": ({"name": "a", "psk": "x" * 31}, 1),
-    "shortest key": ({"name": "a", "psk": "x" * 8}, 1),
-    "key of any printable characters": ({"name": "a", "psk": "p\u00e4 \u20ac\"'\\" * 8}, 0),
-}
-BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
-    # Ansible takes an option that is null for one that is there.
-    "neither id nor name": ({}, "ipsec_tunnel_id"),
-    "expired without an age": ({"name": "a", "rotate": "expired"}, "max_age"),
-    "empty id": ({"ipsec_tunnel_id": ""}, "^ipsec_tunnel_id is empty"),
-    "a path as id": ({"ipsec_tunnel_id": "a/psk_generate"}, "^ipsec_tunnel_id cannot be an id"),
-    "upwards": ({"ipsec_tunnel_id": ".."}, "^ipsec_tunnel_id cannot be an id"),
-    "empty name": ({"name": ""}, "^name is empty"),
-    "blank name": ({"name": "  "}, "^name is empty"),
-    "age that is none": ({"name": "a", "rotate": "expired", "max_age": "3 months"}, "^max_age: '3 months' is not an age"),
-    "age without use": ({"name": "a", "max_age": "90d"}, "^max_age has no effect with rotate: always"),
-    "empty key": ({"name": "a", "psk": ""}, "^psk is shorter than 8 characters"),
-    "too short a key": ({"name": "a", "psk": OWN[:7]}, "^psk is shorter than 8 characters"),
-    "key with a line break": ({"name": "a", "psk": OWN + "\n"}, "^psk holds a line break"),
-    "key with a null character": ({"name": "a", "psk": OWN + "\0"}, "^psk holds a line break or another control character"),
-}
-
-
-@pytest.mark.parametrize("chosen, warnings", GOOD_OPTIONS.values(), ids=GOOD_OPTIONS)
-def test_check(chosen, warnings):
-    found = check(options_for(**chosen))
-    assert len(found) == warnings and not [text for text in found if "psk is shorter than 32" not in text]
-
-
-@pytest.mark.parametrize("chosen, expected", BAD_OPTIONS.values(), ids=BAD_OPTIONS)
-def test_check_refused(chosen, expected):
-    error = refusal(check, options_for(**chosen))
-    assert re.search(expected, str(error))
-    assert OWN[:7] not in everything(error)
-
-
-def test_check_key_names_the_option():
-    assert str(refusal(check_key, "psks", "short")).startswith("psks is shorter")
-    assert check_key("psks", "x" * 8)[0].startswith("psks is shorter")
 
 
 # --- run()
@@ -304,11 +85,11 @@ def scenario(request, emulator):
     return (tunnel, options, *expected)
 
 
-def see_to_result(result, tunnel, options, reason, first=True):
+def see_to_result(result, tunnel, options, reason, first=True, was_read=False):
     """Compare what every result has, whatever happened."""
     assert (result["reason"], result["changed"]) == (reason, reason != "not_due")
     assert result["ipsec_tunnel_id"] == tunnel["id"]
-    was_read = options["name"] is not None or options["rotate"] != "always"
+    was_read = was_read or options["name"] is not None or options["rotate"] != "always"
     assert result.get("name") == (tunnel["name"] if was_read else None)
     if first:
         days = AGE_DAYS[tunnel["name"]]
@@ -373,18 +154,18 @@ def test_check_mode_and_twice(emulator, scenario, answer):
     emulator.set_state(state)
     state = emulator.state()
     if reason != "not_due":
-        requests = requests[:-1] + [requests[-1] + "?validate_only=true"]
+        # The tunnel is read before and after: nobody can tell from here whether Cloudflare heeds the parameter.
+        requests = ([READ] if len(requests) == 1 else requests[:-1]) + [requests[-1] + "?validate_only=true", READ]
     with emulated(emulator) as made:
         results = []
         for dummy_time in range(2):
             emulator.clear_requests()
             result = run(made, options, True)
             see_to_requests(emulator, requests, tunnel, options["psk"])
-            see_to_result(result, tunnel, options, reason)
+            see_to_result(result, tunnel, options, reason, was_read=True)
             assert result.get("validated") == (None if reason == "not_due" else True)
             assert "psk" not in result
-            was_read = options["name"] is not None or options["rotate"] != "always"
-            assert result["psk_metadata"]["last_generated_on"] == (read_time(tunnel) if was_read else None)
+            assert result["psk_metadata"].get("last_generated_on") == read_time(tunnel)
             results.append(repr(result))
     assert emulator.state() == state
     shown = [entry["psk"] for entry in emulator.key_log()]
@@ -457,10 +238,10 @@ LISTS: dict[str, tuple[object, object]] = {
 def test_list(answer, tunnels):
     with Loopback(body=envelope(answer)) as server, client(server.url) as made:
         if tunnels is None:
-            error = refusal(list_tunnels, made)
+            error = refusal(list_ipsec_tunnels, made)
             assert "the list of IPsec tunnels has no 'ipsec_tunnels'" in str(error) and error.reached == NOT_SENT
         else:
-            assert list_tunnels(made) == tunnels
+            assert list_ipsec_tunnels(made) == tunnels
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"ipsec_tunnel": None}, {"ipsec_tunnel": []}, {"id": "a"}], ids=str)
@@ -736,3 +517,136 @@ def test_own_key_that_the_answer_echoes(emulator):
     with emulated(emulator) as made:
         assert OWN not in repr(set_key(made, tunnel_id, OWN))
         assert OWN not in repr(set_key(made, tunnel_id, OWN, validate_only=True))
+
+
+# --- check mode where Cloudflare does not heed validate_only
+
+
+def set_answer(emulator, answer):
+    state = emulator.state()
+    state["settings"]["validate_only_psk"] = answer
+    emulator.set_state(state)
+
+
+@pytest.mark.parametrize("chosen", [{}, MISSING], ids=["always", "missing"])
+@pytest.mark.parametrize("by", [BY_ID, BY_NAME])
+def test_a_check_that_makes_a_key_returns_it(emulator, by, chosen):
+    set_answer(emulator, "real")
+    tunnel = emulator.tunnel("oslo-1")
+    with emulated(emulator) as made:
+        result = run(made, options_for(**{by: tunnel["name" if by == BY_NAME else "id"]}, **chosen), True)
+    now = emulator.tunnel("oslo-1")
+    assert result["psk"] == emulator.keys()[tunnel["id"]] is not None
+    assert (result["changed"], result["validated"]) == (True, False)
+    assert result["psk_metadata"]["last_generated_on"] == read_time(now) is not None
+    (warning,) = result["warnings"]
+    assert "although it was asked only to check" in warning and "dry_run: read_only" in warning
+    assert result["psk"] not in without_key(result)
+
+
+def test_a_check_whose_answer_with_a_key_is_lost_says_so(emulator):
+    set_answer(emulator, "real")
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    emulator.fault(path="psk_generate", kind="disconnect", when="after")
+    with emulated(emulator, max_retries=0) as made:
+        result = run(made, options_for(ipsec_tunnel_id=tunnel_id), True)
+        assert result["failed"] and "key in force is now unknown" in result["msg"] and "psk" not in result
+        set_answer(emulator, "decoy")
+        emulator.fault(path="psk_generate", kind="disconnect", when="after")
+        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), True)
+    # The tunnel says that nothing has happened.
+    assert error.reached == REFUSED
+
+
+def test_a_check_that_cannot_be_looked_at_keeps_the_key(emulator):
+    set_answer(emulator, "real")
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    emulator.fault(method="GET", path=tunnel_id, kind="status", status=403, code=10000, skip=1)
+    with emulated(emulator) as made:
+        result = run(made, options_for(ipsec_tunnel_id=tunnel_id), True)
+    assert result["failed"] and result["psk"] == emulator.keys()[tunnel_id]
+    assert "not known whether" in result["msg"] and result["psk"] not in without_key(result)
+
+
+@pytest.mark.parametrize("answer", ["decoy", "null", "real"])
+def test_a_read_only_check_generates_nothing(emulator, answer):
+    set_answer(emulator, answer)
+    before = emulator.keys()
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    with emulated(emulator) as made:
+        result = run(made, options_for(ipsec_tunnel_id=tunnel_id, dry_run="read_only"), True)
+    assert (result["changed"], result["validated"]) == (True, True) and "psk" not in result
+    assert emulator.keys() == before and emulator.key_log() == []
+    assert sent(emulator) == [READ.format(id=tunnel_id), SET + "?validate_only=true", READ.format(id=tunnel_id)]
+
+
+# --- ages by Cloudflare's clock
+
+
+def test_age_is_measured_by_the_date_of_the_answer(emulator, monkeypatch):
+    real = datetime.now(timezone.utc)
+
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return real - timedelta(days=400)
+
+    monkeypatch.setattr("ansible_collections.cloudflare.magic.plugins.module_utils._client.datetime", Behind)
+    with emulated(emulator) as made:
+        result = run(made, options_for(name="paris-2", rotate="missing"), False)
+    assert 100 * DAY - 5 <= result["psk_age"] <= 100 * DAY + 3600
+    assert "warnings" not in result
+
+
+def test_a_key_from_the_future_is_said_to_be_one(emulator):
+    emulator.set_age(emulator.tunnel("paris-1")["id"], -DAY)
+    with emulated(emulator) as made:
+        result = run(made, options_for(name="paris-1", rotate="missing"), False)
+    assert "dated in the future" in result["warnings"][0]
+
+
+# --- who keeps keys is told before and after
+
+
+class Notes(Keeper):
+    def __init__(self, interrupted=False):
+        self.told = []
+        self._interrupted = interrupted
+
+    def interrupted(self, tunnel_id):
+        return self._interrupted
+
+    def begin(self, tunnel_id, name):
+        self.told.append("begin")
+
+    def unchanged(self, tunnel_id):
+        self.told.append("unchanged")
+
+
+KEPT = {
+    "made": ({}, {}, ["begin"]),
+    "supplied": (SUPPLIED, {}, ["begin"]),
+    "refused": ({}, {"kind": "status", "status": 403, "code": 10000}, ["begin", "unchanged"]),
+    "supplied and refused": (SUPPLIED, {"kind": "status", "status": 403, "code": 10000}, ["begin", "unchanged"]),
+    "lost": ({}, {"kind": "disconnect", "when": "after", "times": 2}, ["begin"]),
+    "not due": (MISSING, {}, []),
+}
+
+
+@pytest.mark.parametrize("chosen, fault, told", KEPT.values(), ids=KEPT)
+def test_keeper_is_told(emulator, chosen, fault, told):
+    if fault:
+        emulator.fault(method="POST", path="psk", **fault)
+    notes = Notes()
+    with emulated(emulator, max_retries=0) as made:
+        try:
+            run(made, options_for(ipsec_tunnel_id=emulator.tunnel("paris-1")["id"], **chosen), False, notes)
+        except MagicError:
+            pass
+    assert notes.told == told
+
+
+def test_an_interrupted_replacement_is_due(emulator):
+    with emulated(emulator) as made:
+        result = run(made, options_for(name="paris-1", **MISSING), False, Notes(interrupted=True))
+    assert (result["reason"], result["psk"]) == ("interrupted", emulator.keys()[result["ipsec_tunnel_id"]])

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import REFUSED, UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import ALPHABET, Fleet, make_key, select, supplied
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import ALPHABET, Applied, make_key
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet, select, supplied
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
 
 SECRET = VaultSecret(b"only for this test")
@@ -96,6 +96,9 @@ class Server:
             for tunnel_id, moment in self.generated.items()
         ]
 
+    def now(self):
+        return datetime.now(timezone.utc)
+
     def set_keys(self, keys):
         self.calls.append(dict(keys))
         self.look(keys)
@@ -144,7 +147,7 @@ class Site:
             store.save()
 
     def fleet(self, store, check_mode=False, **options):
-        chosen = {"names": None, "ipsec_tunnel_ids": None, "psks": None}
+        chosen = {"names": None, "ipsec_tunnel_ids": None, "exclude": None, "psks": None}
         options = {**chosen, "rotate": "always", "max_age": None, "psk_length": 32, "batch_size": 50, "stage": False, **options}
         if not (options["psks"] or options["ipsec_tunnel_ids"]):
             options["names"] = options["names"] or ["*"]
@@ -233,6 +236,17 @@ def test_supplied_by_a_name_that_yaml_takes_for_a_number():
     assert supplied([{"id": "1", "name": "4711"}], {4711: "a" * 32})[0] == {"1": "a" * 32}
 
 
+def test_excluded_tunnels_are_not_selected():
+    def chosen(*args):
+        return [tunnel["id"] for tunnel in select(TUNNELS, *args)]
+
+    assert chosen(["*"], [], ["paris-*"]) == [t["id"] for t in TUNNELS if not t["name"].startswith("paris-")]
+    assert chosen(["*"], [], ["1", "oslo-1"]) == [t["id"] for t in TUNNELS if t["id"] != "1" and t["name"] != "oslo-1"]
+    (paris_1, paris_2) = (t["id"] for t in TUNNELS if t["name"] in ("paris-1", "paris-2"))
+    assert chosen(["paris-1"], [paris_2], ["paris-2"]) == [paris_1]
+    assert chosen(["*"], [], ["*"]) == []
+
+
 def test_supplied_warns_of_a_shared_key_without_showing_it():
     dummy, warnings = supplied(TUNNELS, {"paris-1": "a" * 32, "2": "b" * 32, "paris-2": "a" * 32})
     (warning,) = warnings
@@ -244,7 +258,9 @@ def test_supplied_warns_of_a_shared_key_without_showing_it():
 @pytest.mark.parametrize(
     ("psks", "words"),
     [
-        ({"rome-1": "a" * 32}, ["psks", "'rome-1'", "paris-1"]),
+        # What stands in the place of a name may be a key.
+        ({"rome-1": "a" * 32}, ["psks", "entry 1", "paris-1"]),
+        ({"paris-1": "b" * 32, "aaaaaaaaaaaaaaaa": "paris-2"}, ["psks", "entry 2", "paris-1"]),
         ({"twin": "a" * 32}, ["psks", "2 IPsec tunnels", "4, 5"]),
         ({"paris-1": "a" * 32, "1": "b" * 32}, ["psks", "'paris-1'", "twice"]),
     ],
@@ -682,3 +698,40 @@ def test_the_key_in_force_is_always_in_the_file(count, runs):
         assert len(looked) > before
         assert {tunnel_id: entry["psk"] for tunnel_id, entry in here.entries().items()} == server.in_force
         assert not any("pending_psk" in entry for entry in here.entries().values())
+
+
+# --- interrupted replacements, files that are behind, and checks that are carried out
+
+
+def test_an_entry_with_an_interrupted_replacement_is_due(site):
+    here = site(3, age_days=dict.fromkeys(ids(3), 1))
+    here.write({"id-1": {"name": "n", "psk": "k" * 32, "replacing_since": "2026-11-23T14:28:47+00:00"}})
+    fleet = here.run(rotate="missing")
+    assert fleet.not_due == ["id-0", "id-2"] and list(fleet.report.applied) == ["id-1"]
+    entry = here.entries()["id-1"]
+    assert "replacing_since" not in entry and entry["psk"] == here.server.in_force["id-1"] and entry["previous_psk"] == "k" * 32
+    assert here.run(rotate="missing").not_due == ids(3)
+
+
+def test_a_file_that_is_behind_is_warned_of(site):
+    here = site(2, age_days=dict.fromkeys(ids(2), 1))
+    moment = here.server.generated["id-0"]
+    here.write({"id-0": {"psk": "k" * 32, "last_generated_on": moment}, "id-1": {"psk": "k" * 32, "last_generated_on": "2020-01-01T00:00:00Z"}})
+    (warning,) = here.run(rotate="missing").warnings
+    assert "id-1" in warning and "id-0" not in warning and "not the ones in force" in warning and "kkkk" not in warning
+    assert here.run(rotate="always").warnings == []
+
+
+def test_a_key_from_the_future_is_said_to_be_one(site):
+    here = site(1, age_days={"id-0": -400})
+    (warning,) = here.run(rotate="missing").warnings
+    assert "dated in the future" in warning
+
+
+def test_a_check_that_is_carried_out_is_noticed(site):
+    here = site(3)
+    # The server in memory does not know of validate_only: whatever it is sent takes effect.
+    fleet = here.run(check_mode=True)
+    assert fleet.moved == set(ids(3)) and here.server.in_force == fleet.report.keys
+    assert "although it was asked only to check" in fleet.warnings[-1]
+    assert not [key for key in fleet.report.keys.values() if key in str(fleet.warnings)]

@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VARIABLE, VaultFile, join, split, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, join, split, updated
 
 try:
     from ansible.template import trust_as_template  # from ansible-core 2.19 on

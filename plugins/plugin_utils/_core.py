@@ -1,0 +1,156 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What the collection uses of ansible-core that is private, or may change without notice. Nothing else touches such an interface.
+
+Each function names the interface, and the versions it was seen on. If one of them is gone, the function says so with an error
+before anything is sent to Cloudflare, instead of letting a key out.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from ansible import constants as C
+from ansible import context
+from ansible.release import __version__
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+
+try:
+    # From ansible-core 2.22 on.
+    from ansible.module_utils.secrets import register_secret as _register_secret
+except ImportError:
+    _register_secret = None
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ansible.playbook.task import Task
+    from ansible.plugins.action import ActionBase
+
+OLDEST = (2, 18)
+NEWEST_TESTED = (2, 22)
+VERSION = tuple(int(part) for part in re.findall(r"\d+", __version__)[:2])
+
+# Before ansible-core 2.19, which has data tags, the warnings of a censored result are not shown.
+SHOWS_WARNINGS_OF_CENSORED = find_spec("ansible.module_utils.datatag") is not None
+
+# Up to ansible-core 2.18, an item of a loop whose options cannot be templated ends the task without 'register' for the items before it.
+DROPS_REGISTER = VERSION < (2, 19)
+
+# Masking a shorter string than this would damage all of Ansible's output.
+SHORTEST_MASKED = 8
+
+# Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.
+_WITH_KEY = re.compile(r"_task\.(?P<what>polymorphic_result|loop_result|result)(\.psks?|\.results)?")
+
+
+def _gone(what: str) -> MagicError:
+    return MagicError(
+        f"This version of the collection does not work with ansible-core {__version__}: {what} is not there any more. Nothing has been sent. "
+        "Use a version of ansible-core that README names, or a newer version of the collection."
+    )
+
+
+def check_version() -> list[str]:
+    """Return a warning if this ansible-core is newer than the tested ones.
+
+    :raises MagicError: if it is too old.
+    """
+    if VERSION < OLDEST:
+        raise MagicError(f"cloudflare.magic needs ansible-core {'.'.join(map(str, OLDEST))} or newer, and this is {__version__}. Upgrade ansible-core.")
+    if VERSION > NEWEST_TESTED:
+        newest = ".".join(map(str, NEWEST_TESTED))
+        return [f"cloudflare.magic was tested with ansible-core up to {newest}, and this is {__version__}. Look for a newer version of the collection."]
+    return []
+
+
+def environment_of(action: ActionBase) -> dict[str, str]:
+    """Return the task's ``environment`` keyword, merged and templated. ``ActionBase._compute_environment_string`` (2.18 to 2.22) does that."""
+    compute = getattr(action, "_compute_environment_string", None)
+    if compute is None:
+        raise _gone("ActionBase._compute_environment_string")
+    found: dict[str, t.Any] = {}
+    compute(found)
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def is_ad_hoc() -> bool:
+    """Tell whether this is ``ansible`` or ``ansible-console``, of which nothing remains but what is printed.
+
+    Both have a ``pattern`` of hosts among ``context.CLIARGS`` (2.18 to 2.22), which no other program has.
+    """
+    return "pattern" in context.CLIARGS
+
+
+def storing_fact_cache() -> str | None:
+    """Return the name of the fact cache if it stores facts outside of this process, else None. ``C.CACHE_PLUGIN`` (2.18 to 2.22)."""
+    name = str(C.CACHE_PLUGIN)
+    return None if name.rpartition(".")[2] == "memory" else name
+
+
+def task_identity(task: Task) -> str:
+    """Return what tells a task of a run from the others. ``Task._uuid`` (2.18 to 2.22)."""
+    identity = getattr(task, "_uuid", None)
+    if not identity:
+        raise _gone("Task._uuid")
+    return str(identity)
+
+
+def is_loop(task: Task) -> bool:
+    """Tell whether the task has a loop; ``Task.loop`` and ``Task.loop_with`` (2.18 to 2.22)."""
+    return bool(task.loop or task.loop_with)
+
+
+def is_registered(task: Task) -> bool:
+    """Tell whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result."""
+    register = task.register
+    if not isinstance(register, Mapping):
+        return bool(register)
+    picked = (_WITH_KEY.fullmatch(str(expression).strip()) for expression in register.values())
+    return any(match and not (is_loop(task) and match["what"] == "result") for match in picked)
+
+
+def register_secrets(keys: Iterable[str]) -> None:
+    """Have Ansible mask these in later output, where it can: ``ansible.module_utils.secrets`` (from 2.22 on)."""
+    for key in keys:
+        if _register_secret is not None and len(key) >= SHORTEST_MASKED:
+            _register_secret(str(key))
+
+
+def decrypted(value: t.Any) -> t.Any:
+    """Return the text of an inline ``!vault`` value, and anything else as it is.
+
+    Its class is ``AnsibleVaultEncryptedUnicode`` with ``data`` on 2.18, and ``EncryptedString`` from 2.19 to 2.22.
+    """
+    if type(value).__name__ == "AnsibleVaultEncryptedUnicode":
+        return str(value.data)
+    return str(value) if type(value).__name__ == "EncryptedString" else value
+
+
+def written(task: Task, field: str) -> list[t.Any]:
+    """Return what the playbook has written for a field of the task, before templating, the task's own last.
+
+    The task debugger runs a task again with what ``Task.dump_attrs`` showed of it, so that hidden values have to come from here.
+    ``Task._ds`` and ``Task._parent`` (2.18 to 2.22); if they are gone, nothing is found and the hidden value is refused.
+    """
+    found: list[t.Any] = []
+    holder = getattr(task, "_parent", None)
+    if field != "args" and holder is not None:
+        values = getattr(holder, field, None)
+        found += values if isinstance(values, list) else [values]
+    ds = task.get_ds()
+    if isinstance(ds, Mapping):
+        names = [name for name in ds if str(name) in {task.action, str(task.action).rpartition(".")[2], "args"}] if field == "args" else [field]
+        for name in names:
+            value = ds.get(name)
+            found += value if isinstance(value, list) else [value]
+    return [value for value in found if isinstance(value, Mapping)]

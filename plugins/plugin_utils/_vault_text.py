@@ -1,0 +1,211 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The text of the file of keys: YAML with one variable among others, and the entry that a tunnel has in it. Nothing here reads or writes a file."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+import yaml
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import same_moment
+
+VARIABLE = "cloudflare_magic_ipsec_psks"
+
+# The folders whose variables Ansible reads by itself, once a run.
+_VARS_FOLDERS = ("group_vars", "host_vars")
+
+
+class _Unsafe(str):
+    """A string that Ansible must not take for a template: a key may hold two braces."""
+
+    __slots__ = ()
+
+
+class _Written(str):
+    """A string of the file that Ansible takes for a template: somebody wrote it there, and it stays one."""
+
+    __slots__ = ()
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    pass
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    pass
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:str", lambda loader, node: _Written(loader.construct_scalar(node)))
+_Dumper.add_representer(_Written, lambda dumper, value: dumper.represent_str(str.__str__(value)))
+_Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str.__str__(value), style='"'))
+
+
+def _as_variable(value: t.Any) -> t.Any:
+    """Return what PyYAML can write. Ansible's own kinds of strings, which carry tags, become plain ones."""
+    if isinstance(value, dict):
+        return {_as_variable(name): _as_variable(item) for name, item in value.items()}
+    if not isinstance(value, str) or isinstance(value, (_Unsafe, _Written)):
+        return value
+    plain = str.__str__(value)
+    return _Unsafe(plain) if any(mark in plain for mark in ("{{", "{%", "{#")) else plain
+
+
+def _end(node: yaml.Node) -> int:
+    """Return where the text of a node ends. The mark of a block collection is behind the comments that follow it."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
+
+
+def split(text: str) -> tuple[str, dict[str, t.Any], str]:
+    """Split the text of a variables file into what stands before our variable, its value, and what stands behind it.
+
+    :raises MagicError: if the text is not a YAML mapping, or our variable in it is not a dictionary of dictionaries. Nothing of the text is in the message.
+    """
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        raise MagicError("it is not valid YAML" + (f" at line {mark.line + 1}" if mark else "")) from None
+    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
+        return text, {}, ""
+    if not isinstance(root, yaml.MappingNode) or root.flow_style:
+        raise MagicError("it is no YAML file of variables (one 'name: value' a line)")
+    found = [(key, value) for key, value in root.value if key.value == VARIABLE]
+    if len(found) > 1:
+        raise MagicError(f"it has the variable {VARIABLE} more than once")
+    end = _end(found[0][1] if found else root)
+    if not end or text[end - 1] != "\n":  # behind a block scalar it is
+        newline = text.find("\n", end)
+        end = len(text) if newline < 0 else newline + 1
+    if not found:
+        return text[:end], {}, text[end:]
+    start = found[0][0].start_mark.index
+    try:
+        variables = yaml.load(text[start:end], Loader=_Loader)
+    except yaml.YAMLError:
+        variables = None
+    if not isinstance(variables, dict) or list(variables) != [VARIABLE]:
+        raise MagicError(f"its variable {VARIABLE} cannot be read")
+    entries = variables[VARIABLE] or {}
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise MagicError(f"its variable {VARIABLE} is no dictionary of dictionaries")
+    return text[:start], entries, text[end:]
+
+
+def foreign(text: str) -> list[str]:
+    """Return all that is not our variable, to compare."""
+    root = yaml.compose(text, Loader=_Loader)
+    return [repr(pair) for pair in root.value if pair[0].value != VARIABLE] if isinstance(root, yaml.MappingNode) else []
+
+
+def _dump(value: dict[str, t.Any]) -> str:
+    text: str = yaml.dump(_as_variable(value), Dumper=_Dumper, default_flow_style=False, sort_keys=False, allow_unicode=True, width=1000)
+    return text
+
+
+def join(before: str, entries: dict[str, t.Any], behind: str, known: dict[str, tuple[str, str]] | None = None) -> str:
+    """Return the text of a variables file; the inverse of ``split``.
+
+    :arg known: remembers the texts of entries from one call to the next. A fleet saves after each batch, and only that batch has changed.
+    """
+    known = {} if known is None else known
+    texts = []
+    for name, entry in entries.items():
+        content = repr((name, entry))
+        if known.get(name, ("", ""))[0] != content:
+            known[name] = content, textwrap.indent(_dump({name: entry}), "  ")
+        texts.append(known[name][1])
+    variable = f"{VARIABLE}:\n{''.join(texts)}" if texts else _dump({VARIABLE: {}})
+    if not before and not behind:
+        before = "---\n# Pre-shared keys of IPsec tunnels, kept by the Ansible collection cloudflare.magic.\n"
+    if before and not before.endswith("\n"):
+        before += "\n"
+    return before + variable + behind
+
+
+def updated(entry: dict[str, t.Any] | None, psk: str, name: str | None, last_generated_on: str | None) -> dict[str, t.Any]:
+    """Return a tunnel's entry with a new key in force; the one before becomes ``previous_psk``, and what else stands in the entry stays.
+
+    A ``pending_psk``, saved by ``ipsec_psks`` before it was sent, has served its purpose with any newer key.
+    """
+    entry = dict(entry or {})
+    before = entry.get("psk")
+    if before is not None and before != psk:
+        entry["previous_psk"] = before
+    if name is not None or "name" not in entry:
+        entry["name"] = name
+    entry.pop("pending_psk", None)
+    entry.pop("replacing_since", None)
+    entry.update(psk=psk, last_generated_on=last_generated_on, saved_on=datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    return entry
+
+
+def replacing(entry: Mapping[str, t.Any] | None, name: str | None, now: datetime) -> dict[str, t.Any]:
+    """Return a tunnel's entry with the note that its key is about to be replaced: until ``updated`` or ``replaced``, the key in it may not be in force.
+
+    A note that is there stays: it tells since when.
+    """
+    entry = dict(entry or {})
+    if name is not None or "name" not in entry:
+        entry["name"] = name
+    entry.setdefault("replacing_since", now.isoformat(timespec="seconds"))
+    return entry
+
+
+def replaced(entry: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """Return a tunnel's entry without that note; None if nothing is left to keep."""
+    left = {name: value for name, value in entry.items() if name != "replacing_since"}
+    return left if set(left) - {"name"} else None
+
+
+def is_interrupted(entry: t.Any) -> bool:
+    """Tell whether an entry has that note: a run was killed while it replaced the key."""
+    return isinstance(entry, Mapping) and bool(entry.get("replacing_since"))
+
+
+def fact_entries(entries: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    """Return what the file adds to the fact of the same name: the entries that have a key, with the members of the fact."""
+    return {
+        tunnel_id: {"psk": entry["psk"], "name": entry.get("name"), "last_generated_on": entry.get("last_generated_on")}
+        for tunnel_id, entry in entries.items()
+        if isinstance(entry, Mapping) and entry.get("psk")
+    }
+
+
+def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str, str | None]) -> list[str]:
+    """Return a warning if the file has keys that are not the ones in force, because somebody else replaced them.
+
+    :arg generated: ``last_generated_on`` at Cloudflare, by tunnel id.
+    """
+    stale = []
+    for tunnel_id, moment in generated.items():
+        entry = entries.get(tunnel_id)
+        if not isinstance(entry, Mapping) or not entry.get("psk") or entry.get("pending_psk") or is_interrupted(entry):
+            continue
+        saved = entry.get("last_generated_on")
+        if saved is not None and moment is not None and not same_moment(str(saved), moment):
+            stale.append(f"{entry.get('name') or ''} {tunnel_id}".strip())
+    if not stale:
+        return []
+    return [
+        f"vault_file: {path} has keys that are not the ones in force, because they were replaced elsewhere: {', '.join(stale)}. "
+        "Run the task with rotate: always for these tunnels, or save the keys in force."
+    ]
+
+
+def below_vars_folder(path: str) -> bool:
+    """Tell whether Ansible reads this file by itself: once a run, so that a new key in it is not seen before the next run."""
+    return any(part in _VARS_FOLDERS for part in path.split("/")[:-1])
