@@ -611,6 +611,8 @@ class Client:
                     headers=headers,
                     timeout=(CONNECT_TIMEOUT, settings.timeout),
                     allow_redirects=False,
+                    # Plain http goes to loopback alone, and a proxy would get the credential in clear.
+                    proxies={"http": "", "all": ""} if settings.api_url.startswith("http:") else None,
                     # Given with each request, because on the session REQUESTS_CA_BUNDLE would beat it.
                     verify=(settings.ca_path or True) if settings.validate_certs else False,
                 )

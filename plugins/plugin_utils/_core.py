@@ -86,9 +86,9 @@ def environment_of(action: ActionBase) -> dict[str, str]:
 def is_ad_hoc() -> bool:
     """Tell whether this is ``ansible`` or ``ansible-console``, of which nothing remains but what is printed.
 
-    Both have a ``pattern`` of hosts among ``context.CLIARGS`` (2.18 to 2.22), which no other program has.
+    The first has a ``module_name`` among ``context.CLIARGS``, the second a ``pattern`` of hosts (2.18 to 2.22); no other program has one of them.
     """
-    return "pattern" in context.CLIARGS
+    return "module_name" in context.CLIARGS or "pattern" in context.CLIARGS
 
 
 def storing_fact_cache() -> str | None:

@@ -111,7 +111,7 @@ class SecretAction(ClientAction):
         else:
             why = "set_fact is false"
         raise MagicError(
-            f"Nobody would surely receive the new key: the task has no 'register' and no vault_file, and {why}. "
+            f"Nobody would receive the new key: the task has no 'register' and no vault_file, and {why}. "
             "Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
         )
 

@@ -126,7 +126,7 @@ def leaked():
 def command(tmp_path_factory: pytest.TempPathFactory):
     """A function that runs a program of Ansible, by the module behind it, in a folder and with settings of its own."""
 
-    def run(module: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None) -> Played:
+    def run(module: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None, stdin: Path | None = None) -> Played:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDFLARE_")) and not name.lower().endswith("_proxy")
         }
@@ -147,15 +147,16 @@ def command(tmp_path_factory: pytest.TempPathFactory):
             # Faster than to send modules as files.
             "ANSIBLE_PIPELINING": "1",
         }
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=folder,
-            env={**inherited, **settings, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+        with open(stdin or os.devnull, "rb") as given:
+            done = subprocess.run(
+                [sys.executable, "-m", module, *arguments],
+                cwd=folder,
+                env={**inherited, **settings, **(env or {})},
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         return Played(done.returncode, done.stdout.decode("utf-8"), folder)
 
     return run

@@ -32,7 +32,7 @@ def run(emulator, play):
 
     only = {"ipsec_tunnel_id": "four-{{ inventory_hostname }}"}
     tasks = [
-        rotate("one", "two"),
+        rotate("one", "two", register="first"),
         keep("after_a_loop"),
         rotate("three", "one", register="again"),
         keep("after_another"),
@@ -42,9 +42,9 @@ def run(emulator, play):
         keep("after_single"),
         {"cloudflare.magic.ipsec_psk": {"ipsec_tunnel_id": "five-{{ inventory_hostname }}", "psk": "a-key-that-is-supplied-and-long-enough"}},
         keep("after_own"),
-        rotate("five", delegate_to="localhost", delegate_facts=True),
+        rotate("five", delegate_to="localhost", delegate_facts=True, register="delegated"),
         keep("after_delegated"),
-        rotate("five", "two", delegate_to="localhost"),
+        rotate("five", "two", delegate_to="localhost", register="last"),
         keep("at_the_end"),
     ]
     names = ("after_a_loop", "after_another", "after_none", "after_single", "after_own", "after_delegated", "at_the_end")
@@ -72,6 +72,14 @@ def test_the_fact_grows(run, place, when, tunnels):
     assert sorted(fact) == sorted(f"{name}-{place}" for name in tunnels)
     for entry in fact.values():
         assert sorted(entry) == ["last_generated_on", "name", "psk"]
+
+
+@PLACE
+def test_in_a_loop_the_fact_is_no_certain_receiver(run, place):
+    """It is there in the end, but the result of an item cannot promise that: a later item may fail."""
+    for item in run[place]["first"]["results"]:
+        assert item["delivered_to"] == ["register"]
+    assert "The fact has it only if no item of the loop fails" in run.screen
 
 
 @PLACE

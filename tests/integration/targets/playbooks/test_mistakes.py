@@ -116,7 +116,10 @@ MISTAKES = (
     Mistake("endless time", {"timeout": "inf"}, ("timeout", "86400")),
     Mistake("time in words", {"timeout": "soon"}, ("timeout", "float")),
     Mistake("retries below zero", {"max_retries": -1}, ("max_retries", "0"), there=True),
-    Mistake("unknown option", {"tunnel": "paris-1"}, ("unsupported parameters", "tunnel")),
+    Mistake("unknown option", {"tunnel": "paris-1"}, ("cloudflare.magic.ipsec_psk has no option 'tunnel'",)),
+    Mistake("misspelt option", {"max_aeg": "90d"}, ("has no option 'max_aeg'", "Did you mean 'max_age'?")),
+    Mistake("mask as a key", {"psk": "********"}, ("psk is the mask", "Run the playbook again")),
+    Mistake("mask as a token", {"api_token": "********"}, ("api_token is the mask",)),
     Mistake("async", {}, ("async",), keywords={"async": 30, "poll": 0}),
     # Delivery
     Mistake(
@@ -229,6 +232,23 @@ def test_an_adhoc_command_has_no_receiver(emulator, command, tmp_path):
     assert done.rc == 2
     assert done.shows("Nobody would receive the new key")
     assert done.shows("an ad-hoc command ends with this task")
+    assert writes(emulator) == []
+
+
+def test_neither_has_the_console(emulator, command, tmp_path):
+    (tmp_path / "input").write_text(f"cloudflare.magic.ipsec_psk ipsec_tunnel_id={TUNNEL}\nexit\n", encoding="utf-8")
+    done = command("ansible.cli.console", ["here"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
+    assert done.shows("an ad-hoc command ends with this task"), done.screen
+    assert writes(emulator) == []
+
+
+@pytest.mark.parametrize("keywords", [{"loop": ["paris-1", "nowhere"]}, {"failed_when": "inventory_hostname == 'nobody'"}], ids=["loop", "failed_when"])
+def test_a_fact_that_may_be_dropped_is_no_receiver(emulator, play, keywords):
+    """When one item of a loop fails, Ansible drops the facts of all items; and those of a task that is made to fail."""
+    task = {"cloudflare.magic.ipsec_psk": {"name": "{{ item | default('paris-1') }}"}, **keywords}
+    played = play([task], env=emulator.environment())
+    assert played.rc == 2
+    assert played.shows("the fact alone is no receiver here") and played.shows("nothing has been requested")
     assert writes(emulator) == []
 
 
