@@ -87,7 +87,8 @@ class ActionModule(SecretAction):
             _core.register_secrets([key])
             before = f", the one before: {result['diff']['before']['last_generated_on']}" if self._task.diff else ""
             problem = f" {result['msg']}" if result.get("failed") else ""
-            self.censor(result, f"tunnel {name or ''} {tunnel_id} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before}).{problem}")
+            label = f"{name} {tunnel_id}" if name else tunnel_id
+            self.censor(result, f"tunnel {label} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before}).{problem}", "it")
             if "register" in self.receivers:
                 result["delivered_to"].append("register")
         if result.get("failed"):

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 
 def _keys(count: int) -> str:
-    return f"{count} new key" if count == 1 else f"{count} new keys"
+    return f"{count} new key is" if count == 1 else f"{count} new keys are"
 
 
 class Account:

@@ -157,11 +157,11 @@ class SecretAction(ClientAction):
         # The fact hides the file's variable of the same name, so it must have all that the file has.
         return {**(existing if isinstance(existing, dict) else {}), **(fact_entries(store.entries) if store is not None else {}), **mine}
 
-    def censor(self, result: dict[str, t.Any], text: str) -> None:
+    def censor(self, result: dict[str, t.Any], text: str, what: str = "the keys") -> None:
         """Hide a result that holds keys, and tell what can be told of it."""
         result["_ansible_no_log"] = True
         fact = "" if "fact" not in self.receivers or self.fact_is_certain() else " The fact has it only if no item of the loop fails."
-        self.notice(f"{text} The result is not shown, because it holds what is new.{fact}")
+        self.notice(f"{text} The result holds {what} and is therefore not shown.{fact}")
 
     def notice(self, text: str) -> None:
         """Tell what a censored result cannot: on standard error, so that callbacks which write a document to standard output stay readable."""

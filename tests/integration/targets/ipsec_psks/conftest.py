@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import re
 import threading
 from pathlib import Path
@@ -17,13 +16,10 @@ import pytest
 import requests
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
-from ansible_collections.cloudflare.magic.tests.integration.support import playing
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import command, leaked, play
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import PASSWORD, VARIABLE, Site, _emulator, fill, until
 
 __all__ = ["PASSWORD", "VARIABLE", "Site", "_emulator", "command", "fill", "leaked", "play", "running", "until"]
-
-CONNECTIONS = os.pathsep.join([str(playing.HERE / "connection_plugins"), str(Path(__file__).resolve().parent / "connection_plugins")])
 
 
 @pytest.fixture(scope="module")

@@ -254,7 +254,9 @@ def sent(run, shared_gate):
     found: dict[str, list[list]] = {}
     for request in shared_gate.requests:
         phases = found.setdefault(request["account"], [])
-        if request["method"] == "GET":
+        # Check mode lists the tunnels again after it has sent something.
+        looks_again = len(phases) == 1 and phases[0][-1]["method"] != "GET"
+        if request["method"] == "GET" and not looks_again:
             phases.append([])
         phases[-1].append(request)
     return found
@@ -273,7 +275,8 @@ def test_run_ends_well(fresh, run):
 def test_requests_are_exactly_these(run, sent, scenario, place):
     phases = sent[scenario.account(place)]
     listed = [" ".join(["LIST" if request["method"] == "GET" else str(len(request["keys"])) for request in phase]) for phase in phases]
-    assert [sorted(text.split()) for text in listed] == [sorted(text.split()) for text in scenario.requests]
+    check, *others = scenario.requests
+    assert [sorted(text.split()) for text in listed] == [sorted(text.split()) for text in (check + (" LIST" if check != "LIST" else ""), *others)]
     for phase, requests in zip(PHASES, phases):
         assert {(request["method"], request["path"]) for request in requests} <= {("GET", "ipsec_tunnels"), ("POST", "ipsec_tunnels/psk")}
         assert {request["query"] for request in requests if request["method"] == "POST"} <= {"validate_only=true" if phase == "check" else ""}
