@@ -17,11 +17,8 @@ import zlib
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import unseal
-
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{80,}={0,2}")
 _DEEPEST = 4
-_MOST_PADS = 1000
 
 
 def _base64_parts(data: bytes) -> set[bytes]:
@@ -110,30 +107,13 @@ def _unpacked(data: bytes, depth: int = 0) -> list[bytes]:
     return found
 
 
-def _unsealed(data: bytes) -> bytes:
-    """Return what can be read of sealed keys, because what they were sealed with is there, too."""
-    pads = {text.decode() for text in re.findall(rb"[0-9a-f]{64}", data)}
-    sealed = {text.decode() for text in re.findall(rb"(?:psk_sealed|_keys)\W{1,12}([A-Za-z0-9+/]{16,}={0,2})", data)}
-    found = []
-    for text in sealed if len(pads) <= _MOST_PADS else ():
-        for pad in pads:
-            try:
-                found.append(unseal(text, pad).encode())
-            except ValueError:
-                pass
-    return b"\n".join(found)
-
-
 def count(data: bytes, secrets: list[Secret]) -> dict[str, int]:
     """Return how often each form of any of the secrets is in ``data``, packed or not."""
     found: dict[str, int] = {}
     for piece in _unpacked(data):
-        opened = _unsealed(piece)
         for secret in secrets:
             for form, number in secret.count(piece).items():
                 found[form] = found.get(form, 0) + number
-            if opened and secret.count(opened):
-                found["sealed, with its pad"] = found.get("sealed, with its pad", 0) + 1
     return found
 
 

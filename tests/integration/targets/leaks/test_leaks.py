@@ -26,7 +26,6 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import seal
 from ansible_collections.cloudflare.magic.tests.emulator.client import running
 from ansible_collections.cloudflare.magic.tests.integration.targets.leaks import search
 from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.bench import CORE, ROWS, Bench, holds
@@ -74,7 +73,6 @@ def _zipped(data):
         lambda key: key[:11].encode() + b"\n  " + key[11:].encode(),
         lambda key: key[: len(key) // 2].encode(),
         lambda key: gzip.compress(key.encode()),
-        lambda key: b'"psk_sealed": "%s", "_ansible_new_secrets": ["%s"]' % (seal(key, "0123456789abcdef" * 4).encode(), b"0123456789abcdef" * 4),
         lambda key: _zipped(json.dumps({"psk": key})),
         lambda key: b'ZIPDATA = """' + base64.b64encode(_zipped(os.urandom(200) + key.encode())) + b'"""',
         lambda key: b'ZIPDATA = """' + base64.b64encode(_zipped(_zipped(os.urandom(200) + key.encode()))) + b'"""',

@@ -63,7 +63,7 @@ MISTAKES = (
     Mistake("nothing to find it by", "ipsec_tunnel", {"description": "Lyon"}, ("one of the following is required", "ipsec_tunnel_id", "name")),
     Mistake("half of what finds it", "route", {"prefix": "192.0.2.0/24"}, ("nexthop: missing", "route_id")),
     Mistake("an id with a slash", "route", {"route_id": "a/b"}, ("route_id", "another path")),
-    Mistake("unknown option", "gre_tunnel", {**GRAZ, "psk": SECRET}, ("psk", "nsupported parameters")),
+    Mistake("unknown option", "gre_tunnel", {**GRAZ, "psk": SECRET}, ("cloudflare.magic.gre_tunnel has no option 'psk'",)),
     Mistake("unknown part", "ipsec_tunnel", {**LYON, "health_check": {"interval": 5}}, ("health_check.interval", "nsupported parameters")),
     Mistake("no such rate", "ipsec_tunnel", {**LYON, "health_check": {"rate": "medium"}}, ("rate", "low, mid, high")),
     Mistake("short key", "ipsec_tunnel", {**LYON, "psk": "7letter"}, ("psk is shorter than 8 characters",)),

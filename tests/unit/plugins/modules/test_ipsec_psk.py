@@ -23,6 +23,7 @@ from ansible_collections.cloudflare.magic.plugins.modules import ipsec_psk
 
 PACKAGE = "ansible_collections.cloudflare.magic.plugins"
 PLUGINS = pathlib.Path(ipsec_psk.__file__).parent.parent
+TOKEN = "a-token-that-is-not-shown"
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
 
 # Ansible's own check that a secret has no_log does not know "psk". These are all the options with secrets: add new ones here.
@@ -124,8 +125,9 @@ runpy.run_module("{package}.modules.{name}", run_name="__main__", alter_sys=True
 def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     # The collection may have been found by a loader of ansible-test's, which is not there in another process.
     paths = [str(PLUGINS.parents[3]), *filter(None, sys.path)]
-    arguments = {"api_token": "a-token-that-is-not-shown", "account_id": "a", "api_url": "http://127.0.0.1:1"}
-    arguments.update({"ipsec_psk": {"name": "a"}, "ipsec_psks": {"names": ["a"]}, "static_route": {"prefix": "192.0.2.0/24"}}.get(name, {"name": "a"}))
+    own: dict[str, dict[str, object]] = {"ipsec_psk": {"name": "a"}, "ipsec_psks": {"names": ["a"]}, "static_route": {"prefix": "192.0.2.0/24"}}
+    arguments: dict[str, object] = {"api_token": TOKEN, "account_id": "a", "api_url": "http://127.0.0.1:1"}
+    arguments.update(own.get(name, {"name": "a"}))
     if name == "static_route_info":
         del arguments["name"]
     process = subprocess.run(
@@ -139,7 +141,7 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     )
     result = json.loads(process.stdout)
     assert (process.returncode, result["failed"]) == (1, True) and "works through the action plugin" in result["msg"]
-    assert arguments["api_token"] not in json.dumps(result["msg"]) + process.stderr
+    assert TOKEN not in json.dumps(result["msg"]) + process.stderr
 
 
 def test_a_module_imports_without_requests():
