@@ -220,9 +220,7 @@ def test_names_that_nobody_should_have(emulator, run):
     emulator.clear_violations()
     assert ran.rc == 0, ran.screen
     found = report(ran.folder)
-    assert {row["id"]: row["tunnel"] for row in found.page.rows} == {
-        tunnel["id"]: re.sub("[\x00-\x1f\u200b\u202e]", " ", tunnel["name"]) for tunnel in tunnels
-    }
+    assert {row["id"]: row["tunnel"] for row in found.page.rows} == {tunnel["id"]: re.sub("[\x00-\x1f\u200b\u202e]", " ", tunnel["name"]) for tunnel in tunnels}
     assert not {"script", "img"} & set(found.page.tags)
     for line in found.lines:
         name = next(tunnel["name"] for tunnel in tunnels if tunnel["id"] == line["ipsec_tunnel_id"])
