@@ -110,6 +110,7 @@ EXAMPLES = r"""
   loop:
     - paris-1
     - paris-2
+  register: rotation
 
 - name: The keys that were made are in a fact, by the id of the tunnel
   ansible.builtin.assert:

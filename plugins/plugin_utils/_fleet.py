@@ -220,7 +220,8 @@ class Fleet:
         try:
             self._carry_out([*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])], pending)
         finally:
-            if self._check_mode and self.report.keys:
+            # What was refused certainly changed nothing.
+            if self._check_mode and (set(self.report.applied) | self.report.doubtful - set(pending)):
                 self._look_again()
 
     def _carry_out(self, plan: Sequence[dict[str, str]], pending: Mapping[str, str]) -> None:
@@ -255,7 +256,10 @@ class Fleet:
 
     def _look_again(self) -> None:
         """See whether Cloudflare replaced keys although it was asked only to check them: those that were sent are in force then."""
-        after = {tunnel["id"]: last_generated_on(tunnel) for tunnel in self._api.list_tunnels()}
+        try:
+            after = {tunnel["id"]: last_generated_on(tunnel) for tunnel in self._api.list_tunnels()}
+        except MagicError as error:
+            raise error.explained(f"It is not known whether Cloudflare has replaced keys although it was asked only to check the request: {error}") from None
         self.moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
         self.report.applied.update({tunnel_id: after[tunnel_id] for tunnel_id in self.moved})
         if self.moved:
