@@ -536,9 +536,9 @@ def test_a_check_that_makes_a_key_returns_it(emulator, by, chosen):
     with emulated(emulator) as made:
         result = run(made, options_for(**{by: tunnel["name" if by == BY_NAME else "id"]}, **chosen), True)
     now = emulator.tunnel("oslo-1")
-    assert result["psk"] == emulator.keys()[tunnel["id"]] is not None
+    assert result["psk"] and result["psk"] == emulator.keys()[tunnel["id"]]
     assert (result["changed"], result["validated"]) == (True, False)
-    assert result["psk_metadata"]["last_generated_on"] == read_time(now) is not None
+    assert result["psk_metadata"]["last_generated_on"] == read_time(now)
     (warning,) = result["warnings"]
     assert "although it was asked only to check" in warning and "dry_run: read_only" in warning
     assert result["psk"] not in without_key(result)

@@ -237,8 +237,8 @@ def test_supplied_by_a_name_that_yaml_takes_for_a_number():
 
 
 def test_excluded_tunnels_are_not_selected():
-    def chosen(*args):
-        return [tunnel["id"] for tunnel in select(TUNNELS, *args)]
+    def chosen(names, chosen_ids, exclude=()):
+        return [tunnel["id"] for tunnel in select(TUNNELS, names, chosen_ids, exclude)]
 
     assert chosen(["*"], [], ["paris-*"]) == [t["id"] for t in TUNNELS if not t["name"].startswith("paris-")]
     assert chosen(["*"], [], ["1", "oslo-1"]) == [t["id"] for t in TUNNELS if t["id"] != "1" and t["name"] != "oslo-1"]
