@@ -119,7 +119,8 @@ class ActionModule(SecretAction):
             return None
         try:
             with self.vault_file(read_only=False) as writable:
-                assert writable is not None
+                if writable is None:
+                    return None
                 for tunnel_id in fleet.moved:
                     entry = writable.entries.get(tunnel_id)
                     writable.entries[tunnel_id] = updated(entry, fleet.report.keys[tunnel_id], fleet.names[tunnel_id], fleet.report.applied[tunnel_id])

@@ -52,7 +52,7 @@ options:
     description:
       - How often to repeat a request at most. V(0) switches retries off.
       - Reading is repeated after connection errors and after the HTTP statuses 408, 409, 429 and 5xx. Writing is only
-        repeated if it certainly had no effect, that is after 429 and if no connection was made, or if doing it twice does no harm.
+        repeated if it certainly had no effect, that is after 409 and 429 and if no connection was made, or if doing it twice does no harm.
       - Waits as long as the server asks for in C(Retry-After) or C(Ratelimit), up to 330 seconds, else with an increasing back-off of up to 30 seconds.
     type: int
     default: 4

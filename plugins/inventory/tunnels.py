@@ -94,8 +94,8 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, list_all, normal
@@ -142,8 +142,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.templar.available_variables = self._vars or {}
         options = {name: option(name) for name in SHARED.argument_spec}
         try:
-            client = client_for({name: self.templar.template(value) if isinstance(value, str) else value for name, value in options.items()})
-            return {tunnel_type: list_all(client, _KINDS[tunnel_type]) for tunnel_type in option("tunnel_types")}
+            settings = settings_for({name: self.templar.template(value) if isinstance(value, str) else value for name, value in options.items()})
+            # A client of its own, closed before Ansible forks its workers from this process.
+            client = Client(settings)
+            try:
+                return {tunnel_type: list_all(client, _KINDS[tunnel_type]) for tunnel_type in option("tunnel_types")}
+            finally:
+                client.close()
         except MagicError as error:
             raise AnsibleParserError(str(error)) from None
 

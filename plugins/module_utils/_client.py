@@ -482,7 +482,8 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     errors = scrub(_known_errors(envelope), secrets)
     # Cloudflare's codes for it arrive with other statuses, too.
     limited = status == 429 or any(code in (971, 10100) for code in _codes(errors))
-    reached = NOT_SENT if limited else UNKNOWN if status >= 500 else REFUSED
+    # 409 is a conflict of several changes at once: this one certainly was not made. Below 200 (103 Early Hints, ...) nothing is known.
+    reached = NOT_SENT if limited or status == 409 else UNKNOWN if status >= 500 or status < 200 else REFUSED
     hint = None
     if errors:
         reason = "; ".join(_in_words(error) for error in errors) + "."
@@ -509,7 +510,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         ray_id=ray_id,
         hint=hint,
         reached=reached,
-        transient=status in (408, 409) or reached != REFUSED,
+        transient=status == 408 or reached != REFUSED,
         retry_after=retry_after,
     )
 
@@ -538,15 +539,32 @@ class Client:
         self._backoff = backoff
         self._ahead = 0.0
         """Seconds that Cloudflare's clock is ahead of this machine's, by the last answer."""
-        self._session = requests.Session()
-        self._session.auth = _Auth(settings)
-        self._session.headers["User-Agent"] = f"ansible-collection-cloudflare.magic/{VERSION}"
-        self._session.headers["Accept"] = "application/json"
+        self._pid = os.getpid()
+        self._session = self._new_session()
+        self._inherited: list[requests.Session] = []
         self._secrets = [secret for secret in (settings.api_token, settings.api_key) if secret]
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock: ages of keys are not measured against the clock of this machine, which may be wrong."""
         return datetime.now(timezone.utc) + timedelta(seconds=self._ahead)
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.auth = _Auth(self.settings)
+        session.headers["User-Agent"] = f"ansible-collection-cloudflare.magic/{VERSION}"
+        session.headers["Accept"] = "application/json"
+        return session
+
+    def _own_session(self) -> requests.Session:
+        """Return the session of this process: two processes on one connection would read each other's answers.
+
+        Ansible forks workers from a process that may have an open connection. The inherited session is kept, because closing it would end the TLS
+        connection of the other process.
+        """
+        if self._pid != os.getpid():
+            self._inherited.append(self._session)
+            self._session, self._pid = self._new_session(), os.getpid()
+        return self._session
 
     def close(self) -> None:
         """Close the connections."""
@@ -603,7 +621,7 @@ class Client:
             with warnings.catch_warnings():
                 # The user chose validate_certs=false; a warning for each request helps nobody.
                 warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-                answer = self._session.request(
+                answer = self._own_session().request(
                     method,
                     settings.api_url + path,
                     params=params,
@@ -652,6 +670,18 @@ def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SE
     return member
 
 
+def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
+    """Compare the id in an answer with the one that was asked for. An answer without an id is taken.
+
+    :raises MagicError: if it is about something else. What became of the request is not known then.
+    """
+    found = answer.get(name) if isinstance(answer, dict) else None
+    if found is not None and found != asked:
+        raise MagicError(
+            f"Cloudflare's answer to {what} is about another object than {asked}, and is not taken. Run the task again; report it if it stays.", reached=UNKNOWN
+        )
+
+
 def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None) -> list[dict[str, t.Any]]:
     """Return all objects of a kind; the API has no pages here.
 
@@ -669,4 +699,5 @@ def read_object(client: Client, several: str, single: str, object_id: str, noun:
     :raises MagicError: if there is none with the id.
     """
     found: dict[str, t.Any] = member(client.request("GET", [several, object_id], headers=headers), single, dict, f"reading the {noun}")
+    check_id(found, "id", object_id, f"reading the {noun}")
     return found

@@ -19,6 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import HA
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Settings
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 
 
@@ -37,15 +38,23 @@ def _is_read(error: MagicError) -> bool:
 _last: Client | None = None
 
 
+def settings_for(options: Mapping[str, t.Any]) -> Settings:
+    """Return what a client needs to know, from these options and the environment of this process.
+
+    :raises MagicError: if an option is wrong, or requests is missing.
+    """
+    if not HAS_REQUESTS:
+        raise MagicError(f"{missing_required_lib('requests', url='https://requests.readthedocs.io/')} ({REQUESTS_IMPORT_ERROR})")
+    return resolve(options, os.environ)
+
+
 def client_for(options: Mapping[str, t.Any]) -> Client:
     """Return a client for these options and the environment of this process; the last one again if nothing differs, so that loops keep their connection.
 
     :raises MagicError: if an option is wrong, or requests is missing.
     """
     global _last
-    if not HAS_REQUESTS:
-        raise MagicError(f"{missing_required_lib('requests', url='https://requests.readthedocs.io/')} ({REQUESTS_IMPORT_ERROR})")
-    settings = resolve(options, os.environ)
+    settings = settings_for(options)
     if _last is None or _last.settings != settings:
         if _last is not None:
             _last.close()

@@ -19,6 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
     REFUSED,
     UNKNOWN,
     MagicError,
+    check_id,
     list_objects,
     listing,
     member,
@@ -79,6 +80,7 @@ def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
     if not member(answer, "psk", str, "generating a key", UNKNOWN):
         raise MagicError("Cloudflare's answer to generating a key holds an empty key.", reached=UNKNOWN)
+    check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
     return t.cast("dict[str, t.Any]", answer)
 
 
@@ -222,6 +224,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
     try:
         if psk is None:
             answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"], params={"validate_only": "true"})
+            check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
             psk = answer["psk"] if isinstance(answer, dict) and isinstance(answer.get("psk"), str) and answer["psk"] else None
         else:
             set_key(client, tunnel_id, psk, validate_only=True)

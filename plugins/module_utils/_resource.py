@@ -16,7 +16,16 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, check_segment, list_objects, listing, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
+    UNKNOWN,
+    MagicError,
+    check_id,
+    check_segment,
+    list_objects,
+    listing,
+    member,
+    read_object,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 
@@ -516,9 +525,10 @@ def _actual(client: Client, kind: Kind, options: Mapping[str, t.Any], desired: J
         return None
 
 
-def _result_of(kind: Kind, method: str, answer: t.Any) -> Json | None:
+def _result_of(kind: Kind, method: str, answer: t.Any, object_id: str | None = None) -> Json | None:
     """Return the object in the answer to a write.
 
+    :arg object_id: which one was to be changed or deleted.
     :raises MagicError: if it does not say that it was done.
     """
     what = f"the {method} of the {kind.noun}"
@@ -527,11 +537,19 @@ def _result_of(kind: Kind, method: str, answer: t.Any) -> Json | None:
         several = answer.get(kind.several) if isinstance(answer, dict) else None
         created = several[0] if isinstance(several, list) and several else answer.get(kind.single, answer) if isinstance(answer, dict) else None
         member(created, "id", str, what, UNKNOWN)
-        return t.cast("Json", created)
+        return t.cast("Json", _without_psk(created))
     done = "modified" if method == "PUT" else "deleted"
     if member(answer, done, bool, what, UNKNOWN) is False:
         raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.")
-    return answer.get(f"{done}_{kind.single}") if method == "PUT" else None
+    found = answer.get(f"{done}_{kind.single}")
+    if object_id is not None:
+        check_id(found, "id", object_id, what)
+    return _without_psk(found) if method == "PUT" else None
+
+
+def _without_psk(found: t.Any) -> t.Any:
+    """Return an object without its key: an answer that quotes it must not bring it into the result."""
+    return {name: value for name, value in found.items() if name != "psk"} if isinstance(found, dict) else found
 
 
 def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
@@ -589,7 +607,7 @@ def _send(kind: Kind, client: Client, planned: Plan, actual: Json | None, secret
 def _carry_out(kind: Kind, client: Client, planned: Plan, actual: Json | None, secret: Mapping[str, str]) -> Json | None:
     method = str(planned.method)
     try:
-        return _result_of(kind, method, _send(kind, client, planned, actual, secret))
+        return _result_of(kind, method, _send(kind, client, planned, actual, secret), None if actual is None else actual["id"])
     except MagicError as error:
         if error.reached != UNKNOWN:
             raise

@@ -10,7 +10,8 @@ import re
 import shutil
 import socket
 import subprocess
-from email.utils import formatdate
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime, formatdate
 from time import time
 from typing import Any
 
@@ -33,6 +34,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
     check_segment,
     may_retry,
     read_answer,
+    read_object,
     resolve,
     scrub,
 )
@@ -340,7 +342,13 @@ HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
         REFUSED,
     ),
 }
-ANSWERS = {**BAD_ANSWERS, **HOSTILE_DEPTHS}
+# Nothing is known of a request whose last answer is a status below 200; a conflict certainly changed nothing.
+EARLY = {
+    str(status): (status, body, f"HTTP {status}", None, UNKNOWN)
+    for status, body in ((100, b""), (101, b""), (103, b""), (199, envelope(success=False, errors=[ONE])))
+}
+CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "no JSON", [], NOT_SENT)}
+ANSWERS = {**BAD_ANSWERS, **HOSTILE_DEPTHS, **EARLY, **CONFLICTS}
 
 
 @pytest.mark.parametrize("status, body, expected, errors, reached", ANSWERS.values(), ids=ANSWERS)
@@ -481,7 +489,8 @@ RETRY_AT_ONCE = {"retry_after": 0}
 # fault: GET and the setting of a chosen key are repeated, psk_generate is repeated
 FAULTS = {
     "408": ({"kind": "status", "status": 408}, True, False),
-    "409": ({"kind": "status", "status": 409}, True, False),
+    # The lock of an account that is changed by several at once.
+    "409": ({"kind": "status", "status": 409}, True, True),
     "429": ({"kind": "status", "status": 429, "code": 971, **RETRY_AT_ONCE}, True, True),
     "rate limit with 400": ({"kind": "status", "status": 400, "code": 971, **RETRY_AT_ONCE}, True, True),
     "old rate limit with 400": ({"kind": "status", "status": 400, "code": 10100, **RETRY_AT_ONCE}, True, True),
@@ -774,3 +783,62 @@ def test_proxy(proxy, tries, closed, monkeypatch):
     assert "the proxy" in str(error) and error.reached == NOT_SENT
     assert PASSWORD not in everything(error)
     assert "HTTPS_PROXY" in str(error)
+
+
+# --- a client belongs to the process that made it
+
+
+def forked(work):
+    """Run ``work`` in a forked process, and return what it returns."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(writer, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        answer = stream.read()
+    os.waitpid(pid, 0)
+    return json.loads(answer)
+
+
+def test_a_forked_process_has_a_connection_of_its_own():
+    bodies = {"GET": [envelope({"n": number}) for number in range(9)]}
+    with Loopback(bodies=bodies) as server, client(server.url) as made:
+        assert made.request("GET", ["x"]) == {"n": 0}
+        assert forked(lambda: made.request("GET", ["x"])) == {"n": 1}
+        assert server.connections == 2
+        assert made.request("GET", ["x"]) == {"n": 2}
+        assert server.connections == 2, "the process that made the client keeps its connection"
+        assert [forked(lambda: made.request("GET", ["x"])) for dummy in range(3)] == [{"n": 3}, {"n": 4}, {"n": 5}]
+
+
+# --- an answer is about what was asked
+
+
+@pytest.mark.parametrize("found, taken", [("a", True), (None, True), ("b", False), ("", False), (5, False), (["a"], False)])
+def test_an_object_of_another_id_is_not_taken(found, taken):
+    body = envelope({"ipsec_tunnel": {"name": "n", **({} if found is None else {"id": found})}})
+    with Loopback(body=body) as server, client(server.url, max_retries=0) as made:
+        if taken:
+            assert read_object(made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel")["name"] == "n"
+        else:
+            error = refusal(read_object, made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel")
+            assert "another object" in str(error) and error.reached == UNKNOWN
+
+
+# --- Cloudflare's clock
+
+
+@pytest.mark.parametrize("seconds, kept", [(0, True), (2, True), (-2, True), (86400, False), (-86400, False)])
+def test_time_is_that_of_the_answers(seconds, kept):
+    with client("http://127.0.0.1:1") as made:
+        before = datetime.now(timezone.utc)
+        made._set_clock(format_datetime(before + timedelta(seconds=seconds), usegmt=True))
+        ahead = (made.now() - before).total_seconds()
+        assert abs(ahead - (0 if kept else seconds)) < 30
+        for nonsense in (None, "", "yesterday", "Thu, 99 Nov 2026 00:00:00 GMT"):
+            made._set_clock(nonsense)
+        assert abs((made.now() - before).total_seconds() - ahead) < 30

@@ -580,6 +580,13 @@ def test_a_read_only_check_generates_nothing(emulator, answer):
     assert sent(emulator) == [READ.format(id=tunnel_id), SET + "?validate_only=true", READ.format(id=tunnel_id)]
 
 
+def test_a_key_of_another_tunnel_is_not_taken(emulator):
+    other = json.dumps({"success": True, "result": {"psk": "a-key-of-another-tunnel", "ipsec_tunnel_id": "b", "psk_metadata": {}}}).encode()
+    with Loopback(bodies={"POST": [other], "GET": [envelope({"ipsec_tunnel": {"id": "a"}})]}) as server, client(server.url, max_retries=0) as made:
+        error = refusal(run, made, options_for(ipsec_tunnel_id="a"), False)
+    assert error.reached == UNKNOWN and "a-key-of-another-tunnel" not in everything(error)
+
+
 # --- ages by Cloudflare's clock
 
 
