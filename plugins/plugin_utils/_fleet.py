@@ -126,10 +126,10 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
         try:
             answer = api.set_keys(keys)
         except MagicError as error:
-            if _hopeless(error, report):
-                raise
             if error.reached != UNKNOWN:
                 report.doubtful -= new_doubts
+            if _hopeless(error, report):
+                raise
             items = list(keys.items())
             if again:
                 parts.append(keys)
