@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -39,12 +41,35 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 # What YAML calls the types of values that are not text.
 _YAML_TYPES = ((bool, "true or false"), (int, "a number"), (float, "a number"), (list, "a list"), (Mapping, "a dictionary"))
 
+# The same of Python's classes, Ansible's subclasses of them included, in the messages of argument specifications.
+_PYTHON_TYPES = {
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "list": "a list",
+    "sequence": "a list",
+    "dict": "a dictionary",
+    "mapping": "a dictionary",
+    "str": "a string",
+    "unicode": "a string",
+    "none": "nothing",
+}
+
 display = Display()
 
 
 def yaml_type(value: t.Any) -> str:
     """Return what a YAML value is, in words."""
     return next((words for kind, words in _YAML_TYPES if isinstance(value, kind)), "a date or another type")
+
+
+def in_yaml_types(message: str) -> str:
+    """Return a message of Ansible's argument specification with YAML's types in the place of Python's classes."""
+
+    def words(found: re.Match[str]) -> str:
+        return next((words for name, words in _PYTHON_TYPES.items() if name in found[1].lower()), found[0])
+
+    return re.sub(r"<class '(?:\w+\.)*(\w+)'>", words, message)
 
 
 class ClientAction(ActionBase):
@@ -120,8 +145,7 @@ class ClientAction(ActionBase):
         try:
             warnings = _core.check_version()
             self._prepare_arguments()
-            dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
-            self.options = {name: options[name] for name in self.OPTIONS.argument_spec}
+            self.options = self._validated()
             warnings += self._elsewhere() + self.check(self.options)
             with self._environment():
                 result = self.work(client_for(self.options))
@@ -136,6 +160,17 @@ class ClientAction(ActionBase):
         if not self._task.diff:
             result.pop("diff", None)
         return result
+
+    def _validated(self) -> dict[str, t.Any]:
+        """Return the options as the argument specification has them.
+
+        :raises MagicError: if they break it. Ansible's own error has all arguments with it, and from ansible-core 2.20 on shows them with -vvv.
+        """
+        try:
+            dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
+        except AnsibleError as error:
+            raise MagicError(in_yaml_types(error.message)) from None
+        return {name: options[name] for name in self.OPTIONS.argument_spec}
 
     def _elsewhere(self) -> list[str]:
         """Return a warning if the task is delegated to another machine, which changes nothing but the host that facts belong to."""

@@ -269,7 +269,7 @@ def mistakes():
         "an empty key": ({"psks": {"branch-1": ""}}, ["entry 1", "shorter than 8"]),
         "a short key": ({"psks": {"branch-1": "1234567"}}, ["entry 1", "shorter than 8"]),
         "a key with a line break": ({"psks": {"branch-1": SECRET + "\n"}}, ["entry 1", "line break"]),
-        "psks that are a list": ({"psks": [SECRET]}, ["psks"]),
+        "psks that are a list": ({"psks": [SECRET]}, ["psks", "a list cannot be converted to a dict"]),
         "psks that are a string": ({"psks": SECRET}, ["psks"]),
         "31 letters": ({**tunnel, "psk_length": 31}, ["psk_length", "32 to 64"]),
         "65 letters": ({**tunnel, "psk_length": 65}, ["psk_length", "32 to 64"]),
