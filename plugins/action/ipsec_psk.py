@@ -105,3 +105,4 @@ class ActionModule(SecretAction):
             self.delivered(result, {tunnel_id: {"psk": key, "name": name, "last_generated_on": last_generated_on}}, store)
         if store is not None:
             result["delivered_to"].append("vault_file")
+            result.setdefault("warnings", []).extend(self.place_warnings(store))

@@ -151,6 +151,7 @@ class ActionModule(SecretAction):
                 self.delivered(result, known, store)
         if store is not None:
             result["delivered_to"].append("vault_file")
+            result["warnings"] += self.place_warnings(store)
 
     def _staged(self, fleet: Fleet, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """Deliver keys that are saved and not sent. They are in force nowhere, so they are no facts."""

@@ -124,7 +124,7 @@ EXAMPLES = r"""
 - name: Keep the key in an encrypted file, too
   cloudflare.magic.ipsec_psk:
     name: paris-1
-    vault_file: group_vars/all/ipsec_psks.yml
+    vault_file: ipsec_psks.yml
     vault_id: prod
 
 - name: Set a key of your own

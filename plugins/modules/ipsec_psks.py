@@ -105,7 +105,7 @@ EXAMPLES = r"""
     names: ['*']
     rotate: expired
     max_age: 90d
-    vault_file: group_vars/all/ipsec_psks.yml
+    vault_file: ipsec_psks.yml
   register: rotation
 
 - name: Tell what happened
@@ -121,12 +121,12 @@ EXAMPLES = r"""
       - paris-*
       - oslo-1
     rotate: missing
-    vault_file: group_vars/all/ipsec_psks.yml
+    vault_file: ipsec_psks.yml
 
 - name: Make a key that is not in force yet
   cloudflare.magic.ipsec_psks:
     names: [paris-1]
-    vault_file: group_vars/all/ipsec_psks.yml
+    vault_file: ipsec_psks.yml
     stage: true
   register: staged
 
@@ -143,7 +143,7 @@ EXAMPLES = r"""
 - name: Have Cloudflare use it
   cloudflare.magic.ipsec_psks:
     names: [paris-1]
-    vault_file: group_vars/all/ipsec_psks.yml
+    vault_file: ipsec_psks.yml
 
 - name: Set keys of your own
   cloudflare.magic.ipsec_psks:

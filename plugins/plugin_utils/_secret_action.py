@@ -19,7 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import Ma
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, fact_entries
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, below_vars_folder, fact_entries
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -66,7 +66,7 @@ class SecretAction(ClientAction):
         if options["vault_file"] is None:
             return nullcontext()
         path = self._loader.path_dwim(options["vault_file"])
-        return VaultFile(path, self._loader._vault, options["vault_id"], read_only=read_only)
+        return VaultFile(path, self._loader._vault, options["vault_id"], read_only=read_only, tell=self.notice)
 
     def supplied(self) -> bool:
         """Whether the user supplies the keys, which then need no receiver."""
@@ -156,6 +156,15 @@ class SecretAction(ClientAction):
         mine.update(entries)
         # The fact hides the file's variable of the same name, so it must have all that the file has.
         return {**(existing if isinstance(existing, dict) else {}), **(fact_entries(store.entries) if store is not None else {}), **mine}
+
+    def place_warnings(self, store: VaultFile | None) -> list[str]:
+        """Warn if Ansible does not see what was saved, because it reads the file by itself, once a run."""
+        if store is None or not below_vars_folder(store.path):
+            return []
+        return [
+            f"{store.path} has changed, but Ansible reads the files below group_vars and host_vars once a run: the variable {VARIABLE} still has the keys "
+            f"of before in this run. Use ansible_facts.{VARIABLE}, or keep the file elsewhere and read it with vars_files."
+        ]
 
     def censor(self, result: dict[str, t.Any], text: str, what: str = "the keys") -> None:
         """Hide a result that holds keys, and tell what can be told of it."""

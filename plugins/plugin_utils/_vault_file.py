@@ -26,13 +26,21 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import Ma
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, foreign, join, split
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from ansible.parsing.vault import VaultLib, VaultSecret
 
-# Seconds that a task waits for others to finish with the file.
-LOCK_TIMEOUT = 900.0
+# Seconds that a task waits for one and the same other task to finish with the file. A fleet that meets rate limits and slow answers all the way
+# holds it for some hours, and a killed task not at all.
+LOCK_TIMEOUT = 6 * 3600.0
+# Seconds after which a waiting task says for what it waits, and says it again.
+_LOCK_SILENCE = 5.0
+_LOCK_REMINDER = 300.0
 _LOCK_POLL = 0.05
+
+# What a file has besides its mode and says who may read it.
+_ACCESS_LIST = "system.posix_acl_access"
 
 # Room that is kept free for growth, so that a full disk shows before a key is made.
 _HEADROOM = 65536
@@ -49,6 +57,40 @@ def _allocate(handle: int, size: int) -> None:
             stream.write(bytes(size))
 
 
+def _keep_access(handle: int, old: os.stat_result, path: str) -> None:
+    """Give a new file who may use the old one: its owner and group where this user may, its mode, and its access list.
+
+    Where the group or the list cannot be kept, the rights of the group go, so that nobody gets to read what he could not read before.
+    """
+    mode = stat.S_IMODE(old.st_mode) & 0o777
+    new = os.fstat(handle)
+    if new.st_uid != old.st_uid:
+        try:
+            os.fchown(handle, old.st_uid, -1)
+        except OSError:
+            pass
+    if new.st_gid != old.st_gid:
+        try:
+            os.fchown(handle, -1, old.st_gid)
+        except OSError:
+            mode &= ~0o070
+    os.fchmod(handle, mode)
+    try:
+        access_list = os.getxattr(path, _ACCESS_LIST)
+    except (AttributeError, OSError):
+        return  # there is none, or no such thing on this system
+    try:
+        os.setxattr(handle, _ACCESS_LIST, access_list)
+    except OSError:
+        os.fchmod(handle, mode & ~0o070)
+
+
+def _described(holder: bytes) -> str:
+    """Return who holds a lock, from what it has written into the lock's file."""
+    pid = holder.decode("ascii", "replace").strip()
+    return f"another task (process {pid})" if pid.isdecimal() else "another task"
+
+
 class VaultFile:
     """The file, locked while in use as a context manager. Entering checks all that can fail before a key is made.
 
@@ -56,9 +98,12 @@ class VaultFile:
     :arg vault: Ansible's vault with the secrets of this run.
     :arg vault_id: the identity to encrypt with; None for the one that the file has, or the run's own for a new file.
     :arg read_only: check what can be checked without writing (check mode); takes no lock.
+    :arg tell: shows the user a line while the task waits for another one.
     """
 
-    def __init__(self, path: str, vault: VaultLib, vault_id: str | None = None, read_only: bool = False) -> None:
+    def __init__(
+        self, path: str, vault: VaultLib, vault_id: str | None = None, read_only: bool = False, tell: Callable[[str], None] = lambda text: None
+    ) -> None:
         self.path = path
         # A symbolic link stays one: the file it points to is replaced.
         self._real = os.path.realpath(path)
@@ -68,6 +113,7 @@ class VaultFile:
         self._vault = vault
         self._vault_id = vault_id
         self._read_only = read_only
+        self._tell = tell
         self._lock: int | None = None
         self._secret: tuple[str, VaultSecret]
         self._before = self._behind = ""
@@ -80,8 +126,7 @@ class VaultFile:
         try:
             if not os.path.isdir(self._folder):
                 raise self._problem("the folder does not exist", "Create it, or give another path.")
-            if os.path.lexists(self._real) and not stat.S_ISREG(os.stat(self._real).st_mode):
-                raise self._problem("it is no regular file", "Give the path of a file.")
+            self._check_kind()
             self._check_secret()
             if self._read_only:
                 if not os.access(self._folder, os.W_OK | os.X_OK):
@@ -105,6 +150,19 @@ class VaultFile:
     def _problem(self, what: str, mend: str) -> MagicError:
         return MagicError(f"vault_file: {self.path} cannot be used: {what}. {mend} Nothing has been changed.")
 
+    def _check_kind(self) -> None:
+        """Refuse what a new file cannot take the place of."""
+        if not os.path.lexists(self._real):
+            return
+        old = os.stat(self._real)
+        if not stat.S_ISREG(old.st_mode):
+            raise self._problem("it is no regular file", "Give the path of a file.")
+        if old.st_nlink > 1:
+            raise self._problem(
+                f"it has {old.st_nlink} names (hard links), and the others would keep the old content",
+                "Remove the other names, or make them symbolic links to this one.",
+            )
+
     def _check_secret(self) -> None:
         """Find the secret to encrypt with."""
         secrets = self._vault.secrets or []
@@ -126,20 +184,45 @@ class VaultFile:
 
     def _take_lock(self) -> None:
         """Wait for the lock. Its file stays: removing it would let two tasks hold a lock of that name."""
-        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        deadline = time.monotonic() + LOCK_TIMEOUT
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            while self._lock is None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    self._lock = lock
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise self._problem(f"another task has locked it for {LOCK_TIMEOUT:g} s", "Wait until that run ends.") from None
-                    time.sleep(_LOCK_POLL)
+            lock = os.open(self._lock_path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                # Whoever may write the file may take its lock.
+                _keep_access(lock, os.stat(self._real), self._real)
+            except FileNotFoundError:
+                pass  # a new file
+        except FileExistsError:
+            lock = os.open(self._lock_path, flags)
+        try:
+            self._wait_for(lock)
         finally:
             if self._lock is None:
                 os.close(lock)
+
+    def _wait_for(self, lock: int) -> None:
+        """Take the lock, or wait while others have it. Each holder writes into the lock's file who it is."""
+        since = told = time.monotonic()
+        patience = _LOCK_SILENCE
+        holder = None
+        while self._lock is None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                now = time.monotonic()
+                if holder != (holder := os.pread(lock, 100, 0)):
+                    since = now
+                if now - since > LOCK_TIMEOUT:
+                    hours = f"{LOCK_TIMEOUT / 3600:g} hours"
+                    raise self._problem(f"{_described(holder)} has locked it for {hours}", "Wait until that run ends, or end it.") from None
+                if now - told > patience:
+                    self._tell(f"waiting for {self.path}, which {_described(holder)} has locked. Nothing has been requested yet.")
+                    told, patience = now, _LOCK_REMINDER
+                time.sleep(_LOCK_POLL)
+                continue
+            self._lock = lock
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def _read(self) -> None:
         try:
@@ -204,6 +287,10 @@ class VaultFile:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
                 stream.truncate()
+                try:
+                    _keep_access(stream.fileno(), os.stat(self._real), self._real)
+                except FileNotFoundError:
+                    pass  # the first content of a new file
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(self._new_path, self._real)
@@ -234,5 +321,6 @@ class VaultFile:
             os.unlink(self._new_path)
         except OSError:
             pass
+        os.ftruncate(self._lock, 0)
         os.close(self._lock)
         self._lock = None

@@ -183,7 +183,9 @@ def test_readers(site, emulator):
     file = "group_vars/all/ipsec_psks.yml"
     tunnel_id = id_of(emulator, "branch-0")
     awkward = "{{ x }} {% y %} \"double\" 'single' \\back #hash : @0x123"
-    site.play([rotate("branch-0", file), rotate("branch-1", file, psk="{% raw %}" + awkward + "{% endraw %}")])
+    screen = site.play([rotate("branch-0", file), rotate("branch-1", file, psk="{% raw %}" + awkward + "{% endraw %}")])
+    # Once for all tasks.
+    assert " ".join(screen.split()).count("Ansible reads the files below group_vars and host_vars once a run") == 1
     first = emulator.keys()[tunnel_id]
     assert emulator.keys()[id_of(emulator, "branch-1")] == awkward
 
@@ -197,6 +199,7 @@ def test_readers(site, emulator):
         [
             {"ansible.builtin.set_fact": {"seen": read}, "register": "before", "no_log": True},
             rotate("branch-0", file),
+            {"ansible.builtin.set_fact": {"seen": "{{ ansible_facts." + VARIABLE + " }}"}, "register": "fact", "no_log": True},
             {"ansible.builtin.include_vars": file, "no_log": True},
             {"ansible.builtin.set_fact": {"seen": read}, "register": "after", "no_log": True},
         ]
@@ -205,6 +208,8 @@ def test_readers(site, emulator):
     before, after = (site.registered()[name]["ansible_facts"]["seen"] for name in ("before", "after"))
     assert before["contact"] == after["contact"] == "noc"
     assert before["variable"][tunnel_id]["psk"] == first
+    fact = site.registered()["fact"]["ansible_facts"]["seen"]
+    assert {number: entry["psk"] for number, entry in fact.items()} == {tunnel_id: second, id_of(emulator, "branch-1"): awkward}
     assert after["variable"][tunnel_id]["psk"] == second
     assert after["variable"][tunnel_id]["previous_psk"] == first
     assert after["variable"][tunnel_id]["name"] == "branch-0"
@@ -215,6 +220,7 @@ def test_readers(site, emulator):
     site.play([{"ansible.builtin.set_fact": {"seen": read}, "register": "one", "no_log": True}], vars_files=["v/keys.yml"])
     seen = site.registered()["one"]["ansible_facts"]["seen"]
     assert seen == after
+    assert "group_vars" not in site.play([rotate("branch-1", "v/keys.yml")])
 
 
 # --- when there is nothing to write

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import stat
+import struct
 import sys
+import time
 
 import pytest
 import yaml
@@ -23,6 +26,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _vault_file
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, join, split, updated
 
@@ -168,13 +172,14 @@ def refused(path, vault, *words, **options):
 
 
 def snapshot(path):
-    """The files beside this one and itself, without the lock, whose only content is its name."""
+    """The files beside this one and itself, without the lock, whose only content is the process that has it."""
     folder = os.path.dirname(os.path.realpath(path))
     found: dict[str, bytes | None] = {}
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         file = os.path.join(folder, name)
         if name.endswith(".lock") and os.path.isfile(file):
-            assert os.path.getsize(file) == 0
+            with open(file, "rb") as handle:
+                assert handle.read() in (b"", b"%d\n" % os.getpid())
         elif os.path.isfile(file):
             with open(file, "rb") as handle:
                 found[name] = handle.read()
@@ -662,12 +667,81 @@ def test_new_file(tmp_path):
     assert text.startswith("---\n# Pre-shared keys of IPsec tunnels")
 
 
-def test_mode_of_an_open_file_is_tightened(tmp_path):
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o644, 0o400])
+def test_mode_stays(tmp_path, mode):
+    """Somebody has chosen it: a group that reads the file, a backup."""
     path = tmp_path / "keys.yml"
     write(path, "a: 1\n", lib("default"))
-    path.chmod(0o666)
+    path.chmod(mode)
+    with VaultFile(str(path), lib("default")) as store:
+        for number in range(3):
+            store.entries[f"{number:032x}"] = dict(NEW)
+            store.save()
+            assert stat.S_IMODE(os.stat(path).st_mode) == mode
+    # Whoever may write the file may take its lock.
+    assert stat.S_IMODE(os.stat(tmp_path / ".keys.yml.lock").st_mode) == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other owners and groups")
+def test_owner_and_group_stay(tmp_path):
+    path = tmp_path / "keys.yml"
+    write(path, "a: 1\n", lib("default"))
+    path.chmod(0o640)
+    os.chown(path, 12345, 23456)
     put(path, lib("default"))
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    for file in (path, tmp_path / ".keys.yml.lock"):
+        found = os.stat(file)
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 23456, 0o640)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_group_that_cannot_be_kept_loses_its_rights(tmp_path):
+    """The file's group would become another one, which must not read the file then."""
+    path = tmp_path / "v" / "keys.yml"
+    path.parent.mkdir()
+    write(path, "a: 1\n", lib("default"))
+    os.chown(path, 12345, 23456)
+    path.chmod(0o664)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o711)
+    os.chown(path.parent, 12345, 12345)
+
+    def as_another():
+        os.setgroups([])
+        os.setgid(12345)
+        os.setuid(12345)
+        put(path, lib("default"))
+
+    assert ended_well(forked(as_another))
+    found = os.stat(path)
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o604)
+
+
+def test_access_list_stays(tmp_path):
+    path = tmp_path / "keys.yml"
+    write(path, "a: 1\n", lib("default"))
+    path.chmod(0o640)
+    # user::rw- user:23456:r-- group::--- mask::r-- other::---, as the kernel writes it
+    entries = [(1, 6, 0xFFFFFFFF), (2, 4, 23456), (4, 0, 0xFFFFFFFF), (0x10, 4, 0xFFFFFFFF), (0x20, 0, 0xFFFFFFFF)]
+    access_list = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(path, "system.posix_acl_access", access_list)
+    except (AttributeError, OSError):
+        pytest.skip("this file system has no access lists")
+    put(path, lib("default"))
+    assert os.getxattr(path, "system.posix_acl_access") == access_list
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_hard_link_is_refused(tmp_path, read_only):
+    """A new file would take the place of one name, and the other would keep the old key for ever."""
+    path = tmp_path / "keys.yml"
+    write(path, "a: 1\n", lib("default"))
+    os.link(path, tmp_path / "second.yml")
+    refused(path, lib("default"), "2 names (hard links)", "Remove the other names", read_only=read_only)
+    (tmp_path / "second.yml").unlink()
+    put(path, lib("default"))
 
 
 def test_replaced_as_a_whole(tmp_path):
@@ -951,3 +1025,72 @@ def test_lock_is_not_inherited(tmp_path):
         held = [int(number) for name, number in names.items() if name.endswith(".keys.yml.lock")]
         assert all(not os.get_inheritable(number) for number in held)
         assert held or not names
+
+
+def held(path, told, ended):
+    """Have a process of its own hold the lock until it is told to end."""
+
+    def hold():
+        with VaultFile(str(path), lib("default")):
+            os.write(told, b"x")
+            os.read(ended, 1)
+
+    return forked(hold)
+
+
+def test_who_waits_says_for_what(tmp_path, monkeypatch):
+    monkeypatch.setattr(_vault_file, "_LOCK_SILENCE", 0.1)
+    path = tmp_path / "keys.yml"
+    holds, told = os.pipe()
+    ended, end = os.pipe()
+    holder = held(path, told, ended)
+    assert os.read(holds, 1) == b"x"
+    lines = []
+
+    def tell(line):
+        lines.append(line)
+        os.write(end, b"x")
+
+    put(path, lib("default"), tell=tell)
+    assert ended_well(holder)
+    assert lines == [f"waiting for {path}, which another task (process {holder}) has locked. Nothing has been requested yet."]
+    assert (tmp_path / ".keys.yml.lock").read_bytes() == b""
+    for number in (holds, told, ended, end):
+        os.close(number)
+
+
+def test_nobody_waits_for_ever_for_one_task(tmp_path, monkeypatch):
+    monkeypatch.setattr(_vault_file, "LOCK_TIMEOUT", 0.3)
+    path = tmp_path / "keys.yml"
+    holds, told = os.pipe()
+    ended, end = os.pipe()
+    holder = held(path, told, ended)
+    assert os.read(holds, 1) == b"x"
+    with pytest.raises(MagicError, match=rf"another task \(process {holder}\) has locked it for"), VaultFile(str(path), lib("default")):
+        pass
+    os.write(end, b"x")
+    assert ended_well(holder)
+    for number in (holds, told, ended, end):
+        os.close(number)
+
+
+def test_a_long_queue_is_no_reason_to_give_up(tmp_path, monkeypatch):
+    """The limit is for one holder: whoever waits behind many short ones gets his turn."""
+    monkeypatch.setattr(_vault_file, "LOCK_TIMEOUT", 0.4)
+    path = tmp_path / "keys.yml"
+    put(path, lib("default"))
+    lock = os.open(tmp_path / ".keys.yml.lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def wait():
+        os.close(lock)  # a copy, which would hold the lock, too
+        put(path, lib("default"), OTHER)
+
+    child = forked(wait)
+    for turn in range(8):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{100000 + turn}\n".encode(), 0)
+        time.sleep(0.15)
+    os.close(lock)
+    assert ended_well(child)
+    assert OTHER in as_ansible_reads(path, lib("default"))[VARIABLE]
