@@ -101,9 +101,7 @@ class VaultFile:
     :arg tell: shows the user a line while the task waits for another one.
     """
 
-    def __init__(
-        self, path: str, vault: VaultLib, vault_id: str | None = None, read_only: bool = False, tell: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, path: str, vault: VaultLib, vault_id: str | None = None, read_only: bool = False, tell: Callable[[str], None] | None = None) -> None:
         self.path = path
         # A symbolic link stays one: the file it points to is replaced.
         self._real = os.path.realpath(path)
@@ -215,7 +213,7 @@ class VaultFile:
                 if now - since > LOCK_TIMEOUT:
                     hours = f"{LOCK_TIMEOUT / 3600:g} hours"
                     raise self._problem(f"{_described(holder)} has locked it for {hours}", "Wait until that run ends, or end it.") from None
-                if now - told > patience:
+                if self._tell is not None and now - told > patience:
                     self._tell(f"waiting for {self.path}, which {_described(holder)} has locked. Nothing has been requested yet.")
                     told, patience = now, _LOCK_REMINDER
                 time.sleep(_LOCK_POLL)
