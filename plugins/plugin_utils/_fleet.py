@@ -126,9 +126,11 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
         try:
             answer = api.set_keys(keys)
         except MagicError as error:
-            if error.reached != UNKNOWN:
+            hopeless = _hopeless(error, report)
+            # A run that has to stop keeps its keys as pending, which does no harm; a check has none.
+            if error.reached != UNKNOWN and (check_mode or not hopeless):
                 report.doubtful -= new_doubts
-            if _hopeless(error, report):
+            if hopeless:
                 raise
             items = list(keys.items())
             if again:

@@ -81,6 +81,9 @@ class Instant:
         if self.has_file:
             entries = {tunnel_id: {"psk": psk, "name": None} for tunnel_id, psk in self.at_start.items()}
             site.encrypt(self.relative, FOREIGN + yaml.safe_dump({VARIABLE: entries}))
+            self.path.chmod(self.dice.choice([0o600, 0o640]))
+        # A file keeps its mode, and a new one is private.
+        self.mode = self.path.stat().st_mode & 0o777 if self.has_file else 0o600
 
     def tasks(self) -> list[dict]:
         return [rotate(file=self.relative, ipsec_tunnel_id="{{ item }}", set_fact=False, keywords={"loop": self.ids})]
@@ -158,12 +161,16 @@ class Instant:
         keys: dict[str, str] = {}
         if self.path.exists():
             entries = self.site.entries(self.relative)
-            keys = {tunnel_id: entry["psk"] for tunnel_id, entry in entries.items()}
+            keys = {tunnel_id: entry["psk"] for tunnel_id, entry in entries.items() if "psk" in entry}
             for tunnel_id, entry in entries.items():
+                if "psk" not in entry:
+                    assert entry["replacing_since"] and not (self.has_file and tunnel_id in self.at_start)
+                    continue
                 assert entry["psk"] in ever[tunnel_id]
+                assert entry["psk"] == in_force[tunnel_id] or entry["replacing_since"]
                 assert entry.get("previous_psk") in [None, *ever[tunnel_id]]
                 assert entry.get("previous_psk") != entry["psk"]
-            assert self.path.stat().st_mode & 0o777 == 0o600 or not set(keys.values()) - set(self.at_start.values())
+            assert self.path.stat().st_mode & 0o777 == self.mode
         if self.has_file:
             assert FOREIGN in self.site.text(self.relative)
             assert set(keys) >= set(self.at_start)
@@ -189,7 +196,7 @@ class Instant:
             assert entries[tunnel_id].get("previous_psk") == keys.get(tunnel_id)
         assert FOREIGN in self.site.text(self.relative) or not self.has_file
         assert sorted(os.listdir(self.folder)) == [".keys.yml.lock", "keys.yml"]
-        assert self.path.stat().st_mode & 0o777 == 0o600
+        assert self.path.stat().st_mode & 0o777 == self.mode
 
 
 def measured(instant: Instant) -> dict[str, float]:
