@@ -20,24 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _client
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
-    ADVICE,
-    LONGEST_BACKOFF,
-    LONGEST_RETRY_AFTER,
-    MASK,
-    NOT_SENT,
-    REFUSED,
-    UNKNOWN,
-    VERSION,
-    Client,
-    MagicError,
-    check_segment,
-    may_retry,
-    read_answer,
-    read_object,
-    resolve,
-    scrub,
-)
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import LONGEST_BACKOFF, LONGEST_RETRY_AFTER, Client, may_retry, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, NOT_SENT, REFUSED, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._transport import VERSION, read_answer
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import ACCOUNT, TOKEN, Loopback, client, emulated, envelope, everything, sent, tls
 
 KEY = "cfk_TheGlobalKeyThatMustNotBeSeen"
@@ -400,7 +387,7 @@ ADVISED = {
 }
 
 
-@pytest.mark.parametrize("code", sorted({*ADVISED, *ADVICE}))
+@pytest.mark.parametrize("code", sorted({*ADVISED, *CODES}))
 def test_advice(code):
     for method, expected in zip(("GET", "POST"), ADVISED[code] * 2):
         for errors in ([{"code": code, "message": "m"}], [{"code": 1, "message": "m", "error_chain": [{"code": code, "message": "n"}]}], [ONE, {"code": code}]):
