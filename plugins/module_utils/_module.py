@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import resolve
-from ansible_collections.cloudflare.magic.plugins.module_utils._transport import HAS_REQUESTS, REQUESTS_IMPORT_ERROR
+from ansible_collections.cloudflare.magic.plugins.module_utils._wire import HAS_REQUESTS, REQUESTS_IMPORT_ERROR
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,18 +18,14 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, call_error, in_words, is_rate_limit, known_errors
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._wire import BodyError, Wire, read_body
 
-REQUESTS_IMPORT_ERROR: str | None = None
 try:
     import requests
     import urllib3.exceptions
     from requests.auth import AuthBase
     from urllib3.util.retry import Retry
-
-    HAS_REQUESTS = True
-except ImportError as exc:
-    HAS_REQUESTS = False
-    REQUESTS_IMPORT_ERROR = str(exc)
+except ImportError:
     AuthBase = object  # type: ignore[assignment,misc]
 
 if t.TYPE_CHECKING:
@@ -72,7 +68,21 @@ def new_session(settings: Settings) -> requests.Session:
     session.auth = _Auth(settings)
     session.headers["User-Agent"] = f"ansible-collection-cloudflare.magic/{VERSION}"
     session.headers["Accept"] = "application/json"
+    session.headers["Accept-Encoding"] = "gzip"
+    wire = Wire()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, wire)
     return session
+
+
+def _limits(settings: Settings) -> dict[str, t.Any]:
+    return {
+        "timeout": (CONNECT_TIMEOUT, settings.timeout),
+        # Plain http goes to loopback alone, and a proxy would get the credential in clear.
+        "proxies": {"http": "", "all": ""} if settings.api_url.startswith("http:") else None,
+        # Given with each request, because on the session REQUESTS_CA_BUNDLE would beat it.
+        "verify": (settings.ca_path or True) if settings.validate_certs else False,
+    }
 
 
 def exchange(
@@ -86,33 +96,30 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
 ) -> Answer:
-    """Send one request, once, and return the answer, whatever it says.
+    """Send one request, once, over a session from ``new_session``, and return the answer, whatever it says.
 
     :arg secrets: what must not be in any message.
     :raises MagicError: if there is none.
     """
+    url = settings.api_url + path
+    wire = t.cast("Wire", session.get_adapter(url))
+    wire.sent = False
     try:
         with warnings.catch_warnings():
             # The user chose validate_certs=false; a warning for each request helps nobody.
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-            answer = session.request(
-                method,
-                settings.api_url + path,
-                params=params,
-                json=body,
-                headers=headers,
-                timeout=(CONNECT_TIMEOUT, settings.timeout),
-                allow_redirects=False,
-                # Plain http goes to loopback alone, and a proxy would get the credential in clear.
-                proxies={"http": "", "all": ""} if settings.api_url.startswith("http:") else None,
-                # Given with each request, because on the session REQUESTS_CA_BUNDLE would beat it.
-                verify=(settings.ca_path or True) if settings.validate_certs else False,
-            )
-            return Answer(answer.status_code, answer.headers, answer.content)
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, TypeError) as exc:
-        reason, reached, transient = _transport_problem(exc, settings)
+            answer = session.request(method, url, params=params, json=body, headers=headers, allow_redirects=False, stream=True, **_limits(settings))
+        return Answer(answer.status_code, answer.headers, read_body(answer))
+    except BodyError as exc:
+        ray_id = scrub(answer.headers.get("cf-ray"), secrets)
+        raise call_error(method, path, str(exc), status=answer.status_code, ray_id=ray_id, reached=UNKNOWN, transient=False) from None
+    except Exception as exc:
+        # Whatever goes wrong with an answer, nothing is known of the request. Before that, what is no problem of the network is a mistake of ours.
+        if not wire.sent and not isinstance(exc, (OSError, urllib3.exceptions.HTTPError, UnicodeError)):
+            raise
+        reason, transient = _transport_problem(exc, settings, wire.sent)
         # Without the cause: it holds the request with its headers.
-        raise call_error(method, path, scrub(reason, secrets), reached=reached, transient=transient) from None
+        raise call_error(method, path, scrub(reason, secrets), reached=UNKNOWN if wire.sent else NOT_SENT, transient=transient) from None
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:
@@ -127,43 +134,45 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
             yield item
 
 
-# What OpenSSL says when a handshake fails, that is, before the request is sent.
-_HANDSHAKE = re.compile("CERTIFICATE|VERSION|PROTOCOL|HANDSHAKE|RECORD_LAYER")
-
-
-def _transport_problem(exc: Exception, settings: Settings) -> tuple[str, str, bool]:
-    """Say of an exception of requests: what happened, where the request got to, and whether a later try may work.
+def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[str, bool]:
+    """Say of an exception of requests: what happened, and whether a later try may work.
 
     The text of the exception is never used: it can hold the URL of a proxy with its password, or a header.
+
+    :arg sent: whether any of the request has gone out.
     """
-    host = urlsplit(settings.api_url).hostname
     causes = list(_causes(exc))
-    system = next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError)), None)
-    detail = f" ({system.strerror})" if system is not None and isinstance(system, OSError) else ""
+    timed_out = any(isinstance(cause, TimeoutError) for cause in causes)
+    if sent and (timed_out or isinstance(exc, requests.exceptions.Timeout)):
+        return f"no answer within {settings.timeout:g} s (timeout).", True
+    if sent and isinstance(exc, (OSError, urllib3.exceptions.HTTPError)):
+        return "the connection was cut before the whole answer had arrived.", True
+    if sent:
+        return f"the answer cannot be read ({type(exc).__name__}).", True
+    host = urlsplit(settings.api_url).hostname
+    if type(exc) is OSError and "CA certificate bundle" in str(exc):
+        return "the CA bundle that the environment names does not exist. Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, or set ca_path.", False
     for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            code = cause.reason or ""
-            if "CERTIFICATE_VERIFY" in code:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
+            if "CERTIFICATE_VERIFY" in (cause.reason or ""):
                 why = getattr(cause, "verify_message", "") or "not trusted"
-                return (f"the TLS certificate of {host} was not accepted: {why}. Set ca_path to the CA bundle of your organisation.", NOT_SENT, False)
-            if _HANDSHAKE.search(code):
-                return (f"no TLS connection to {host} ({code}). Check api_url and the proxy.", NOT_SENT, False)
+                return f"the TLS certificate of {host} was not accepted: {why}. Set ca_path to the CA bundle of your organisation.", False
+            # A handshake that was cut is a matter of the network.
+            cut = isinstance(cause, ssl.SSLEOFError)
+            return f"no TLS connection to {host} ({cause.reason or 'cut'}). Check api_url and the proxy.", cut
+    system = next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+    detail = f" ({system.strerror})" if isinstance(system, OSError) else ""
     if isinstance(exc, requests.exceptions.ProxyError):
-        return (f"the proxy of the environment gave no connection to {host}{detail}. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", NOT_SENT, True)
-    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-        return (f"no connection to {host}{detail}. Check the network, api_url and the proxy.", NOT_SENT, True)
-    if any(isinstance(cause, urllib3.exceptions.ConnectTimeoutError) for cause in causes):
-        return (f"no connection to {host} within {CONNECT_TIMEOUT:g} s. Check the network, api_url and the proxy.", NOT_SENT, True)
-    if isinstance(exc, requests.exceptions.Timeout):
-        return (f"no answer within {settings.timeout:g} s (timeout).", UNKNOWN, True)
-    if isinstance(exc, (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
-        return ("the connection was cut before the whole answer had arrived.", UNKNOWN, True)
-    # TypeError: what requests makes of a proxy's URL without a host.
-    if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema, TypeError)):
-        return ("the proxy of the environment cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", NOT_SENT, False)
-    if isinstance(exc, requests.exceptions.InvalidURL) or any(isinstance(cause, (urllib3.exceptions.LocationValueError, UnicodeError)) for cause in causes):
-        return ("the URL, or that of the proxy, is not valid. Check api_url, HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", NOT_SENT, False)
-    return (f"the call broke off ({type(exc).__name__}).", UNKNOWN, True)
+        return f"the proxy of the environment gave no connection to {host}{detail}. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", True
+    if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema)):
+        return "the proxy of the environment cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", False
+    invalid = (urllib3.exceptions.LocationValueError, UnicodeError)
+    if isinstance(exc, requests.exceptions.InvalidURL) or any(isinstance(cause, invalid) for cause in causes):
+        return "the URL, or that of the proxy, is not valid. Check api_url, HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", False
+    if not isinstance(exc, (requests.exceptions.ConnectionError, requests.exceptions.Timeout, urllib3.exceptions.HTTPError)) and system is None:
+        return f"the request could not be sent ({type(exc).__name__}). Report this to the collection's developers.", False
+    within = f" within {CONNECT_TIMEOUT:g} s" if timed_out or isinstance(exc, requests.exceptions.Timeout) else detail
+    return f"no connection to {host}{within}. Check the network, api_url and the proxy.", True
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

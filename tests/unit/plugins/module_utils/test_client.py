@@ -7,9 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
-import subprocess
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
@@ -688,25 +686,6 @@ def test_timeout(emulator):
 # --- TLS
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the program openssl")
-    config = tmp_path / "openssl.cnf"
-    config.write_text(
-        "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n[extensions]\n"
-        "subjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:TRUE\nsubjectKeyIdentifier = hash\n"
-        "keyUsage = critical, digitalSignature, keyCertSign\n",
-        encoding="utf-8",
-    )
-    paths = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config", str(config), "-out", paths[0], "-keyout", paths[1]]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return paths
-
-
 def test_tls(certificate, monkeypatch, recwarn):
     path, dummy = certificate
     with Loopback(context=tls(*certificate)) as server:
@@ -770,6 +749,18 @@ def test_proxy(proxy, tries, closed, monkeypatch):
     assert "the proxy" in str(error) and error.reached == NOT_SENT
     assert PASSWORD not in everything(error)
     assert "HTTPS_PROXY" in str(error)
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_plain_http_goes_past_every_proxy(variable, scheme, monkeypatch):
+    """It is for loopback alone, and a proxy would get the credential in clear."""
+    with Loopback() as server, Loopback() as proxy:
+        monkeypatch.setenv(variable, f"{scheme}://{proxy.host}")
+        for host in ("127.0.0.1", "localhost"):
+            with client(server.url.replace("127.0.0.1", host)) as made:
+                made.request("POST", ["x"])
+        assert (len(server.requests), proxy.requests, proxy.connections) == (2, [], 0)
 
 
 # --- a client belongs to the process that made it
