@@ -153,6 +153,8 @@ def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[
     if type(exc) is OSError and "CA certificate bundle" in str(exc):
         return "the CA bundle that the environment names does not exist. Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, or set ca_path.", False
     for cause in causes:
+        if type(cause).__name__ == "CertificateError":  # of urllib3 before 2.0
+            return f"the TLS certificate of {host} was not accepted: Hostname mismatch. Check api_url and the proxy.", False
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
             if "CERTIFICATE_VERIFY" in (cause.reason or ""):
                 why = getattr(cause, "verify_message", "") or "not trusted"

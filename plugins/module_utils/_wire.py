@@ -139,6 +139,7 @@ def read_body(answer: requests.Response) -> bytes:
 
     :raises BodyError: if it is too large, or packed in another way than was allowed.
     """
+    answer.raw.enforce_content_length = True  # urllib3 before 2.0 takes a cut body for the whole
     try:
         body = bytearray()
         while True:
