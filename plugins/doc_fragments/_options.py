@@ -45,7 +45,8 @@ options:
       - base_url
   timeout:
     description:
-      - How many seconds to wait for an answer. Making the connection has its own limit of 10 seconds.
+      - How many seconds one whole answer may take, from its first byte to its last. Making the connection has its own limit of 10 seconds.
+      - An answer of more than 32 MiB is not taken, however long it takes.
     type: float
     default: 30.0
   max_retries:

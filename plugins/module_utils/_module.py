@@ -14,13 +14,16 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import HAS_REQUESTS, REQUESTS_IMPORT_ERROR, UNKNOWN, Client, MagicError, resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._wire import HAS_REQUESTS, REQUESTS_IMPORT_ERROR
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Settings
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
+    from ansible_collections.cloudflare.magic.plugins.module_utils._settings import Settings
 
 
 def failed(error: MagicError) -> dict[str, t.Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ArgumentSpec:
 
 
 # No fallback to the environment here: an option written in the task beats the environment as a whole, which
-# no fallback of a single option can express. resolve() in _client does it. See it for the constraints, too.
+# no fallback of a single option can express. resolve() in _settings does it. See it for the constraints, too.
 SHARED = ArgumentSpec(
     {
         "api_token": {"type": "str", "no_log": True},

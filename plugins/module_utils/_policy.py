@@ -13,8 +13,10 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MASK, MagicError, check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 
 if t.TYPE_CHECKING:

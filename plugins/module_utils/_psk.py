@@ -15,18 +15,10 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
-    REFUSED,
-    UNKNOWN,
-    MagicError,
-    check_id,
-    list_objects,
-    listing,
-    member,
-    read_object,
-    scrub,
-)
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, scrub
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 
 if t.TYPE_CHECKING:

@@ -16,18 +16,12 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
-    UNKNOWN,
-    MagicError,
-    check_id,
-    check_segment,
-    list_objects,
-    listing,
-    member,
-    read_object,
-)
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ import re
 import typing as t
 from datetime import datetime, timedelta
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
 # The answer to psk_generate has nanoseconds, the tunnel afterwards rounded microseconds.
 TOLERANCE = timedelta(milliseconds=1)

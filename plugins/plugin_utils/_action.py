@@ -21,8 +21,10 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import CREDENTIAL_VARIABLES, MASK, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import CREDENTIAL_VARIABLES
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
 if t.TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.release import __version__
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
 try:
     # From ansible-core 2.22 on.

@@ -17,9 +17,10 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import UNKNOWN, MagicError, listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
 
@@ -30,9 +31,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
 
-# Answers that have nothing to do with the keys in the request: asking again in smaller parts does not help.
-_HOPELESS_STATUS = (None, 401, 403, 429)
-_HOPELESS_CODES = {971, 1012, 1025, 6003, 7003, 9103, 9106, 9109, 10000, 10100}
 # So many answers 5xx in a row are an outage of the server, and not the fault of one tunnel.
 _OUTAGE = 6
 
@@ -156,9 +154,7 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
 def _hopeless(error: MagicError, report: Report) -> bool:
     """Tell whether to ask again in smaller parts cannot help."""
     report.outage = report.outage + 1 if error.reached == UNKNOWN else 0
-    status = error.failure["status"] if error.failure else None
-    codes = {entry.get("code") for entry in error.failure["errors"]} if error.failure else set()
-    return status in _HOPELESS_STATUS or bool(codes & _HOPELESS_CODES) or report.outage >= _OUTAGE
+    return is_hopeless(error) or report.outage >= _OUTAGE
 
 
 def _batches(keys: Mapping[str, str], size: int) -> Iterator[dict[str, str]]:

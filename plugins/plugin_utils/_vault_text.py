@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 import yaml
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import same_moment
 
 VARIABLE = "cloudflare_magic_ipsec_psks"

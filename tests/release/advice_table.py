@@ -9,7 +9,7 @@ python tests/release/advice_table.py
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -19,21 +19,26 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 BEGIN, END = "<!-- advice: begin -->\n", "<!-- advice: end -->\n"
 
 
-def client() -> ModuleType:
-    """Load the module with the table; it does not need Ansible."""
-    spec = importlib.util.spec_from_file_location("magic_client", ROOT / "plugins" / "module_utils" / "_client.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def errors() -> ModuleType:
+    """Load the module with the table from this checkout, wherever it is; neither needs Ansible."""
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "ansible_collections"}
+    try:
+        for name, folder in (("", None), (".cloudflare", None), (".cloudflare.magic", "."), (".cloudflare.magic.plugins", "plugins")):
+            package = ModuleType(f"ansible_collections{name}")
+            package.__path__ = [str(ROOT / folder)] if folder else []
+            sys.modules[package.__name__] = package
+        return importlib.import_module("ansible_collections.cloudflare.magic.plugins.module_utils._errors")
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def table() -> str:
     """Return the table in Markdown: codes with the same advice share a row."""
-    module = client()
+    module = errors()
     rows: dict[str, list[str]] = {}
-    for code in sorted(module.ADVICE):
+    for code in sorted(module.CODES):
         rows.setdefault(module.advice("POST", None, [{"code": code}]), []).append(str(code))
     lines = [f"| {', '.join(codes)} | {advice.replace('|', chr(92) + '|')} |" for advice, codes in rows.items()]
     return "\n".join(["| Code | Advice |", "|---|---|", *lines]) + "\n"

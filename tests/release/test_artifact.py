@@ -119,11 +119,11 @@ def test_version(archive: Path) -> None:
     """The version is the same in galaxy.yml, in the archive, in its name, and in what requests say of themselves."""
     with tarfile.open(archive) as opened:
         manifest = json.loads(opened.extractfile("MANIFEST.json").read())  # type: ignore[union-attr]
-        client = opened.extractfile("plugins/module_utils/_client.py").read().decode()  # type: ignore[union-attr]
+        transport = opened.extractfile("plugins/module_utils/_transport.py").read().decode()  # type: ignore[union-attr]
     version = manifest["collection_info"]["version"]
     assert version == GALAXY["version"]
     assert archive.name == f"cloudflare-magic-{version}.tar.gz"
-    assert re.findall(r'^VERSION = "(.+)"$', client, re.MULTILINE) == [version]
+    assert re.findall(r'^VERSION = "(.+)"$', transport, re.MULTILINE) == [version]
 
 
 def test_tag_has_to_be_the_version(repository: Path, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 if t.TYPE_CHECKING:
-    from ansible_collections.cloudflare.magic.tests.release.advice_table import PAGE, client, table, with_table
+    from ansible_collections.cloudflare.magic.tests.release.advice_table import PAGE, errors, table, with_table
     from ansible_collections.cloudflare.magic.tests.release.conftest import ROOT
 else:
-    from advice_table import PAGE, client, table, with_table
+    from advice_table import PAGE, errors, table, with_table
     from conftest import ROOT
 
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
@@ -33,10 +33,10 @@ def test_advice_on_the_page_is_the_code_s() -> None:
     """The page has each error code with the advice that the modules give."""
     text = PAGE.read_text(encoding="utf-8")
     assert text == with_table(text), "out of date: python tests/release/advice_table.py"
-    module = client()
-    for code, advice in module.ADVICE.items():
+    module = errors()
+    for code, known in module.CODES.items():
         row = next(line for line in table().splitlines() if re.search(rf"^\|[^|]*\b{code}\b[^|]*\|", line))
-        assert advice.format(permission=module.advice("POST", None, [{"code": 10000}]).split("permission ")[1].split(" for this")[0]) in row
+        assert known.advice.format(permission=module.advice("POST", None, [{"code": 10000}]).split("permission ")[1].split(" for this")[0]) in row
 
 
 def _texts(tree: ast.AST) -> t.Iterator[str]:

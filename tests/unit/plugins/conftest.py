@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import subprocess
 
 import pytest
 
@@ -47,3 +49,22 @@ def emulator():
     yield handle
     assert handle.violations() == []
     handle.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the program openssl")
+    config = tmp_path / "openssl.cnf"
+    config.write_text(
+        "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n[extensions]\n"
+        "subjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:TRUE\nsubjectKeyIdentifier = hash\n"
+        "keyUsage = critical, digitalSignature, keyCertSign\n",
+        encoding="utf-8",
+    )
+    paths = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config", str(config), "-out", paths[0], "-keyout", paths[1]]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return paths

@@ -15,8 +15,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client, MagicError, resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import resolve
 
 TOKEN = "cfut_TheTokenThatMustNotBeSeen"
 OWN = "TheKeyOfOnesOwnThatMustNotBeSeen-0123456789"

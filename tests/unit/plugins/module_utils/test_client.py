@@ -7,9 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
-import subprocess
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
@@ -20,24 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _client
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
-    ADVICE,
-    LONGEST_BACKOFF,
-    LONGEST_RETRY_AFTER,
-    MASK,
-    NOT_SENT,
-    REFUSED,
-    UNKNOWN,
-    VERSION,
-    Client,
-    MagicError,
-    check_segment,
-    may_retry,
-    read_answer,
-    read_object,
-    resolve,
-    scrub,
-)
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import LONGEST_BACKOFF, LONGEST_RETRY_AFTER, Client, may_retry, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, NOT_SENT, REFUSED, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._transport import VERSION, read_answer
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import ACCOUNT, TOKEN, Loopback, client, emulated, envelope, everything, sent, tls
 
 KEY = "cfk_TheGlobalKeyThatMustNotBeSeen"
@@ -400,7 +385,7 @@ ADVISED = {
 }
 
 
-@pytest.mark.parametrize("code", sorted({*ADVISED, *ADVICE}))
+@pytest.mark.parametrize("code", sorted({*ADVISED, *CODES}))
 def test_advice(code):
     for method, expected in zip(("GET", "POST"), ADVISED[code] * 2):
         for errors in ([{"code": code, "message": "m"}], [{"code": 1, "message": "m", "error_chain": [{"code": code, "message": "n"}]}], [ONE, {"code": code}]):
@@ -701,25 +686,6 @@ def test_timeout(emulator):
 # --- TLS
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the program openssl")
-    config = tmp_path / "openssl.cnf"
-    config.write_text(
-        "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n[name]\nCN = localhost\n[extensions]\n"
-        "subjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:TRUE\nsubjectKeyIdentifier = hash\n"
-        "keyUsage = critical, digitalSignature, keyCertSign\n",
-        encoding="utf-8",
-    )
-    paths = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config", str(config), "-out", paths[0], "-keyout", paths[1]]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return paths
-
-
 def test_tls(certificate, monkeypatch, recwarn):
     path, dummy = certificate
     with Loopback(context=tls(*certificate)) as server:
@@ -783,6 +749,18 @@ def test_proxy(proxy, tries, closed, monkeypatch):
     assert "the proxy" in str(error) and error.reached == NOT_SENT
     assert PASSWORD not in everything(error)
     assert "HTTPS_PROXY" in str(error)
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_plain_http_goes_past_every_proxy(variable, scheme, monkeypatch):
+    """It is for loopback alone, and a proxy would get the credential in clear."""
+    with Loopback() as server, Loopback() as proxy:
+        monkeypatch.setenv(variable, f"{scheme}://{proxy.host}")
+        for host in ("127.0.0.1", "localhost"):
+            with client(server.url.replace("127.0.0.1", host)) as made:
+                made.request("POST", ["x"])
+        assert (len(server.requests), proxy.requests, proxy.connections) == (2, [], 0)
 
 
 # --- a client belongs to the process that made it

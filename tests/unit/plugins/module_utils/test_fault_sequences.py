@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import run
 from ansible_collections.cloudflare.magic.tests.emulator.client import running

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, REFUSED, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS

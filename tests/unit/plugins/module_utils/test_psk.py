@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import NOT_SENT, REFUSED, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper, find_tunnel, last_generated_on, list_ipsec_tunnels, read_tunnel, run, set_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import TOLERANCE

@@ -19,7 +19,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import REFUSED, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import ALPHABET, Applied, make_key
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet, select, supplied
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The one error, what Cloudflare's answers say of a failure, and the one table of its codes."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# Where a request may have got to when it failed.
+NOT_SENT = "not_sent"  # the server never received it, or turned it away unread
+REFUSED = "refused"  # the server answered that it did nothing
+UNKNOWN = "unknown"  # the server may have carried it out
+
+_WRITE_PERMISSION = "'Magic WAN Write' or 'Magic Transit Write'"
+_READ_PERMISSION = f"'Magic WAN Read' or 'Magic Transit Read' ({_WRITE_PERMISSION} include it)"
+
+_WRONG_KIND = (
+    "The credential has the wrong form for its header. An API token belongs in api_token (CLOUDFLARE_API_TOKEN), "
+    "a global API key in api_key (CLOUDFLARE_API_KEY) with api_email (CLOUDFLARE_EMAIL)."
+)
+_NOT_ONBOARDED = (
+    "The account is not onboarded to Cloudflare WAN (Magic WAN) or Magic Transit, which need an Enterprise plan. "
+    "Check account_id, or ask Cloudflare's account team."
+)
+_UNKNOWN_CREDENTIAL = "Cloudflare does not know this credential. Check that it is complete, not revoked and not expired."
+_RATE_LIMIT = "Cloudflare's rate limit is reached (1,200 requests in five minutes for a user or token). Wait, run fewer tasks at once, or raise max_retries."
+_PERMISSION = (
+    "The credential is not accepted for this call. Give the API token the permission {permission} for this account, "
+    "and check that it is complete and not expired."
+)
+
+
+@dataclass(frozen=True)
+class Code:
+    """What is known of one of Cloudflare's error codes.
+
+    :ivar advice: what a user can do.
+    :ivar hopeless: whether it has nothing to do with the objects in the request, so that to ask again with fewer of them cannot help.
+    :ivar rate_limit: whether the request was turned away unread because there were too many.
+    """
+
+    advice: str
+    hopeless: bool = True
+    rate_limit: bool = False
+
+
+def _not_found(noun: str, option: str, instead: str) -> Code:
+    return Code(f"Cloudflare has no {noun} with this id in this account. Check {option} and account_id, or give {instead} instead.", hopeless=False)
+
+
+# Some arrive with any status, in "errors" or in the "error_chain" of another one.
+CODES: dict[int, Code] = {
+    971: Code(_RATE_LIMIT, rate_limit=True),
+    1012: Code(_NOT_ONBOARDED),
+    1020: _not_found("route", "route_id", "prefix and nexthop"),
+    1025: Code(_NOT_ONBOARDED),
+    1029: _not_found("GRE tunnel", "gre_tunnel_id", "name"),
+    1032: _not_found("IPsec tunnel", "ipsec_tunnel_id", "name"),
+    6003: Code(_WRONG_KIND),
+    6103: Code(_WRONG_KIND),
+    6111: Code(_WRONG_KIND),
+    7003: Code("Cloudflare cannot resolve the path. Check account_id (32 hexadecimal characters, shown on the account's overview page)."),
+    9103: Code(_UNKNOWN_CREDENTIAL),
+    9106: Code("Cloudflare received no credential. Set api_token, or api_key with api_email."),
+    9109: Code(_PERMISSION),
+    10000: Code(_PERMISSION),
+    10100: Code(_RATE_LIMIT, rate_limit=True),
+}
+
+# Without a code: the request's objects have nothing to do with these, nor with a request that got no answer.
+_HOPELESS_STATUS = (None, 401, 403, 429)
+
+
+class MagicError(Exception):
+    """The one error that this collection's plumbing raises.
+
+    Its text never holds a credential, a pre-shared key, a header or a body, nor anything that a terminal would obey.
+
+    :ivar failure: what is known of the failed call (``method``, ``path``, ``status``, ``errors``, ``ray_id``), or None when no call was made.
+    :ivar reached: ``NOT_SENT``, ``REFUSED`` or ``UNKNOWN``: whether the call can have changed anything.
+    :ivar transient: whether the same call may work later.
+    :ivar retry_after: seconds that the server asks to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        failure: dict[str, t.Any] | None = None,
+        reached: str = NOT_SENT,
+        transient: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(shown(message))
+        self.failure = failure
+        self.reached = reached
+        self.transient = transient
+        self.retry_after = retry_after
+        self.sent: int | None = None
+        """How many requests were sent, where somebody counted them."""
+
+    def explained(self, message: str) -> MagicError:
+        """Return the same error with a text of one's own; the details of the call stay."""
+        return MagicError(message, failure=self.failure, reached=self.reached)
+
+
+# Deeper than any chain of errors that means something, and far from what Python's stack holds.
+_DEEPEST_CHAIN = 10
+
+
+def known_errors(envelope: t.Any, depth: int = 0) -> list[dict[str, t.Any]]:
+    """Return the entries of ``errors`` that have the documented shape, with their documented fields."""
+    entries = envelope.get("errors") if isinstance(envelope, dict) else None
+    known = []
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict):
+            continue
+        error = {name: entry[name] for name in ("code", "message", "documentation_url") if isinstance(entry.get(name), (int, str))}
+        if isinstance(entry.get("source"), dict) and isinstance(entry["source"].get("pointer"), str):
+            error["source"] = {"pointer": entry["source"]["pointer"]}
+        chain = known_errors({"errors": entry.get("error_chain")}, depth + 1) if depth < _DEEPEST_CHAIN else []
+        if chain:
+            error["error_chain"] = chain
+        if error:
+            known.append(error)
+    return known
+
+
+def _codes(errors: Sequence[dict[str, t.Any]]) -> Iterator[t.Any]:
+    """Yield the codes, the most specific ones first."""
+    for error in errors:
+        yield from _codes(error.get("error_chain", ()))
+        yield error.get("code")
+
+
+def _known(errors: Sequence[dict[str, t.Any]]) -> Iterator[Code]:
+    """Yield what is known of the codes; a code may be a number as text."""
+    for code in _codes(errors):
+        number = int(code) if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10 else code
+        if isinstance(number, int) and number in CODES:
+            yield CODES[number]
+
+
+def is_rate_limit(status: int | None, errors: Sequence[dict[str, t.Any]]) -> bool:
+    """Tell whether a request was turned away because there were too many. Cloudflare's codes for it arrive with other statuses, too."""
+    return status == 429 or any(code.rate_limit for code in _known(errors))
+
+
+def is_hopeless(error: MagicError) -> bool:
+    """Tell whether to ask again with fewer objects in the request cannot help."""
+    failure = error.failure
+    return failure is None or failure["status"] in _HOPELESS_STATUS or any(code.hopeless for code in _known(failure["errors"]))
+
+
+def in_words(error: dict[str, t.Any]) -> str:
+    """Return one of ``errors`` as a sentence without its end."""
+    text = f"[{error.get('code', 'no code')}] {error.get('message', 'no message')}"
+    details = []
+    if "source" in error:
+        details.append(f"at {error['source']['pointer']}")
+    if "documentation_url" in error:
+        details.append(f"see {error['documentation_url']}")
+    details.extend(f"because of {in_words(cause)}" for cause in error.get("error_chain", ()))
+    return f"{text} ({'; '.join(details)})" if details else text
+
+
+def advice(method: str, status: int | None, errors: Sequence[dict[str, t.Any]]) -> str | None:
+    """Return what a user can do about a refused call, or None where nothing better is known than the answer itself."""
+    text = next((code.advice for code in _known(errors)), None)
+    if text is None and status == 429:
+        text = _RATE_LIMIT
+    if text is None and status in (401, 403) and not errors:
+        text = _PERMISSION
+    return text and text.replace("{permission}", _READ_PERMISSION if method == "GET" else _WRITE_PERMISSION)
+
+
+def call_error(
+    method: str,
+    path: str,
+    reason: str,
+    *,
+    status: int | None = None,
+    errors: Sequence[dict[str, t.Any]] = (),
+    ray_id: str | None = None,
+    hint: str | None = None,
+    reached: str,
+    transient: bool,
+    retry_after: float | None = None,
+) -> MagicError:
+    """Return the error of a failed call, with its text. The strings of an answer are shown escaped in its details, too."""
+    parts = [f"{method} {path} failed" + (f" with HTTP {status}" if status is not None else "") + f": {reason}"]
+    if ray_id:
+        parts.append(f"cf-ray {ray_id}.")
+    hint = advice(method, status, errors) or hint
+    if hint:
+        parts.append(hint)
+    failure = {"method": method, "path": path, "status": status, "errors": list(errors), "ray_id": ray_id}
+    return MagicError(" ".join(parts), failure=failure, reached=reached, transient=transient, retry_after=retry_after)

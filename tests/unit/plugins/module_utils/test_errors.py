@@ -1,0 +1,84 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import ast
+import os
+
+import pytest
+
+from ansible_collections.cloudflare.magic.plugins.module_utils import _errors
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, MagicError, call_error, is_hopeless, is_rate_limit
+
+CREDENTIAL = [6003, 6103, 6111, 9103, 9106, 9109, 10000]
+ACCOUNT = [7003, 1012, 1025]
+LIMITS = [971, 10100]
+NOT_FOUND = [1020, 1029, 1032]
+
+
+def refused(errors, status=400):
+    return call_error("POST", "/x", "why", status=status, errors=errors, reached="refused", transient=False)
+
+
+def placed(code):
+    """Errors that have a code in each of the places where Cloudflare puts one."""
+    yield [{"code": code}]
+    yield [{"code": 1}, {"code": code, "message": "m"}]
+    yield [{"code": str(code)}]
+    yield [{"code": 1, "error_chain": [{"code": 2}, {"code": code}]}]
+    yield [{"code": 1, "error_chain": [{"code": 2, "error_chain": [{"code": code}]}]}]
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_one_table_decides(code):
+    """Advice, hopelessness and rate limits are decided alike wherever a code stands."""
+    assert code in {*CREDENTIAL, *ACCOUNT, *LIMITS, *NOT_FOUND}
+    for errors in placed(code):
+        for status in (200, 400):
+            error = refused(errors, status)
+            assert CODES[code].advice.split("{")[0] in str(error)
+            assert is_hopeless(error) is (code not in NOT_FOUND)
+            assert is_rate_limit(status, errors) is (code in LIMITS)
+
+
+@pytest.mark.parametrize("code", [None, 0, -1, 1022, True, 971.5, "x", "", "\u0b69", "9" * 5000, "971 ", "0x3cb"])
+def test_unknown_code_decides_nothing(code):
+    for errors in placed(code):
+        error = refused(errors)
+        assert (is_hopeless(error), is_rate_limit(400, errors), str(error)) == (False, False, "POST /x failed with HTTP 400: why")
+
+
+@pytest.mark.parametrize("status, expected", {None: True, 401: True, 403: True, 429: True, 400: False, 404: False, 409: False, 500: False}.items())
+def test_status_without_a_code(status, expected):
+    assert is_hopeless(refused([], status)) is expected
+    assert is_rate_limit(status, []) is (status == 429)
+
+
+def test_error_without_a_call_is_hopeless():
+    assert is_hopeless(MagicError("no call was made"))
+
+
+def imported(path):
+    """Names of the collection's modules that a file imports when it is loaded."""
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and ".magic.plugins." in node.module:
+            yield from [node.module.split(".")[-1], *(name.name for name in node.names)]
+
+
+def test_no_room_imports_itself_in_a_circle():
+    """Not even for types; and module_utils imports nothing of plugin_utils."""
+    folder = os.path.dirname(os.path.abspath(_errors.__file__))
+    rooms = {name[:-3]: set(imported(os.path.join(folder, name))) for name in sorted(os.listdir(folder)) if name.endswith(".py")}
+    assert {"_text", "_errors", "_settings", "_transport", "_client"} <= set(rooms)
+    left = {name: needed & set(rooms) for name, needed in rooms.items()}
+    while left:
+        free = [name for name, needed in left.items() if not needed & set(left)]
+        assert free, f"a circle among {sorted(left)}"
+        for name in free:
+            del left[name]
+    utils = os.path.join(os.path.dirname(folder), "plugin_utils")
+    assert not {name[:-3] for name in os.listdir(utils)} & {needed for names in rooms.values() for needed in names}
