@@ -60,6 +60,8 @@ _CLOCK_TOLERANCE = 3.0
 _MOST_NAMES = 50
 
 MASK = "********"
+# What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
+MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 
 # Where a request may have got to when it failed.
 NOT_SENT = "not_sent"  # the server never received it, or turned it away unread
@@ -183,7 +185,7 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
             "Credentials in the task and in the environment are never mixed; an API token (api_token) needs neither."
         )
     for name, value in written.items():
-        if value == MASK:
+        if value in MASKS:
             raise MagicError(f"{origin[name]} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
         if not value.isprintable() or value != value.strip() or not _is_latin1(value):
             raise MagicError(

@@ -13,7 +13,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MASK, MagicError, check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MASKS, MagicError, check_segment
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 
@@ -67,9 +67,6 @@ FLEET_OPTIONS = _SHARED.merge(
 SHORTEST_KEY = 8
 SHORTEST_GOOD_KEY = 32
 
-# What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
-_MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -119,7 +116,7 @@ def check_key(name: str, key: str) -> list[str]:
     :arg name: how to call the option in messages.
     :raises MagicError: if it cannot be used. The message does not hold it.
     """
-    if key in _MASKS:
+    if key in MASKS:
         raise MagicError(f"{name} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
     if len(key) < SHORTEST_KEY:
         raise MagicError(
