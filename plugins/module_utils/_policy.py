@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASKS
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 
 if t.TYPE_CHECKING:
@@ -69,9 +69,6 @@ FLEET_OPTIONS = _SHARED.merge(
 SHORTEST_KEY = 8
 SHORTEST_GOOD_KEY = 32
 
-# What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
-_MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -121,7 +118,7 @@ def check_key(name: str, key: str) -> list[str]:
     :arg name: how to call the option in messages.
     :raises MagicError: if it cannot be used. The message does not hold it.
     """
-    if key in _MASKS:
+    if key in MASKS:
         raise MagicError(f"{name} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
     if len(key) < SHORTEST_KEY:
         raise MagicError(

@@ -16,6 +16,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MASK = "********"
+# What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
+MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 
 _MOST_NAMES = 50
 

@@ -212,21 +212,39 @@ class ClientAction(ActionBase):
         self._task.args = args
 
     def _bring_back(self, args: dict[str, t.Any]) -> None:
-        """Replace the masks that ``_hide`` has put into the task: the debugger's ``redo`` runs it as it was shown."""
-        for name, option in self.OPTIONS.argument_spec.items():
-            if option.get("no_log") and args.get(name) == MASK:
-                defaults = [_group(name_and_options, self.MODULE) for name_and_options in _core.written(self._task, "module_defaults")]
-                sources = [*defaults, *_core.written(self._task, "args")]
-                args[name] = self._written_value(sources, name) or MASK
-        environment = self._task.environment
-        for values in environment if isinstance(environment, list) else [environment]:
-            for variable in CREDENTIAL_VARIABLES.values():
-                if isinstance(values, dict) and values.get(variable) == MASK:
-                    values[variable] = self._written_value(_core.written(self._task, "environment"), variable) or MASK
+        """Replace the masks that ``_hide`` has put into the task: the debugger's ``redo`` runs it as it was shown. What is not found stays, and is refused."""
+        names = [name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log") and args.get(name) == MASK]
+        environments = self._task.environment if isinstance(self._task.environment, list) else [self._task.environment]
+        masked = [values for values in environments if isinstance(values, dict) and MASK in values.values()]
+        written = _core.as_written(self._task) if names or masked else None
+        if written is None:
+            return
+        if names:
+            found = {**self._defaults(written.module_defaults), **self._templated(written.args)}
+            args.update({name: found[name] for name in names if found.get(name) is not None})
+        for values in masked:
+            found = self._merged(written.environment)
+            values.update({variable: found[variable] for variable, value in values.items() if value == MASK and found.get(variable) is not None})
 
-    def _written_value(self, sources: list[t.Any], name: str) -> t.Any:
-        found = [source[name] for source in sources if source.get(name) is not None]
-        return self._templar.template(found[-1]) if found else None
+    def _templated(self, values: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return templated options; all of them may come from one template (``args: "{{ ... }}"``)."""
+        whole = self._templar.template(values.get("_variable_params") or {})
+        return {**whole, **{name: self._templar.template(value) for name, value in values.items() if name in self.OPTIONS.argument_spec}}
+
+    def _defaults(self, module_defaults: t.Any) -> dict[str, t.Any]:
+        """Return what ``module_defaults`` has for this module, by its group or its name."""
+        merged = self._merged(module_defaults, ("group/cloudflare.magic.all", self.MODULE))
+        return {**(merged.get("group/cloudflare.magic.all") or {}), **(merged.get(self.MODULE) or {})}
+
+    def _merged(self, values: t.Any, names: tuple[str, ...] = ()) -> dict[str, t.Any]:
+        """Return templated dictionaries as one, the later ones first: of ``names``, or of everything."""
+        merged: dict[str, t.Any] = {}
+        for value in values if isinstance(values, list) else [values]:
+            if isinstance(value, Mapping) and names:
+                value = {name: value[name] for name in names if name in value}
+            found = self._templar.template(value)
+            merged.update(found if isinstance(found, Mapping) else {})
+        return merged
 
     @contextmanager
     def _environment(self) -> Iterator[None]:
@@ -238,12 +256,3 @@ class ClientAction(ActionBase):
         finally:
             os.environ.clear()
             os.environ.update(before)
-
-
-def _group(defaults: Mapping[str, t.Any], module: str) -> Mapping[str, t.Any]:
-    """Return what one dictionary of ``module_defaults`` has for a module, by its group or its name."""
-    merged: dict[str, t.Any] = {}
-    for name in ("group/cloudflare.magic.all", module):
-        if isinstance(defaults.get(name), Mapping):
-            merged.update(defaults[name])
-    return merged

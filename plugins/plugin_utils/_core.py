@@ -20,6 +20,7 @@ from importlib.util import find_spec
 
 from ansible import constants as C
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.release import __version__
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -136,21 +137,18 @@ def decrypted(value: t.Any) -> t.Any:
     return str(value) if type(value).__name__ == "EncryptedString" else value
 
 
-def written(task: Task, field: str) -> list[t.Any]:
-    """Return what the playbook has written for a field of the task, before templating, the task's own last.
+def as_written(task: Task) -> Task | None:
+    """Return the task as the playbook has it, before templating, with what it inherits from blocks and play.
 
-    The task debugger runs a task again with what ``Task.dump_attrs`` showed of it, so that hidden values have to come from here.
-    ``Task._ds`` and ``Task._parent`` (2.18 to 2.22); if they are gone, nothing is found and the hidden value is refused.
+    The task debugger runs a task again with what ``Task.dump_attrs`` showed of it, so that hidden values have to come from here. It is read
+    again as the debugger's ``update_task`` does, by ``Task.load_data`` from ``Task._ds`` below ``Task._parent`` (2.18 to 2.22); if one of them is
+    gone, there is nothing, and a hidden value is refused.
     """
-    found: list[t.Any] = []
-    holder = getattr(task, "_parent", None)
-    if field != "args" and holder is not None:
-        values = getattr(holder, field, None)
-        found += values if isinstance(values, list) else [values]
-    ds = task.get_ds()
-    if isinstance(ds, Mapping):
-        names = [name for name in ds if str(name) in {task.action, str(task.action).rpartition(".")[2], "args"}] if field == "args" else [field]
-        for name in names:
-            value = ds.get(name)
-            found += value if isinstance(value, list) else [value]
-    return [value for value in found if isinstance(value, Mapping)]
+    try:
+        fresh: Task = type(task)()
+        fresh._parent = task._parent
+        fresh._role = task._role
+        fresh.load_data(task.get_ds(), variable_manager=task._variable_manager, loader=task._loader)
+    except (AnsibleError, AttributeError, TypeError, AssertionError):
+        return None
+    return fresh

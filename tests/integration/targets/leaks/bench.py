@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -70,6 +71,13 @@ else
 fi
 exec "$@"
 """
+
+
+class Inline(str):
+    """A value that is encrypted where it is used: ``!vault``."""
+
+
+yaml.SafeDumper.add_representer(Inline, lambda dumper, value: dumper.represent_scalar("!vault", str(value), style="|"))
 
 
 def holds(condition: str) -> bool:
@@ -232,6 +240,7 @@ class Bench:
         self.ssh = Sshd(folder / "ssh", self.syslog)
         self._seed = emulator.state()
         self._number = 0
+        self._inline: dict[str, Inline] = {}
 
     def close(self) -> None:
         """End what was started."""
@@ -257,7 +266,7 @@ class Bench:
                 self.syslog.wrap(self._command(row, at)),
                 cwd=at / "project",
                 env=environ,
-                stdin=subprocess.DEVNULL,
+                input="".join(f"{line}\n" for line in row.get("answers", [])).encode(),
                 capture_output=True,
                 timeout=TIME_LIMIT,
                 check=False,
@@ -311,7 +320,7 @@ class Bench:
         if isinstance(value, list):
             return [self._expanded(item, credentials) for item in value]
         if not isinstance(value, dict):
-            return value
+            return self._inline.get(value, value) if isinstance(value, str) else value
         if "probe" in value:
             rest = {name: item for name, item in value.items() if name != "probe"}
             text = " ".join(f"probe {tunnel} {{{{ {expression} | hash('sha256') }}}}" for tunnel, expression in value["probe"].items())
@@ -319,10 +328,12 @@ class Bench:
         expanded = {name: self._expanded(item, credentials) for name, item in value.items()}
         for name in expanded:
             if name.startswith("cloudflare.magic."):
-                secret = "{{ my_token }}" if credentials == "vaulted" else "{{ lookup('ansible.builtin.env', 'ROW_TOKEN') }}"
+                secret = {"vaulted": "{{ my_token }}", "inline": self._inline.get("INLINE_TOKEN")}.get(
+                    credentials, "{{ lookup('ansible.builtin.env', 'ROW_TOKEN') }}"
+                )
                 if credentials == "environment":
                     return {**expanded, "environment": {"CLOUDFLARE_API_TOKEN": secret}}
-                if credentials in ("option", "vaulted"):
+                if credentials in ("option", "vaulted", "inline"):
                     expanded[name] = {"api_token": secret, **expanded[name]}
                 elif credentials == "pair":
                     expanded[name] = {"api_key": secret, "api_email": self.emulator.email, **expanded[name]}
@@ -330,6 +341,9 @@ class Bench:
 
     def _write_project(self, row: dict[str, Any], at: Path, vault: VaultLib, supplied: str, token: str) -> None:
         project = at / "project"
+        secret = vault.secrets[0][1]
+        encrypt = functools.partial(vault.encrypt, secret=secret, vault_id="leaks")
+        self._inline = {name: Inline(encrypt(text).decode()) for name, text in (("INLINE_KEY", supplied), ("INLINE_TOKEN", token))}
         defaults = {"account_id": self.emulator.account_id, "api_url": self.emulator.url}
         kind = row.get("credentials", "process")
         from_environment = "{{ lookup('ansible.builtin.env', 'ROW_TOKEN') }}"
@@ -345,15 +359,14 @@ class Bench:
         }
         if kind == "play environment":
             play["environment"] = {"CLOUDFLARE_API_TOKEN": from_environment}
-        for name in ("tasks", "handlers"):
+        for name in ("tasks", "handlers", "pre_tasks"):
             if name in row:
                 play[name] = self._expanded(row[name], kind)
         project.joinpath("play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
-        secret = vault.secrets[0][1]
         at.joinpath("private", "password").write_bytes(secret.bytes)
         variables = f"delivered: {at}/delivered\n"
         for name, value in (("my_key", supplied), ("my_token", token)):
-            encrypted = vault.encrypt(value, secret=secret, vault_id="leaks").decode()
+            encrypted = encrypt(value).decode()
             variables += f"{name}: !vault |\n" + "".join(f"  {line}\n" for line in encrypted.splitlines())
         project.joinpath("vars.yml").write_text(variables, encoding="utf-8")
         for name, content in row.get("files", {}).items():
@@ -395,7 +408,7 @@ class Bench:
         if "ROW_PSK" in str(row):
             environ["ROW_PSK"] = supplied
         kind = row.get("credentials", "process")
-        if kind != "vaulted":
+        if kind not in ("vaulted", "inline"):
             environ["CLOUDFLARE_API_TOKEN" if kind == "process" else "ROW_TOKEN"] = token
         return environ
 
