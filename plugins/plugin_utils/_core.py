@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from ansible import constants as C
 from ansible import context
 from ansible.release import __version__
+from ansible.vars.reserved import is_reserved_name
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
 
@@ -154,3 +155,14 @@ def written(task: Task, field: str) -> list[t.Any]:
             value = ds.get(name)
             found += value if isinstance(value, list) else [value]
     return [value for value in found if isinstance(value, Mapping)]
+
+
+# Variables that Ansible itself makes or obeys, besides those that it calls reserved.
+_MAGIC_NAMES = {"vars", "role_name", "role_path", "role_names", "group_names", "hostvars", "groups", "omit", "play_hosts", "playbook_dir", "item"}
+_MAGIC_NAMES |= {"inventory_dir", "inventory_file", "inventory_hostname", "inventory_hostname_short", "discovered_interpreter_python"}
+
+
+def means_something(variable: str) -> bool:
+    """Tell whether a variable of this name means something to Ansible itself. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
+    own = _MAGIC_NAMES | set(getattr(C, "INTERNAL_STATIC_VARS", ()))
+    return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
