@@ -331,8 +331,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for field, variable in self._names.items():
                 if field in variables:
                     built.set_variable(name, variable, variables[field])
-            for option, construct in constructed.items():
-                construct(self._option(option), variables, name, self._option("strict"))
+            try:
+                for option, construct in constructed.items():
+                    construct(self._option(option), variables, name, self._option("strict"))
+            except Exception:  # Ansible raises that, too
+                # A host that is called like a new group may be the reason. It gets another name.
+                if not set(built.groups) & set(names):
+                    raise
         return built
 
     def _take_over(self, inventory: InventoryData, built: InventoryData, names: list[str]) -> None:

@@ -26,6 +26,11 @@ from ansible.vars.reserved import is_reserved_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
 
 try:
+    # From ansible-core 2.19 on.
+    from ansible.template import trust_as_template as _trust_as_template
+except ImportError:
+    _trust_as_template = None
+try:
     # From ansible-core 2.22 on.
     from ansible.module_utils.secrets import register_secret as _register_secret
 except ImportError:
@@ -166,3 +171,8 @@ def means_something(variable: str) -> bool:
     """Tell whether a variable of this name means something to Ansible itself. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
     own = _MAGIC_NAMES | set(getattr(C, "INTERNAL_STATIC_VARS", ()))
     return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
+
+
+def plain_text(text: str) -> str:
+    """Return a text, in which there is no template, as one that Ansible shows as it is. From 2.19 on, all others are shown as ``__ansible_unsafe``."""
+    return text if _trust_as_template is None else _trust_as_template(text)

@@ -27,6 +27,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import plain_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,8 +82,8 @@ FURTHER: dict[str, Json] = {
 }
 _MADE_HERE = ("tunnel_type", "psk_age_days")
 
-# How a template may begin, with the usual delimiters and with those that others set for a file.
-_TEMPLATE = re.compile(r"[{\[(<$#@%][{\[(<%#$@*]")
+# How a template may begin, with the usual delimiters and with those that others set for a file; and calls, as in an expression.
+_TEMPLATE = re.compile(r"[{\[(<$#@%][{\[(<%#$@*]|#jinja2|\w\(|\b(?:lookup|query|q)\s*\(")
 
 _missing = object()
 
@@ -256,12 +257,16 @@ def as_data(value: t.Any) -> t.Any:
     if isinstance(value, str):
         # str() of a marked text is a marked text.
         plain = str.__str__(value)
-        return wrap_var(plain) if _TEMPLATE.search(plain) else plain
+        return wrap_var(plain) if _TEMPLATE.search(plain) else plain_text(plain)
     if isinstance(value, Mapping):
-        return {as_data(name): as_data(item) for name, item in value.items()}
+        return {_key(name): as_data(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [as_data(item) for item in value]
     return value
+
+
+def _key(name: t.Any) -> t.Any:
+    return str.__str__(name) if isinstance(name, str) else name
 
 
 def variables_of(tunnel: Tunnel, now: datetime) -> Json:
