@@ -15,11 +15,13 @@ description:
     If an IPsec and a GRE tunnel have the same name, the host of the GRE tunnel has C(_gre) appended.
   - The name of the inventory file has to end in C(magic.yml) or C(magic.yaml).
   - The hosts are in the groups C(ipsec_tunnels) and C(gre_tunnels).
-  - Each host has the tunnel's fields as variables, as M(cloudflare.magic.ipsec_tunnel_info) and M(cloudflare.magic.gre_tunnel_info) return them.
+  - Each host has the fields that Cloudflare documents of the tunnel as variables, as M(cloudflare.magic.ipsec_tunnel_info) and
+    M(cloudflare.magic.gre_tunnel_info) return them. What else an answer has is left out.
     The field C(name) is left out unless O(hostvars_prefix) is set, because Ansible reserves the word. It can be used in
-    O(compose), O(groups) and O(keyed_groups).
-  - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days, or null
-    if Cloudflare never generated one.
+    O(compose), O(groups), O(keyed_groups) and O(hostnames).
+  - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days by
+    Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the future.
+  - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template.
   - A tunnel is no computer that Ansible could log in to. Either run the tasks with C(connection=local), or set C(ansible_host) to the
     device at the tunnel's end with O(compose).
 extends_documentation_fragment:
@@ -34,6 +36,14 @@ notes:
     needs no account.
   - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise taken from the environment.
   - Costs one request for each of O(tunnel_types). Cached are the tunnels, never the credentials. Cloudflare never shows keys.
+    A cache is used only for the account and the URL that it was filled from; without an account id in the options and in the environment, it is
+    taken as it is.
+  - In names of hosts, accents are dropped, and characters other than letters and digits of ASCII, C(_), C(-) and C(.) become C(_).
+  - No two tunnels share a host, and no host has the name of a group, or one like V(localhost) or V(all) that Ansible takes for something else.
+    Where that would happen, the hosts have C(_) and the first 8 characters of the tunnel's id appended, with a warning. The tunnel that has a name
+    as it is at Cloudflare keeps it, if it is the only one.
+  - In names of groups that O(groups) and O(keyed_groups) make, characters other than letters, digits, C(_), C(-) and C(.) become C(_).
+  - Either all hosts are added or, after an error, none.
 options:
   plugin:
     description:
@@ -53,9 +63,56 @@ options:
     default:
       - ipsec
       - gre
+  filters:
+    description:
+      - Which of the tunnels to make hosts of.
+    type: dict
+    default: {}
+    suboptions:
+      names:
+        description:
+          - Names or shell patterns such as V(branch-*). Without it, all are meant. A name that no tunnel has gives a warning.
+        type: list
+        elements: str
+      exclude:
+        description:
+          - Names, shell patterns or ids of tunnels that are left out, such as those that a connector made by itself.
+        type: list
+        elements: str
+      kinds:
+        description:
+          - Kinds of tunnels, within O(tunnel_types). What is not wanted is not asked for.
+        type: list
+        elements: str
+        choices:
+          - ipsec
+          - gre
+    version_added: 1.0.0
+  hostnames:
+    description:
+      - Jinja expressions such as V(customer_endpoint), or templates such as V({{ tunnel_type }}-{{ name }}). The first one that works, and gives
+        more than an empty text, is the host's name. They see the tunnel's fields by Cloudflare's names, without O(hostvars_prefix).
+      - If none works, the tunnel's name is taken, or with O(strict) that is an error.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.0.0
+  existing_hosts:
+    description:
+      - What to do if another source of the inventory has a host with the tunnel's name.
+      - V(separate) makes a host of its own for the tunnel, with a part of the tunnel's id in its name.
+      - V(combine) adds the tunnel's variables and groups to the host that is there.
+      - A host that has the tunnel's id as its variable C(id), such as one that another file for this plugin made, is always combined.
+        A host that this plugin made of another tunnel never is.
+    type: str
+    choices:
+      - separate
+      - combine
+    default: separate
+    version_added: 1.0.0
   hostvars_prefix:
     description:
-      - What to put in front of the name of each variable.
+      - What to put in front of the name of each variable. A prefix is refused if one of the variables would mean something to Ansible itself.
     type: str
     default: ""
 """
@@ -81,16 +138,27 @@ account_id: 023e105f4ecef8ad9ca31a8372d0c353
 hostvars_prefix: magic_
 compose:
   ansible_host: customer_endpoint
+filters:
+  names:
+    - branch-*
+  exclude:
+    - branch-lab-*
+hostnames:
+  - description
+  - tunnel_type ~ '-' ~ name
 cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: .inventory_cache
 cache_timeout: 600
 """
 
+import os
 import typing as t
-from datetime import datetime, timezone
 
+from ansible import constants as C
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
@@ -98,18 +166,30 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import Cl
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, list_all, normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import list_all
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
+    KINDS,
+    Answer,
+    Tunnel,
+    as_data,
+    cached,
+    filters_of,
+    future_keys,
+    variable_names,
+    variables_of,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from ansible.inventory.data import InventoryData
+    from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
-_KINDS = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
-_DAY = 86400
+# Names that all of Ansible takes for something else.
+_NEVER = {"all", "ungrouped", *C.LOCALHOST}
+_GROUPS = {kind: f"{kind}_tunnels" for kind in KINDS}
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -123,51 +203,174 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)  # type: ignore[no-untyped-call]
-        option: Callable[[str], t.Any] = self.get_option
-        key = self.get_cache_key(path)
-        tunnels: dict[str, list[dict[str, t.Any]]] | None = self._cache.get(key) if option("cache") and cache else None
-        if tunnels is None or set(option("tunnel_types")) - set(tunnels):
-            tunnels = self._read_tunnels(option)
-            if option("cache"):
-                self._cache[key] = tunnels
-        names: set[str] = set()
-        for tunnel_type in sorted(option("tunnel_types"), reverse=True):  # IPsec first
-            for tunnel in tunnels[tunnel_type]:
-                name = str(tunnel.get("name"))
-                name = f"{name}_{tunnel_type}" if name in names else name
-                names.add(name)
-                self._add(inventory, inventory.add_host(name, inventory.add_group(f"{tunnel_type}_tunnels")), tunnel_type, tunnel)
-
-    def _read_tunnels(self, option: Callable[[str], t.Any]) -> dict[str, list[dict[str, t.Any]]]:
-        if option("use_extra_vars"):
-            self.templar.available_variables = self._vars or {}
-        options = {name: option(name) for name in SHARED.argument_spec}
+        warnings: list[str] = []
         try:
-            settings = settings_for({name: self.templar.template(value) if isinstance(value, str) else value for name, value in options.items()})
-            # A client of its own, closed before Ansible forks its workers from this process.
-            client = Client(settings)
-            try:
-                return {tunnel_type: list_all(client, _KINDS[tunnel_type]) for tunnel_type in option("tunnel_types")}
-            finally:
-                client.close()
+            filters = filters_of(self._option("filters"), self._option("tunnel_types"))
+            self._names = variable_names(self._option("hostvars_prefix"), means_something)
+            answer = self._answer(self.get_cache_key(path), cache, filters.kinds)
+            if answer.others:
+                warnings.append(
+                    "Cloudflare's answer has fields in another form than the documented one, which are left out: " + ", ".join(sorted(answer.others)) + "."
+                )
+            tunnels = filters.choose(answer, warnings)
+            warnings += future_keys(tunnels, answer.now())
+            built, hosts = self._build(inventory, tunnels, answer, warnings)
         except MagicError as error:
             raise AnsibleParserError(str(error)) from None
+        finally:
+            self.inventory = inventory
+        for warning in warnings:
+            self.display.warning(warning)
+        self._take_over(inventory, built, hosts)
 
-    def _add(self, inventory: InventoryData, host: str, tunnel_type: str, tunnel: dict[str, t.Any]) -> None:
-        """Give a host its variables and groups. What comes from the API is data, and never a template."""
-        option: Callable[[str], t.Any] = self.get_option
-        fields: dict[str, t.Any] = wrap_var({**normal(_KINDS[tunnel_type], tunnel), "tunnel_type": tunnel_type})
-        if tunnel_type == "ipsec":
-            seconds = age(last_generated_on(tunnel), datetime.now(timezone.utc))
-            fields["psk_age_days"] = None if seconds is None else seconds // _DAY
-        prefix = option("hostvars_prefix")
-        for name, value in fields.items():
-            if prefix or name != "name":
-                inventory.set_variable(host, f"{prefix}{name}", value)
+    def _option(self, name: str) -> t.Any:
+        read: Callable[[str], t.Any] = self.get_option
+        return read(name)
+
+    # --- the answer
+
+    def _answer(self, key: str, cache: bool, kinds: list[str]) -> Answer:
+        if self._option("use_extra_vars"):
+            self.templar.available_variables = self._vars or {}
+        options = {name: self._option(name) for name in SHARED.argument_spec}
+        if self._option("cache") and cache:
+            answer = cached(self._cache.get(key), *self._wanted_origin(options), kinds)
+            if answer is not None:
+                return answer
+        settings = settings_for(self._templated(options))
+        answer = Answer(settings.account_id, settings.api_url)
+        # A client of its own, closed before Ansible forks its workers from this process.
+        client = Client(settings)
+        try:
+            for kind in kinds:
+                answer.add(kind, list_all(client, KINDS[kind]))
+            answer.ahead = float(round((client.now() - answer.now()).total_seconds()))
+        finally:
+            client.close()
+        if self._option("cache"):
+            self._cache[key] = answer.content()
+        return answer
+
+    def _wanted_origin(self, options: dict[str, t.Any]) -> tuple[str | None, str | None]:
+        """Return whose tunnels are wanted, and from which URL; None where nothing says so. That needs no credentials, and a cache needs none either."""
+        if options["account_id"] is None and not os.environ.get("CLOUDFLARE_ACCOUNT_ID"):
+            return None, None
+        settings = settings_for(self._templated({**options, "api_token": "not needed", "api_key": None, "api_email": None}))
+        return settings.account_id, settings.api_url
+
+    def _templated(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {name: self.templar.template(value) if isinstance(value, str) else value for name, value in options.items()}
+
+    # --- the hosts
+
+    def _build(self, inventory: InventoryData, tunnels: list[Tunnel], answer: Answer, warnings: list[str]) -> tuple[InventoryData, list[str]]:
+        """Return an inventory of these tunnels alone, and the names of their hosts: what fails, fails before there is the first host.
+
+        Which groups there are is known only when they have been made, and a host must not have the name of one. So names are given again until they fit.
+        """
+        fields = [wrap_var(variables_of(tunnel, answer.now())) for tunnel in tunnels]
+        wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
+        groups: set[str] = {*inventory.groups, *_GROUPS.values()}
+        separate = self._option("existing_hosts") == "separate"
+
+        def taken(tunnel: Tunnel, name: str) -> bool:
+            if name in groups or name in _NEVER:
+                return True
+            host = inventory.hosts.get(name)
+            return host is not None and not _is_of(host, tunnel) and (separate or _is_tunnel(host))
+
+        while True:
+            heard: list[str] = []
+            names = host_names(tunnels, wishes, taken, heard)
+            built = self._construct(inventory, tunnels, fields, names)
+            if not set(built.groups) & set(names):
+                warnings += heard
+                return built, names
+            groups |= set(built.groups)
+
+    def _wish(self, tunnel: Tunnel, variables: dict[str, t.Any]) -> str:
+        """Return the name that the host should have: the first of ``hostnames`` that works, or the tunnel's."""
+        problem: Exception | None = None
+        for template in self._option("hostnames"):
+            try:
+                found = self._host_name(template, variables)
+            except Exception as error:  # whatever a template of the user's raises, on any ansible-core
+                problem = error
+                continue
+            if isinstance(found, (str, int)) and not isinstance(found, bool) and str(found).strip():
+                return str.__str__(str(found)).strip()
+        if problem is not None and self._option("strict"):
+            raise AnsibleParserError(f"hostnames: none works for the tunnel with the id {ascii(tunnel.id)}: {problem}")
+        return tunnel.name
+
+    def _host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:
+        if "{{" not in template and "{%" not in template:
+            compose: Callable[..., t.Any] = self._compose
+            return compose(template, variables)
+        self.templar.available_variables = {**variables, **(self._vars or {})} if self._option("use_extra_vars") else variables
+        return self.templar.template(template)
+
+    def _construct(self, inventory: InventoryData, tunnels: list[Tunnel], fields: Sequence[dict[str, t.Any]], names: list[str]) -> InventoryData:
+        """Return an inventory of these hosts alone, with their variables and groups."""
         constructed: dict[str, Callable[..., None]] = {
             "compose": self._set_composite_vars,
             "groups": self._add_host_to_composed_groups,
             "keyed_groups": self._add_host_to_keyed_groups,
         }
-        for name, construct in constructed.items():
-            construct(option(name), fields, host, option("strict"))
+        built = InventoryData()
+        built.current_source = inventory.current_source
+        self.inventory = built
+        for tunnel, variables, name in zip(tunnels, fields, names):
+            built.add_host(name, built.add_group(_GROUPS[tunnel.kind]))
+            before = inventory.hosts.get(name)
+            if before is not None:
+                # Conditions see what the host was before, too.
+                for variable, value in before.vars.items():
+                    built.set_variable(name, variable, value)
+                for group in before.get_groups():
+                    built.add_child(built.add_group(group.name), name)
+            for field, variable in self._names.items():
+                if field in variables:
+                    built.set_variable(name, variable, variables[field])
+            try:
+                for option, construct in constructed.items():
+                    construct(self._option(option), variables, name, self._option("strict"))
+            except Exception:  # Ansible raises that, too
+                # A host that is called like a new group may be the reason. It gets another name.
+                if not set(built.groups) & set(names):
+                    raise
+        return built
+
+    def _take_over(self, inventory: InventoryData, built: InventoryData, names: list[str]) -> None:
+        """Add what has been built to Ansible's inventory. Groups come first: only they can be refused, when they would hold each other."""
+        groups = [group for group in built.groups.values() if group.name not in ("all", "ungrouped")]
+        for group in groups:
+            inventory.add_group(group.name)
+        for group in groups:
+            for child in group.child_groups:
+                inventory.add_child(group.name, child.name)
+        ours = {*self._names.values(), *(self._option("compose") or {})}
+        for name in names:
+            inventory.add_host(name)
+            for variable, value in built.hosts[name].vars.items():
+                if variable in ours:
+                    inventory.set_variable(name, variable, as_data(value))
+        for group in groups:
+            for host in group.hosts:
+                inventory.add_child(group.name, host.name)
+
+    @staticmethod
+    def _sanitize_group_name(name: str, *args: t.Any, **keywords: t.Any) -> str:
+        """Return the name of a group that is only a name: it may come from Cloudflare."""
+        plain = safe_group_name(str(to_safe_group_name(name, *args, **keywords)))
+        return f"{plain}_" if plain in C.LOCALHOST else plain
+
+
+def _is_of(host: Host, tunnel: Tunnel) -> bool:
+    """Tell whether a host that is there already is this tunnel's; another source may have made it, with another prefix."""
+    return any(name.endswith("id") and value == tunnel.id for name, value in host.vars.items())
+
+
+def _is_tunnel(host: Host) -> bool:
+    """Tell whether this plugin made the host, for another account."""
+    return any(group.name in _GROUPS.values() for group in host.get_groups())

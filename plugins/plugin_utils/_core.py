@@ -22,9 +22,15 @@ from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.release import __version__
+from ansible.vars.reserved import is_reserved_name
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
+try:
+    # From ansible-core 2.19 on.
+    from ansible.template import trust_as_template as _trust_as_template
+except ImportError:
+    _trust_as_template = None
 try:
     # From ansible-core 2.22 on.
     from ansible.module_utils.secrets import register_secret as _register_secret
@@ -152,3 +158,19 @@ def as_written(task: Task) -> Task | None:
     except (AnsibleError, AttributeError, TypeError, AssertionError):
         return None
     return fresh
+
+
+# Variables that Ansible itself makes or obeys, besides those that it calls reserved.
+_MAGIC_NAMES = {"vars", "role_name", "role_path", "role_names", "group_names", "hostvars", "groups", "omit", "play_hosts", "playbook_dir", "item"}
+_MAGIC_NAMES |= {"inventory_dir", "inventory_file", "inventory_hostname", "inventory_hostname_short", "discovered_interpreter_python"}
+
+
+def means_something(variable: str) -> bool:
+    """Tell whether a variable of this name means something to Ansible itself. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
+    own = _MAGIC_NAMES | set(getattr(C, "INTERNAL_STATIC_VARS", ()))
+    return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
+
+
+def plain_text(text: str) -> str:
+    """Return a text, in which there is no template, as one that Ansible shows as it is. From 2.19 on, all others are shown as ``__ansible_unsafe``."""
+    return text if _trust_as_template is None else _trust_as_template(text)

@@ -2,11 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests share: ``inventory``, which runs a program on an inventory file."""
+"""What the tests share: ``inventory``, which runs a program on an inventory file, and ``account``, which answers whatever a test wants."""
 
 from __future__ import annotations
 
+import http.server
 import json
+import select
+import socket
+import threading
+import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -30,6 +36,7 @@ def inventory(command, emulator, tmp_path: Path):
         content: of the file, besides the plugin's name.
         mode: an option of ansible-inventory: ``--list``, ``--graph``.
         args: further arguments.
+        before: further sources, which are read before.
         env: the environment, instead of the credentials.
         file: its name.
 
@@ -37,14 +44,95 @@ def inventory(command, emulator, tmp_path: Path):
         How the run ended; with ``--list`` also the inventory, as ``listed``.
     """
 
-    def run(content: dict | None = None, mode: str = "--list", args=(), env: dict | None = None, file: str = "magic.yml"):
+    def run(content: dict | None = None, mode: str = "--list", args=(), before=(), env: dict | None = None, file: str = "magic.yml"):
         (tmp_path / file).write_text(json.dumps({"plugin": "cloudflare.magic.tunnels", **(content or {})}), encoding="utf-8")
         output = tmp_path / "listed.json"
         output.unlink(missing_ok=True)
         # Whatever is wrong with an inventory, Ansible goes on without it, and says so.
-        arguments = ["-i", file, mode, *(["--output", str(output)] if mode == "--list" else []), *args]
+        sources = [word for source in (*before, file) for word in ("-i", source)]
+        arguments = [*sources, mode, *(["--output", str(output)] if mode == "--list" else []), *args]
         ran = command("ansible.cli.inventory", arguments, tmp_path, emulator.environment() if env is None else env)
         ran.listed = json.loads(output.read_text(encoding="utf-8"), object_hook=_plain) if output.exists() else None
         return ran
 
     return run
+
+
+class Account:
+    """A server that answers with these tunnels, hostile or not. The emulator answers as Cloudflare documents, and nothing else.
+
+    Attributes:
+        lists: the tunnels by kind: ``ipsec_tunnels``, ``gre_tunnels``.
+        seconds: by which its clock is ahead of this machine's.
+        answers: how many it has given.
+    """
+
+    account_id = "023e105f4ecef8ad9ca31a8372d0c353"
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[dict]] = {"ipsec_tunnels": [], "gre_tunnels": []}
+        self.seconds = 0.0
+        self.answers = 0
+        self._connections: list[socket.socket] = []
+        account = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                account._connections.append(self.connection)
+
+            def do_GET(self) -> None:
+                what = self.path.rpartition("/")[2]
+                if what == "open":
+                    body = json.dumps({"open": account.open_connections() - 1, "answers": account.answers}).encode()
+                else:
+                    account.answers += 1
+                    body = json.dumps({"success": True, "errors": [], "messages": [], "result": {what: account.lists[what]}}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def date_time_string(self, timestamp=None) -> str:
+                return formatdate(time.time() + account.seconds, usegmt=True)
+
+            def log_message(self, *args) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def open_connections(self) -> int:
+        """How many connections the other end has not closed. The system knows at once, whether or not a thread has noticed."""
+        return sum(_is_open(connection) for connection in self._connections)
+
+    def environment(self) -> dict[str, str]:
+        return {"CLOUDFLARE_BASE_URL": self.url, "CLOUDFLARE_ACCOUNT_ID": self.account_id, "CLOUDFLARE_API_TOKEN": "a-token"}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _is_open(connection: socket.socket) -> bool:
+    if connection.fileno() < 0:
+        return False
+    try:
+        readable = bool(select.select([connection], [], [], 0)[0])
+        return not readable or connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def account():
+    server = Account()
+    yield server
+    server.close()

@@ -202,7 +202,7 @@ def test_cache(emulator, inventory, command, tmp_path, leaked):
     assert "paris-1" in text
     keys = [key for key in emulator.keys().values() if key]
     assert leaked(text, [emulator.write_token, *keys]) == []
-    # Without requests, and therefore without credentials.
+    # Without requests, and therefore without credentials; nor does anything say that another account is wanted.
     emulator.clear_requests()
     second = inventory(content, env={})
     assert second.rc == 0, second.screen
@@ -212,6 +212,22 @@ def test_cache(emulator, inventory, command, tmp_path, leaked):
     flushed = command("ansible.cli.playbook", ["-i", "magic.yml", "--flush-cache", "--list-hosts", "playbook.json"], tmp_path, emulator.environment())
     assert flushed.rc == 0, flushed.screen
     assert len(sent(emulator)) == 2
+
+
+def test_a_cache_of_another_account_or_url_is_not_taken(emulator, inventory):
+    content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached", "cache_timeout": 600}
+    assert inventory(content).listed["_meta"]["hostvars"]
+    about = {name: value for name, value in emulator.environment().items() if name != "CLOUDFLARE_API_TOKEN"}
+    emulator.clear_requests()
+    assert inventory(content, env=about).listed["_meta"]["hostvars"]
+    assert sent(emulator) == []
+    for change in ({"CLOUDFLARE_ACCOUNT_ID": emulator.other_account_id}, {"CLOUDFLARE_BASE_URL": emulator.url.replace("127.0.0.1", "localhost")}):
+        ran = inventory(content, env={**about, **change})
+        assert ran.shows("No credentials"), ran.screen
+        assert not ran.listed["_meta"]["hostvars"]
+    # The option, not only the environment.
+    ran = inventory({**content, "account_id": emulator.other_account_id}, env=about)
+    assert ran.shows("No credentials") and not ran.listed["_meta"]["hostvars"]
 
 
 def test_a_cache_without_a_type_is_not_enough(emulator, inventory):

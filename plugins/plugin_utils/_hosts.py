@@ -1,0 +1,326 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Tunnels as hosts of an inventory: which of them, and with which variables.
+
+What comes from Cloudflare is data: a host gets the documented fields, in the documented form, and nothing that Ansible would obey.
+Nothing here talks to Cloudflare or to Ansible's inventory.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
+
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError, listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import plain_text
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Json = dict[str, t.Any]
+
+KINDS = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
+_DAY = timedelta(days=1)
+
+# A form: a type, a list of one form, the members of an object, or alternatives.
+_BGP = {"customer_asn": int, "extra_prefixes": [str], "md5_key": str, "import_filter_id": str, "export_filter_id": str}
+_BGP_STATUS = {
+    "bgp_state": str,
+    "cf_speaker_ip": str,
+    "cf_speaker_port": int,
+    "customer_speaker_ip": str,
+    "customer_speaker_port": int,
+    "state": str,
+    "tcp_established": bool,
+    "updated_at": str,
+}
+_HEALTH_CHECK = {"enabled": bool, "rate": str, "target": ({"effective": str, "saved": str}, str), "type": str, "direction": str}
+_TUNNEL = {
+    "id": str,
+    "name": str,
+    "description": str,
+    "interface_address": str,
+    "interface_address6": str,
+    "health_check": _HEALTH_CHECK,
+    "automatic_return_routing": bool,
+    "bgp": _BGP,
+    "bgp_status": _BGP_STATUS,
+    "created_on": str,
+    "modified_on": str,
+}
+DOCUMENTED: dict[str, Json] = {
+    "ipsec": {
+        **_TUNNEL,
+        "cloudflare_endpoint": str,
+        "customer_endpoint": str,
+        "replay_protection": bool,
+        "allow_null_cipher": bool,
+        "custom_remote_identities": {"fqdn_id": str},
+        "psk_metadata": {"last_generated_on": str},
+    },
+    "gre": {**_TUNNEL, "cloudflare_gre_endpoint": str, "customer_gre_endpoint": str, "mtu": int, "ttl": int},
+}
+# The identities are in the samples of Cloudflare's documentation; the address of the customer's end is computed by this collection.
+FURTHER: dict[str, Json] = {
+    "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, "customer_address": str},
+    "gre": {"customer_address": str},
+}
+_MADE_HERE = ("tunnel_type", "psk_age_days")
+
+# How a template may begin, with the usual delimiters and with those that others set for a file; and calls, as in an expression.
+_TEMPLATE = re.compile(r"[{\[(<$#@%][{\[(<%#$@*]|#jinja2|\w\(|\b(?:lookup|query|q)\s*\(")
+
+_missing = object()
+
+
+# --- the answer
+
+
+def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
+    """Return the part of a value that has the form; what has another one is left out, and its path noted in ``others``."""
+    if isinstance(form, tuple):
+        found = [fitting for fitting in (_fitting(one, value, path, set()) for one in form) if fitting is not _missing]
+        if found:
+            return found[0]
+    elif value is None:
+        return None
+    elif isinstance(form, dict) and isinstance(value, dict):
+        members = {name: _fitting(one, value[name], f"{path}.{name}".lstrip("."), others) for name, one in form.items() if name in value}
+        return {name: member for name, member in members.items() if member is not _missing}
+    elif isinstance(form, list) and isinstance(value, list):
+        items = [_fitting(form[0], item, path, others) for item in value]
+        return [item for item in items if item is not _missing and item is not None]
+    elif isinstance(form, type) and type(value) is form:
+        return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+    others.add(path)
+    return _missing
+
+
+class Tunnel(t.NamedTuple):
+    """A tunnel: its kind (``ipsec``, ``gre``) and its documented fields."""
+
+    kind: str
+    fields: Json
+
+    @property
+    def id(self) -> str:
+        """The id at Cloudflare."""
+        return str(self.fields["id"])
+
+    @property
+    def name(self) -> str:
+        """The name at Cloudflare; empty if there is none."""
+        return str(self.fields.get("name") or "")
+
+
+@dataclass
+class Answer:
+    """What Cloudflare said.
+
+    :ivar account_id: whose tunnels these are.
+    :ivar api_url: who said so.
+    :ivar ahead: seconds by which Cloudflare's clock is ahead of this machine's.
+    :ivar tunnels: by kind.
+    :ivar others: fields that have another form than the documented one, and are left out.
+    """
+
+    account_id: str
+    api_url: str
+    ahead: float = 0.0
+    tunnels: dict[str, list[Tunnel]] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+
+    def add(self, kind: str, objects: Iterable[Json]) -> None:
+        """Take over the objects of a kind.
+
+        :raises MagicError: if two have one id.
+        """
+        form = {**DOCUMENTED[kind], **FURTHER[kind]}
+        self.tunnels[kind] = [Tunnel(kind, _fitting(form, normal(KINDS[kind], item), "", self.others)) for item in objects]
+        ids = {tunnel.id for tunnel in self.tunnels[kind]}
+        if len(ids) < len(self.tunnels[kind]):
+            raise MagicError(f"Cloudflare's answer has several {KINDS[kind].noun}s with one id, and is not taken. Run again; report it if it stays.")
+
+    def now(self) -> datetime:
+        """Return the time by Cloudflare's clock."""
+        return datetime.now(timezone.utc) + timedelta(seconds=self.ahead)
+
+    def content(self) -> Json:
+        """Return what a cache keeps."""
+        tunnels = {kind: [tunnel.fields for tunnel in several] for kind, several in self.tunnels.items()}
+        return {"account_id": self.account_id, "api_url": self.api_url, "ahead": self.ahead, "tunnels": tunnels}
+
+
+def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: Iterable[str]) -> Answer | None:
+    """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare.
+
+    :arg account_id: whose tunnels are wanted; None if nothing says so, and what there is will do.
+    """
+    kept = [content.get("account_id"), content.get("api_url")] if isinstance(content, Mapping) else []
+    if not kept or not all(isinstance(item, str) for item in kept) or (account_id is not None and kept != [account_id, api_url]):
+        return None
+    tunnels, ahead = content.get("tunnels"), content.get("ahead")
+    if not isinstance(tunnels, Mapping) or isinstance(ahead, bool) or not isinstance(ahead, (int, float)) or not abs(ahead) < 1e10:
+        return None
+    answer = Answer(str(kept[0]), str(kept[1]), ahead)
+    for kind in kinds:
+        several = tunnels.get(kind)
+        if not isinstance(several, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in several):
+            return None
+        try:
+            answer.add(kind, several)
+        except MagicError:
+            return None
+    return answer
+
+
+# --- which tunnels
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which tunnels become hosts.
+
+    :ivar names: names or shell patterns; None for all.
+    :ivar exclude: names, shell patterns or ids.
+    :ivar kinds: of ``KINDS``, in their order.
+    """
+
+    names: list[str] | None
+    exclude: list[str]
+    kinds: list[str]
+
+    def choose(self, answer: Answer, warnings: list[str]) -> list[Tunnel]:
+        """Return the tunnels that are meant."""
+        tunnels = [tunnel for kind in self.kinds for tunnel in answer.tunnels[kind]]
+        if self.names is not None:
+            unknown = [name for name in self.names if not _is_pattern(name) and all(tunnel.name != name for tunnel in tunnels)]
+            if unknown:
+                warnings.append(f"filters.names: no tunnel is called {listing(ascii(name) for name in unknown)}. Check filters, tunnel_types and account_id.")
+            tunnels = [tunnel for tunnel in tunnels if any(fnmatchcase(tunnel.name, name) for name in self.names)]
+        return [tunnel for tunnel in tunnels if not any(tunnel.id == item or fnmatchcase(tunnel.name, item) for item in self.exclude)]
+
+
+def _is_pattern(name: str) -> bool:
+    return any(character in name for character in "*?[")
+
+
+def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:
+    """Read the option ``filters``.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    if not isinstance(written, Mapping):
+        raise MagicError("filters: must be a dictionary of names, exclude and kinds, like {names: ['branch-*'], kinds: [ipsec]}.")
+    strangers = [ascii(name) for name in written if name not in ("names", "exclude", "kinds")]
+    if strangers:
+        raise MagicError(f"filters: there is no filter {listing(strangers)}. There are names, exclude and kinds.")
+    read = {name: _words(f"filters.{name}", value) for name, value in written.items() if value is not None}
+    kinds = read.get("kinds", list(KINDS))
+    unknown = [ascii(kind) for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise MagicError(f"filters.kinds: {listing(unknown)} is no kind of tunnels. There are {' and '.join(KINDS)}.")
+    return Filters(read.get("names"), read.get("exclude", []), [kind for kind in KINDS if kind in kinds and kind in set(tunnel_types)])
+
+
+def _words(option: str, value: t.Any) -> list[str]:
+    """Return a list of texts; a text is read as one with commas, and a number as its digits, as Ansible does."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)) or any(isinstance(item, bool) or not isinstance(item, (str, int)) for item in items):
+        raise MagicError(f"{option}: must be a list of texts.")
+    words = [str(item).strip() for item in items]
+    if not all(words):
+        raise MagicError(f"{option}: has an empty item. Remove it.")
+    return words
+
+
+# --- the variables of a host
+
+
+def as_data(value: t.Any) -> t.Any:
+    """Return a value as Ansible takes it for data, and nothing else: marked where it might be a template, plain elsewhere."""
+    if isinstance(value, str):
+        # str() of a marked text is a marked text.
+        plain = str.__str__(value)
+        return wrap_var(plain) if _TEMPLATE.search(plain) else plain_text(plain)
+    if isinstance(value, Mapping):
+        return {_key(name): as_data(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [as_data(item) for item in value]
+    return value
+
+
+def _key(name: t.Any) -> t.Any:
+    return str.__str__(name) if isinstance(name, str) else name
+
+
+def variables_of(tunnel: Tunnel, now: datetime) -> Json:
+    """Return what a host knows of its tunnel, by Cloudflare's names."""
+    variables = {**tunnel.fields, "tunnel_type": tunnel.kind}
+    if tunnel.kind == "ipsec":
+        variables["psk_age_days"] = _days(last_generated_on(tunnel.fields), now)
+    return variables
+
+
+def _days(timestamp: str | None, now: datetime) -> int | None:
+    """Return the full days since then; below 0 for a time to come, None if there is none."""
+    moment = parse_timestamp(timestamp) if from_future(timestamp, now) else None
+    if moment is not None:
+        return (now - moment) // _DAY
+    seconds = age(timestamp, now)
+    return None if seconds is None else timedelta(seconds=seconds) // _DAY
+
+
+def future_keys(tunnels: Iterable[Tunnel], now: datetime) -> list[str]:
+    """Return a warning if keys are dated in the future, or in a way that cannot be read."""
+    warnings = []
+    dated = {tunnel.id: last_generated_on(tunnel.fields) for tunnel in tunnels if tunnel.kind == "ipsec"}
+    future = [ascii(tunnel_id)[1:-1] for tunnel_id, timestamp in dated.items() if from_future(timestamp, now)]
+    if future:
+        warnings.append(
+            f"Cloudflare dates the keys of these tunnels in the future, so psk_age_days is below 0: {listing(future)}. Their age is not known; replace them."
+        )
+    unread = [ascii(tunnel_id)[1:-1] for tunnel_id, timestamp in dated.items() if timestamp and _is_unreadable(timestamp)]
+    if unread:
+        warnings.append(f"Cloudflare's date of the keys of these tunnels cannot be read, so psk_age_days is null: {listing(unread)}. Report it.")
+    return warnings
+
+
+def _is_unreadable(timestamp: str) -> bool:
+    try:
+        parse_timestamp(timestamp)
+    except MagicError:
+        return True
+    return False
+
+
+def variable_names(prefix: str, reserved: Callable[[str], bool]) -> dict[str, str]:
+    """Return what each field is called as a variable. Without a prefix, fields whose name means something to Ansible are left out.
+
+    :raises MagicError: if the prefix makes no names of variables, or one that means something to Ansible.
+    """
+    fields = [*{name: None for kind in KINDS for name in (*DOCUMENTED[kind], *FURTHER[kind])}, *_MADE_HERE]
+    names = {name: f"{prefix}{name}" for name in fields}
+    if not prefix:
+        return {name: variable for name, variable in names.items() if not reserved(variable)}
+    if not all(name.isascii() and name.isidentifier() and not keyword.iskeyword(name) for name in names.values()):
+        raise MagicError("hostvars_prefix: must begin with a letter or _, and have letters of ASCII, digits and _ only, like magic_.")
+    taken = [name for name in names.values() if reserved(name)]
+    if taken:
+        raise MagicError(f"hostvars_prefix: leads to {listing(taken)}, which means something to Ansible. Take another one, like magic_.")
+    return names

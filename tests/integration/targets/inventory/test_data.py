@@ -1,0 +1,278 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What comes from the API is data: it decides neither what Ansible runs nor whose host a tunnel is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+A, B, C, D, E = (digit * 32 for digit in "abcde")
+WARNING = "[WARNING]"
+
+
+def ipsec(tunnel_id: str, name, **more) -> dict:
+    fixed = {"cloudflare_endpoint": "203.0.113.1", "customer_endpoint": "198.51.100.1", "interface_address": "10.0.0.0/31"}
+    return {"id": tunnel_id, "name": name, **fixed, **more}
+
+
+def gre(tunnel_id: str, name, **more) -> dict:
+    return {"id": tunnel_id, "name": name, "interface_address": "10.0.1.0/31", **more}
+
+
+def ids(ran, name: str = "id") -> dict[str, str]:
+    """The tunnel of each host."""
+    return {host: variables[name] for host, variables in ran.listed["_meta"]["hostvars"].items() if name in variables}
+
+
+def played(command, account, folder, tasks: list[dict], content: dict, hosts: str = "all", args=(), **keywords):
+    (folder / "magic.yml").write_text(json.dumps({"plugin": "cloudflare.magic.tunnels", **content}), encoding="utf-8")
+    play = {"hosts": hosts, "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, **keywords, "tasks": tasks}
+    (folder / "playbook.json").write_text(json.dumps([play]), encoding="utf-8")
+    return command("ansible.cli.playbook", ["-i", "magic.yml", *args, "playbook.json"], folder, account.environment())
+
+
+def test_an_answer_that_wants_to_run_something(account, command, tmp_path):
+    marker = tmp_path / "marker"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {marker}\n", encoding="utf-8")
+    program.chmod(0o700)
+    template = "{{ lookup('ansible.builtin.pipe', 'touch " + str(marker) + "') }}"
+    connection = {
+        "ansible_connection": "ssh",
+        "ansible_ssh_executable": str(program),
+        "ansible_python_interpreter": str(program),
+        "ansible_shell_executable": str(program),
+        "ansible_become": True,
+        "ansible_become_exe": str(program),
+        template: template,
+    }
+    account.lists = {
+        "ipsec_tunnels": [
+            ipsec(A, template, description=template, **connection, health_check={"rate": template, **connection}),
+            ipsec(B, "-oProxyCommand=touch " + str(marker), description="b"),
+            ipsec(template, "c", description="{% if true %}" + template + "{% endif %}"),
+            ipsec(D, ".", customer_endpoint=template),
+        ],
+        "gre_tunnels": [gre(E, "../" + template, customer_gre_endpoint=template, mtu=template)],
+    }
+    content = {
+        "compose": {"copied": "description", "longer": "'<' ~ (description | default('')) ~ '>'", "held": "{'a': [description | default('')]}"},
+        "keyed_groups": [{"key": "description", "separator": ""}, {"key": "customer_endpoint", "parent_group": "all_of_them"}],
+        "groups": {"some": "description is defined and '<' in description"},
+    }
+    told = "{{ id }} {{ description | default('') }} {{ copied }} {{ longer }} {{ held }} {{ hostvars[inventory_hostname] }} {{ group_names }} {{ groups }}"
+    tasks = [{"ansible.builtin.command": "true"}, {"ansible.builtin.copy": {"content": told, "dest": str(tmp_path) + "/told-{{ inventory_hostname }}"}}]
+    ran = played(command, account, tmp_path, tasks, content, connection="local")
+    assert ran.rc == 0, ran.screen
+    assert not marker.exists(), ran.screen
+    written = sorted(path.name[5:] for path in tmp_path.glob("told-*"))
+    assert len(written) == 5 and all(set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") for name in written), written
+    assert template in (tmp_path / "told-c").read_text(encoding="utf-8")
+
+
+def test_listed_texts_are_plain_where_there_is_no_template(account, inventory, tmp_path):
+    account.lists["ipsec_tunnels"] = [
+        ipsec(A, "a", description="plain (100%) text", psk="a-key-that-must-not-be-shown", ansible_connection="local", later="x"),
+        ipsec(B, "b", description="{{ 1 }}", bgp={"customer_asn": 65000, "extra_prefixes": ["192.0.2.0/24"]}),
+    ]
+    ran = inventory(
+        {"compose": {"copied": "description", "label": "'<' ~ name ~ '>'", "all_of_it": "[name, {'x': cloudflare_endpoint}]"}}, env=account.environment()
+    )
+    assert ran.rc == 0 and WARNING not in ran.screen, ran.screen
+    text = (tmp_path / "listed.json").read_text(encoding="utf-8")
+    listed = json.loads(text)["_meta"]["hostvars"]
+    assert "__ansible_unsafe" not in json.dumps(listed["a"])
+    assert listed["a"]["description"] == listed["a"]["copied"] == "plain (100%) text"
+    assert (listed["a"]["label"], listed["a"]["all_of_it"]) == ("<a>", ["a", {"x": "203.0.113.1"}])
+    assert not {"psk", "ansible_connection", "later", "name"} & set(listed["a"])
+    assert "must-not-be-shown" not in text
+    # The other one is the text, and nothing else.
+    assert ran.listed["_meta"]["hostvars"]["b"]["description"] == ran.listed["_meta"]["hostvars"]["b"]["copied"] == "{{ 1 }}"
+    assert listed["b"]["bgp"] == {"customer_asn": 65000, "extra_prefixes": ["192.0.2.0/24"]}
+
+
+@pytest.mark.parametrize("prefix", ["ansible_", "role_", "magic-", "{{ x }}"])
+def test_prefixes_that_are_refused(account, inventory, prefix):
+    ran = inventory({"hostvars_prefix": prefix}, env=account.environment())
+    assert ran.shows("hostvars_prefix:") and not ran.listed["_meta"]["hostvars"], ran.screen
+    assert account.answers == 0
+
+
+# --- names
+
+
+COLLIDING = {
+    "ipsec_tunnels": [
+        ipsec(A, "a"),
+        ipsec(B, "a_gre"),
+        ipsec(C, "all"),
+        ipsec(D, "localhost"),
+        ipsec(E, "ipsec_tunnels"),
+        ipsec("1" * 32, "twice"),
+        ipsec("2" * 32, "twice"),
+        ipsec("3" * 32, "site_lyon", description="lyon"),
+        ipsec("4" * 32, "chosen"),
+        ipsec("5" * 32, "there"),
+        ipsec("6" * 32, "ungrouped"),
+        ipsec("7" * 32, "127.0.0.1"),
+        ipsec("8" * 32, "Zürich 1"),
+    ],
+    "gre_tunnels": [gre("9" * 32, "a"), gre("0" * 32, "twice")],
+}
+NAMES = {
+    "a": A,
+    "a_gre": B,
+    "a_99999999": "9" * 32,
+    "all_cccccccc": C,
+    "localhost_dddddddd": D,
+    "ipsec_tunnels_eeeeeeee": E,
+    "twice_11111111": "1" * 32,
+    "twice_22222222": "2" * 32,
+    "twice_00000000": "0" * 32,
+    "site_lyon_33333333": "3" * 32,
+    "chosen_44444444": "4" * 32,
+    "there_55555555": "5" * 32,
+    "ungrouped_66666666": "6" * 32,
+    "127.0.0.1_77777777": "7" * 32,
+    "Zurich_1": "8" * 32,
+}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_names_that_collide(account, inventory, backwards):
+    account.lists = {kind: tunnels[::-1] if backwards else tunnels for kind, tunnels in COLLIDING.items()}
+    content = {"groups": {"chosen": "name == 'chosen'"}, "keyed_groups": [{"key": "description", "prefix": "site"}], "compose": {"label": "name"}}
+    # hosts.json, which is read before, has a host 'there'.
+    ran = inventory(content, before=["hosts.json"], env=account.environment())
+    assert ran.rc == 0, ran.screen
+    assert ids(ran) == NAMES, ran.screen
+    hosts = ran.listed["_meta"]["hostvars"]
+    names = {tunnel["id"]: tunnel["name"] for tunnels in COLLIDING.values() for tunnel in tunnels}
+    assert {host: variables["label"] for host, variables in hosts.items() if "label" in variables} == {host: names[NAMES[host]] for host in NAMES}
+    assert hosts["there"]["ansible_connection"] == "elsewhere" and "tunnel_type" not in hosts["there"]
+    assert ran.listed["site_lyon"]["hosts"] == ["site_lyon_33333333"]
+    assert ran.listed["chosen"]["hosts"] == ["chosen_44444444"]
+    assert ran.shows("twice_11111111") and WARNING in ran.screen
+    assert "same name" not in ran.screen
+    for group in ("ipsec_tunnels", "gre_tunnels", "chosen", "site_lyon"):
+        assert not {"id", "label"} & set(ran.listed[group].get("vars", {}))
+
+
+def test_groups_that_are_called_like_their_hosts(account, inventory):
+    """Each name that a host could have becomes a group."""
+    account.lists["ipsec_tunnels"] = [ipsec(A, "a")]
+    ran = inventory({"keyed_groups": [{"key": "inventory_hostname", "separator": ""}]}, env=account.environment())
+    assert ran.shows("No name is left") and ran.shows("prefix") and not ran.listed["_meta"]["hostvars"], ran.screen
+
+
+@pytest.mark.parametrize("how", ["separate", "combine"])
+def test_a_host_that_is_there_already(account, inventory, tmp_path, how):
+    account.lists["ipsec_tunnels"] = [ipsec(A, "router", description="from Cloudflare"), ipsec(B, "known"), ipsec(C, "c")]
+    hosts = {"router": {"ansible_host": "192.0.2.1", "role": "edge"}, "known": {"id": B, "role": "core"}}
+    (tmp_path / "mine.json").write_text(json.dumps({"all": {"children": {"routers": {"hosts": hosts}}}}), encoding="utf-8")
+    content = {"existing_hosts": how, "groups": {"edges": "role is defined and role == 'edge'"}, "compose": {"both": "name"}}
+    ran = inventory(content, before=["mine.json"], env=account.environment())
+    assert ran.rc == 0, ran.screen
+    listed = ran.listed["_meta"]["hostvars"]
+    separate = how == "separate"
+    assert ids(ran) == {"router_aaaaaaaa" if separate else "router": A, "known": B, "c": C}, ran.screen
+    assert ran.listed["routers"]["hosts"] == ["router", "known"]
+    assert listed["router"]["ansible_host"] == "192.0.2.1" and listed["known"]["role"] == "core"
+    assert ("description" in listed["router"], "both" in listed["router"], "edges" in ran.listed) == (not separate,) * 3
+    assert sorted(ran.listed["ipsec_tunnels"]["hosts"]) == sorted(ids(ran))
+    assert (WARNING in ran.screen) == separate
+
+
+def test_an_error_in_strict_adds_no_host(account, inventory):
+    account.lists["ipsec_tunnels"] = [ipsec(A, "a", description="x"), ipsec(B, "b")]
+    ran = inventory({"strict": True, "groups": {"some": "interface_address6 == '' and bgp.customer_asn == 1 or name == 'a'"}}, env=account.environment())
+    assert not ran.listed["_meta"]["hostvars"], ran.screen
+    assert "ipsec_tunnels" not in ran.listed
+
+
+def test_two_accounts(account, inventory, tmp_path):
+    """Tunnels of one name in two accounts are two hosts; one account read twice has each tunnel once."""
+    account.lists["ipsec_tunnels"] = [ipsec(A, "a"), ipsec(B, "b")]
+    inventory({"hostvars_prefix": "one_", "existing_hosts": "combine"}, env=account.environment(), file="one.magic.yml")
+    ran = inventory({"existing_hosts": "combine"}, before=["one.magic.yml"], env=account.environment(), file="again.magic.yml")
+    assert ids(ran) == ids(ran, "one_id") == {"a": A, "b": B}, ran.screen
+    assert WARNING not in ran.screen
+
+
+# --- the other options
+
+
+def test_hostnames(account, inventory):
+    account.lists = {
+        "ipsec_tunnels": [ipsec(A, "a", description="edge 1"), ipsec(B, "b"), ipsec(C, "c", description="{{ 1 }}"), ipsec(D, "d", customer_endpoint="")],
+        "gre_tunnels": [gre(E, "e", description="edge 1")],
+    }
+    content = {"hostnames": ["no_such_variable", "description", "{{ tunnel_type }}-{{ customer_endpoint.split('.') | last }}-{{ name }}"]}
+    ran = inventory(content, env=account.environment())
+    assert ran.rc == 0, ran.screen
+    assert ids(ran) == {"edge_1": A, "ipsec-1-b": B, "___1___": C, "ipsec--d": D, "edge_1_gre": E}, ran.screen
+    ran = inventory({"hostnames": ["no_such_variable"]}, env=account.environment())
+    assert sorted(ids(ran)) == ["a", "b", "c", "d", "e"]
+    ran = inventory({"hostnames": ["no_such_variable"], "strict": True}, env=account.environment())
+    assert ran.shows("hostnames: none works") and ran.shows("no_such_variable") and not ran.listed["_meta"]["hostvars"], ran.screen
+
+
+def test_filters(account, inventory):
+    account.lists = {"ipsec_tunnels": [ipsec(A, "branch-1"), ipsec(B, "branch-lab-1"), ipsec(C, "hq")], "gre_tunnels": [gre(D, "branch-2")]}
+    ran = inventory({"filters": {"names": ["branch-*", "rome"], "exclude": ["*-lab-*"]}}, env=account.environment())
+    assert sorted(ids(ran)) == ["branch-1", "branch-2"]
+    assert ran.shows("no tunnel is called 'rome'")
+    before = account.answers
+    ran = inventory({"filters": {"kinds": ["gre"]}}, env=account.environment())
+    assert sorted(ids(ran)) == ["branch-2"] and WARNING not in ran.screen
+    assert account.answers == before + 1
+    ran = inventory({"filters": {"name": ["branch-*"]}}, env=account.environment())
+    assert ran.shows("there is no filter 'name'") and not ran.listed["_meta"]["hostvars"]
+    assert account.answers == before + 1
+
+
+# --- time
+
+
+def test_ages_are_measured_by_the_clock_of_the_answer(account, inventory):
+    """Also those of a cache, with the difference of the clocks."""
+    account.seconds = 500 * 86400
+    made = datetime.now(timezone.utc) + timedelta(days=400, hours=1)
+    account.lists["ipsec_tunnels"] = [ipsec(A, "a", psk_metadata={"last_generated_on": made.isoformat()}), ipsec(B, "b")]
+    content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached", "groups": {"old": "psk_age_days == 99"}}
+    for dummy in range(2):
+        ran = inventory(content, env=account.environment())
+        hosts = ran.listed["_meta"]["hostvars"]
+        assert (hosts["a"]["psk_age_days"], hosts["b"]["psk_age_days"]) == (99, None), ran.screen
+        assert ran.listed["old"]["hosts"] == ["a"]
+        assert WARNING not in ran.screen
+    assert account.answers == 2
+
+
+def test_a_key_from_the_future(account, inventory):
+    made = datetime.now(timezone.utc) + timedelta(days=10)
+    account.lists["ipsec_tunnels"] = [ipsec(A, "a", psk_metadata={"last_generated_on": made.isoformat()}), ipsec(B, "b")]
+    ran = inventory(env=account.environment())
+    assert ran.listed["_meta"]["hostvars"]["a"]["psk_age_days"] == -10
+    assert ran.shows("in the future") and ran.shows(A) and not ran.shows(B)
+
+
+# --- processes
+
+
+def test_no_connection_is_open_when_ansible_forks(account, command, tmp_path):
+    account.lists = {"ipsec_tunnels": [ipsec(A, "a"), ipsec(B, "b")], "gre_tunnels": [gre(C, "c")]}
+    dest = str(tmp_path) + "/told-{{ inventory_hostname }}"
+    task = {"ansible.builtin.copy": {"content": "{{ lookup('ansible.builtin.url', '" + account.url + "/open') }}", "dest": dest}}
+    ran = played(command, account, tmp_path, [task], {}, connection="local")
+    assert ran.rc == 0, ran.screen
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("told-*")]
+    assert account.answers == 2 and len(told) == 3
+    # The workers ask at the same time, each with a connection of its own: the last one has asked when none of the inventory's is left.
+    assert min(answer["open"] for answer in told) == 0, told
