@@ -47,7 +47,7 @@ def emulator():
     handle = Emulator(_URL[0])
     handle.reset()
     yield handle
-    assert handle.violations() == []
+    handle.check()
     handle.stop()
 
 
