@@ -87,7 +87,7 @@ _PERMISSION = (
 ADVICE: dict[int, str] = {
     971: _RATE_LIMIT,
     1012: _NOT_ONBOARDED,
-    1020: "Cloudflare has no route with this id in this account. Check route_id and account_id, or give prefix and nexthop instead.",
+    1020: "Cloudflare has no route with this id in this account. Check static_route_id and account_id, or give prefix and nexthop instead.",
     1025: _NOT_ONBOARDED,
     1029: "Cloudflare has no GRE tunnel with this id in this account. Check gre_tunnel_id and account_id, or give name instead.",
     1032: "Cloudflare has no IPsec tunnel with this id in this account. Check ipsec_tunnel_id and account_id, or give name instead.",

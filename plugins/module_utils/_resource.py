@@ -193,10 +193,10 @@ class Kind:
     """A kind of objects.
 
     :ivar noun: for messages.
-    :ivar single: its name in answers to reading one; also the name of the modules' return value.
-    :ivar several: its name in the path and in lists.
+    :ivar single: its name in the API's answers to reading one.
+    :ivar several: its name in the path and in the API's lists.
     :ivar id_option: the option with the id.
-    :ivar keys: the options that identify an object without its id.
+    :ivar keys: the options that find an object without its id.
     :ivar fields: what can be set.
     :ivar required: what each write has to have.
     :ivar not_found: the error code for an id that there is not.
@@ -204,6 +204,8 @@ class Kind:
     :ivar headers: of each request.
     :ivar validates_delete: whether a DELETE heeds ``validate_only``.
     :ivar more: further options.
+    :ivar returns: the modules' return value, one object and a list of them; by default ``single`` and ``several``.
+    :ivar id_aliases: further names of ``id_option``.
     """
 
     noun: str
@@ -219,17 +221,33 @@ class Kind:
     headers: Mapping[str, str] = field(default_factory=lambda: {"x-magic-new-hc-target": "true"})
     validates_delete: bool = True
     more: ArgumentSpec = field(default_factory=ArgumentSpec)
+    returns: tuple[str, str] = ("", "")
+    id_aliases: tuple[str, ...] = ()
+
+    @property
+    def result(self) -> str:
+        """The return value of the module that manages an object."""
+        return self.returns[0] or self.single
+
+    @property
+    def results(self) -> str:
+        """The return value of the module that reads objects."""
+        return self.returns[1] or self.several
+
+    @property
+    def _id(self) -> Json:
+        return {self.id_option: {"type": "str", **({"aliases": list(self.id_aliases)} if self.id_aliases else {})}}
 
     @property
     def options(self) -> ArgumentSpec:
         """The options of the module that manages objects of this kind."""
-        own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, self.id_option: {"type": "str"}, **_options(self.fields)}
+        own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, **self._id, **_options(self.fields)}
         return SHARED.merge(self.more).merge(ArgumentSpec(own, required_one_of=[(self.id_option, self.keys[0])]))
 
     @property
     def info_options(self) -> ArgumentSpec:
         """The options of the module that reads objects of this kind."""
-        own = {self.id_option: {"type": "str"}, **_options({key: self.fields[key] for key in self.keys})}
+        own = {**self._id, **_options({key: self.fields[key] for key in self.keys})}
         return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.keys]))
 
 
@@ -277,7 +295,9 @@ ROUTE = Kind(
     noun="route",
     single="route",
     several="routes",
-    id_option="route_id",
+    id_option="static_route_id",
+    id_aliases=("route_id",),
+    returns=("static_route", "static_routes"),
     keys=("prefix", "nexthop"),
     fields={
         "prefix": Field({"type": "str"}, _prefix),
@@ -595,7 +615,7 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bo
                 f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
             )
     if shown is not None:
-        result[kind.single] = normal(kind, shown)
+        result[kind.result] = normal(kind, shown)
     return result
 
 

@@ -27,15 +27,17 @@ attributes:
       - Has Cloudflare check the request with C(validate_only=true), unless nothing would change. The deletion of a route is not sent in check mode,
         because the API does not say that it heeds C(validate_only) there.
 options:
-  route_id:
+  static_route_id:
     description:
       - The id of the route. With it, another O(prefix) or O(nexthop) changes the route.
-      - Either O(route_id), or O(prefix) and O(nexthop) are required.
+      - Either O(static_route_id), or O(prefix) and O(nexthop) are required.
     type: str
+    aliases:
+      - route_id
   prefix:
     description:
       - The prefix to reach. An address alone is the prefix of that address, with the length V(/32) or V(/128).
-      - Without O(route_id), prefix and nexthop find the route, and it is an error if several have them.
+      - Without O(static_route_id), prefix and nexthop find the route, and it is an error if several have them.
     type: str
   nexthop:
     description:
@@ -100,7 +102,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-route:
+static_route:
   description:
     - The route as it is now, the one that was deleted, or in check mode the route as it would be.
     - The API's own fields, and the simple ones that the API leaves out where they are empty or false.

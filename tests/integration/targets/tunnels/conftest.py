@@ -19,6 +19,7 @@ __all__ = ["_emulator", "command", "leaked", "play"]
 
 LEAKS = playing.HERE.parent / "targets" / "leaks"
 
+# The modules, which are also the names of what they return.
 MODULES = {"ipsec_tunnel": "ipsec_tunnel", "gre_tunnel": "gre_tunnel", "route": "static_route"}
 
 

@@ -10,7 +10,7 @@ import json
 from typing import NamedTuple
 
 import pytest
-from conftest import by_task, start_again, task, writes
+from conftest import MODULES, by_task, start_again, task, writes
 
 LYON = {"name": "lyon-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
 GRAZ = {"name": "graz-gre-1", "cloudflare_gre_endpoint": "203.0.113.1", "customer_gre_endpoint": "198.51.100.71", "interface_address": "10.213.0.70/31"}
@@ -172,7 +172,7 @@ def test_both_shapes_of_the_answer_to_a_create(emulator, play, legacy):
         known = {item["id"]: item for item in emulator.state()[f"{kind}s"]}
         result, again = played["here"][kind], played["here"][f"{kind}_again"]
         assert (result["changed"], again["changed"]) == (True, False)
-        assert result[kind] == again[kind]
-        made = known[result[kind]["id"]]
+        assert result[MODULES[kind]] == again[MODULES[kind]]
+        made = known[result[MODULES[kind]]["id"]]
         for name, value in {"ipsec_tunnel": LYON, "gre_tunnel": GRAZ, "route": WAY}[kind].items():
-            assert made[name] == result[kind][name] == value
+            assert made[name] == result[MODULES[kind]][name] == value

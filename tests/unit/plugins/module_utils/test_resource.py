@@ -101,7 +101,7 @@ def _properties(schema):
 
 
 def writable(kind, method):
-    path = f"/accounts/{{account_id}}/magic/{kind.several}" + ("" if method == "POST" else f"/{{{kind.id_option}}}")
+    path = f"/accounts/{{account_id}}/magic/{kind.several}" + ("" if method == "POST" else f"/{{{kind.single}_id}}")
     schema = API["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
     return _properties(schema), _resolved(schema).get("required")
 
@@ -178,10 +178,10 @@ BAD_VALUES: list[Any] = [
     (ROUTE, {"prefix": "192.0.2.1/24"}, ("prefix: '192.0.2.1/24'", "host bits", "Write 192.0.2.0/24")),
     (ROUTE, {"prefix": "everything"}, ("prefix: 'everything'", "192.0.2.0/24")),
     (ROUTE, {"nexthop": "10.213.0.11/31"}, ("nexthop: '10.213.0.11/31'",)),
-    (ROUTE, {"nexthop": None}, ("nexthop: missing", "route_id")),
+    (ROUTE, {"nexthop": None}, ("nexthop: missing", "static_route_id")),
     (ROUTE, {"nexthop": None, "prefix": None}, ("prefix and nexthop: missing",)),
-    (ROUTE, {"route_id": "a/b"}, ("route_id",)),
-    (ROUTE, {"route_id": " "}, ("route_id", "empty")),
+    (ROUTE, {"static_route_id": "a/b"}, ("static_route_id",)),
+    (ROUTE, {"static_route_id": " "}, ("static_route_id", "empty")),
 ]
 
 
@@ -195,14 +195,14 @@ def test_wrong_values_are_named_with_the_mend(kind, options, words):
 
 
 def test_with_an_id_no_key_is_needed():
-    assert desired_of(ROUTE, {"route_id": "1" * 32, "priority": 5}) == {"priority": 5}
+    assert desired_of(ROUTE, {"static_route_id": "1" * 32, "priority": 5}) == {"priority": 5}
 
 
 def test_an_info_module_chooses_by_id_or_by_keys():
-    assert chosen(ROUTE, {"route_id": "1" * 32, "prefix": None}) == {"id": "1" * 32}
-    assert chosen(ROUTE, {"route_id": None, "prefix": "192.0.2.7", "nexthop": None}) == {"prefix": "192.0.2.7/32"}
+    assert chosen(ROUTE, {"static_route_id": "1" * 32, "prefix": None}) == {"id": "1" * 32}
+    assert chosen(ROUTE, {"static_route_id": None, "prefix": "192.0.2.7", "nexthop": None}) == {"prefix": "192.0.2.7/32"}
     with pytest.raises(MagicError):
-        chosen(ROUTE, {"route_id": None, "prefix": "192.0.2.7/24"})
+        chosen(ROUTE, {"static_route_id": None, "prefix": "192.0.2.7/24"})
 
 
 # --- finding
