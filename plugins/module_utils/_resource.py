@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
@@ -30,11 +31,14 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._options import S
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
     Json = dict[str, t.Any]
+    # While the context lasts, nobody else decides; what is appended to its list is kept for the tasks to come.
+    Claims = Callable[[], AbstractContextManager[list["Claim"]]]
 
 
 # --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
@@ -197,6 +201,7 @@ class Kind:
     :ivar several: its name in the path and in the API's lists.
     :ivar id_option: the option with the id.
     :ivar keys: the options that find an object without its id.
+    :ivar apart: the fields that tell objects of the same ``keys`` apart, the most important one first.
     :ivar fields: what can be set.
     :ivar required: what each write has to have.
     :ivar not_found: the error code for an id that there is not.
@@ -223,6 +228,7 @@ class Kind:
     more: ArgumentSpec = field(default_factory=ArgumentSpec)
     returns: tuple[str, str] = ("", "")
     id_aliases: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @property
     def result(self) -> str:
@@ -297,6 +303,7 @@ ROUTE = Kind(
     several="routes",
     id_option="static_route_id",
     id_aliases=("route_id",),
+    apart=("priority", "scope"),
     returns=("static_route", "static_routes"),
     keys=("prefix", "nexthop"),
     fields={
@@ -377,16 +384,99 @@ def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
     return desired
 
 
-def find(kind: Kind, objects: list[Json], desired: Json) -> Json | None:
-    """Return the one object that has the values of ``kind.keys`` in ``desired``, or None.
+class Claim(t.NamedTuple):
+    """What a task of this run has said that there shall be: a later task that says something else means another object.
+
+    :ivar account: the API's URL and the account.
+    :ivar object_id: of the object that was there already; None if it was to be made.
+    :ivar keys: the values of ``Kind.keys``.
+    :ivar identity: the values of ``Kind.apart``.
+    :ivar check_mode: whether it was only said in check mode, which changes nothing for a task that is not.
+    """
+
+    account: str
+    object_id: str | None
+    keys: Json
+    identity: Json
+    check_mode: bool
+
+    def denies(self, object_id: str, keys: Json, now: Json, then: Json) -> bool:
+        """Tell whether an object must not become another one, because the claim is for it as it is."""
+        same = self.object_id == object_id if self.object_id is not None else (self.keys, self.identity) == (keys, now)
+        return same and self.identity != then
+
+
+def _of(kind: Kind, names: tuple[str, ...], item: Mapping[str, t.Any]) -> Json:
+    """Return the values of some fields in a form in which equal ones are equal."""
+    return {
+        name: {part: _known(one, _object(item.get(name)).get(part)) for part, one in kind.fields[name].parts.items()}
+        if kind.fields[name].parts
+        else _known(kind.fields[name], item.get(name))
+        for name in names
+    }
+
+
+def _becomes(kind: Kind, desired: Json, item: Mapping[str, t.Any]) -> Json:
+    """Return what tells an object apart once it is as desired."""
+    now = _of(kind, kind.apart, item)
+    return {name: {**now[name], **desired.get(name, {})} if kind.fields[name].parts else desired.get(name, now[name]) for name in kind.apart}
+
+
+def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False, claims: Sequence[Claim] = ()) -> Json | None:
+    """Return the object that a task means, or None if there is none yet.
+
+    It has the values of ``kind.keys`` in ``desired``. Several of these are told apart by ``kind.apart``; a single one may differ in that and be changed,
+    unless an earlier task of this run claims it as it is. One that shall be absent never differs.
 
     :raises MagicError: if there are several.
     """
     found = [item for item in objects if all(_known(kind.fields[key], item.get(key)) == desired[key] for key in kind.keys)]
-    if len(found) > 1:
-        what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
-        raise MagicError(f"{len(found)} {kind.noun}s have the {what} ({listing(str(item['id']) for item in found)}). Give {kind.id_option} as well.")
-    return found[0] if found else None
+    if absent:
+        left = [item for item in found if _becomes(kind, desired, item) == _of(kind, kind.apart, item)]
+    else:
+        left = _told_apart(kind, found, desired)
+    if len(left) > 1:
+        raise MagicError(_ambiguous(kind, left, desired))
+    if not left or absent:
+        return left[0] if left else None
+    now, then = _of(kind, kind.apart, left[0]), _becomes(kind, desired, left[0])
+    new_is_possible = all(name in desired for name in kind.required)
+    if now != then and new_is_possible and any(claim.denies(left[0]["id"], _of(kind, kind.keys, left[0]), now, then) for claim in claims):
+        return None
+    return left[0]
+
+
+def _told_apart(kind: Kind, found: list[Json], desired: Json) -> list[Json]:
+    """Return those of objects with the same keys that a task can mean; none if it means a further one."""
+    left = found
+    for number, name in enumerate(kind.apart):
+        if len(left) < 2:
+            break
+        if name in desired:
+            same = [item for item in left if _becomes(kind, {name: desired[name]}, item) == _of(kind, kind.apart, item)]
+            if not same and kind.apart[0] in desired:
+                return []
+            left = same or left
+        elif number and kind.apart[0] in desired:
+            # A task that says nothing of it means the object that has nothing of it.
+            left = [item for item in left if not any(_of(kind, (name,), item)[name].values())] or left
+    return left
+
+
+def _ambiguous(kind: Kind, items: list[Json], desired: Json) -> str:
+    what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
+    labels = []
+    for item in items:
+        parts = [f"{name} {_in_words(value)}" for name, value in _of(kind, kind.apart, item).items() if _in_words(value)]
+        labels.append(f"{item['id']} ({', '.join(parts)})" if parts else str(item["id"]))
+    apart = f", or {' and '.join(kind.apart)} such that one is meant" if kind.apart else " as well"
+    return f"{len(items)} {kind.noun}s have the {what}: {listing(labels)}. Give {kind.id_option}{apart}."
+
+
+def _in_words(value: t.Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {' '.join(map(str, inner))}" for name, inner in value.items() if inner)
+    return "" if value is None else str(value)
 
 
 def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
@@ -518,6 +608,11 @@ def _settable(kind: Kind, actual: Json) -> Json:
 # --- calls
 
 
+def _nobody_else() -> AbstractContextManager[list[Claim]]:
+    """Return the claims of a run with a single task."""
+    return nullcontext([])
+
+
 def list_all(client: Client, kind: Kind) -> list[Json]:
     """Return all objects of a kind."""
     return list_objects(client, kind.several, kind.noun, kind.headers)
@@ -531,14 +626,11 @@ def read(client: Client, kind: Kind, object_id: str) -> Json:
     return read_object(client, kind.several, kind.single, object_id, kind.noun, kind.headers)
 
 
-def _actual(client: Client, kind: Kind, options: Mapping[str, t.Any], desired: Json) -> Json | None:
-    object_id = options[kind.id_option]
-    if object_id is None:
-        return find(kind, list_all(client, kind), desired)
+def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> Json | None:
     try:
         return read(client, kind, object_id)
     except MagicError as error:
-        if error.failure is None or error.failure["status"] != 404 or options["state"] == "present":
+        if error.failure is None or error.failure["status"] != 404 or state == "present":
             raise
         if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
             raise  # of a wrong account, it cannot be said that the object is absent
@@ -586,19 +678,21 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return check_key("psk", key)
 
 
-def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool) -> Json:
+def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
     """Do the work of the module that manages objects of this kind.
 
     :arg options: validated by ``kind.options`` and ``check``.
+    :arg claims: what the tasks of this run have said so far; see ``Claim``.
     :returns: the module's result.
     :raises MagicError: if it failed; the text says what state things are in.
     """
     desired = desired_of(kind, options)
-    actual = _actual(client, kind, options, desired)
-    secret: dict[str, str] = {}
-    if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
-        secret["psk"] = options["psk"]
-    planned = plan(kind, None if options["state"] == "absent" else desired, actual, secret)
+    object_id = options[kind.id_option]
+    known = list_all(client, kind) if object_id is None else [_by_id(client, kind, object_id, options["state"])]
+    with claims() as claimed:
+        actual, planned, secret = _decide(kind, options, desired, known, _relevant(claimed, client, check_mode))
+        if options["state"] == "present" and kind.apart and kind.apart[0] in desired:
+            claimed.append(_claim(kind, client, desired, actual, check_mode))
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
     shown = planned.result
     if planned.method is not None:
@@ -617,6 +711,37 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bo
     if shown is not None:
         result[kind.result] = normal(kind, shown)
     return result
+
+
+def _decide(
+    kind: Kind, options: Mapping[str, t.Any], desired: Json, known: list[Json | None], claims: Sequence[Claim]
+) -> tuple[Json | None, Plan, dict[str, str]]:
+    """Return the object that is meant, what is to be done, and the secret to send with it.
+
+    :arg known: all objects, or the one with the id.
+    """
+    absent = options["state"] == "absent"
+    if options[kind.id_option] is None:
+        actual = find(kind, [item for item in known if item is not None], desired, absent=absent, claims=claims)
+    else:
+        (actual,) = known
+    secret: dict[str, str] = {}
+    if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
+        secret["psk"] = options["psk"]
+    return actual, plan(kind, None if absent else desired, actual, secret), secret
+
+
+def _account(client: Client) -> str:
+    return f"{client.settings.api_url} {client.settings.account_id}"
+
+
+def _relevant(claims: Sequence[Claim], client: Client, check_mode: bool) -> list[Claim]:
+    return [claim for claim in claims if claim.account == _account(client) and (check_mode or not claim.check_mode)]
+
+
+def _claim(kind: Kind, client: Client, desired: Json, actual: Json | None, check_mode: bool) -> Claim:
+    item = {**(actual or {}), **{key: desired[key] for key in kind.keys if key in desired}}
+    return Claim(_account(client), None if actual is None else actual["id"], _of(kind, kind.keys, item), _becomes(kind, desired, item), check_mode)
 
 
 def _send(kind: Kind, client: Client, planned: Plan, actual: Json | None, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:

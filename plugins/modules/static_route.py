@@ -37,7 +37,7 @@ options:
   prefix:
     description:
       - The prefix to reach. An address alone is the prefix of that address, with the length V(/32) or V(/128).
-      - Without O(static_route_id), prefix and nexthop find the route, and it is an error if several have them.
+      - Without O(static_route_id), prefix and next hop find the route. Several routes that have both are told apart by O(priority), then by O(scope).
     type: str
   nexthop:
     description:
@@ -46,6 +46,10 @@ options:
   priority:
     description:
       - Routes with a lower value win. Required for a new route.
+      - It also tells routes of one prefix and next hop apart. If there is one, and it has another priority, then its priority is changed,
+        unless an earlier task of this run stands for it as it is. If there are several, and none has this priority, then a further one is made.
+        With O(static_route_id), the priority of that route is changed.
+      - With O(state=absent), only a route that has this priority is deleted.
     type: int
   weight:
     description:
@@ -58,6 +62,9 @@ options:
   scope:
     description:
       - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+      - It also tells routes of one prefix, next hop and priority apart, as O(priority) does. Where one of them has no scope, a task
+        that says O(priority) and no scope means that one.
+      - With O(state=absent), only a route that has this scope is deleted.
     type: dict
     suboptions:
       colo_names:

@@ -180,7 +180,6 @@ STEPS = (
         WAY,
         ("description", "Lyon", "Lyon, centre"),
         ("description", "Lyon, centre", ""),
-        ("priority", 100, 200),
         ("weight", 0, 8),
         ("weight", 8, 0),
         ("scope.colo_names", [], ["fra01", "ams01"], ["ams01", "fra01"]),
@@ -188,6 +187,8 @@ STEPS = (
         ("scope.colo_names", ["ams01", "fra01"], []),
         ("scope.colo_regions", ["WEUR"], []),
     ),
+    # By its prefix and next hop, another priority would be another route, because this run has made this one.
+    *changes("route", {"static_route_id": THAT["route"]}, ("priority", 100, 200)),
     Step(
         "route",
         "other prefix",

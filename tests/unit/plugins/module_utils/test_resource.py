@@ -22,6 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._resource import 
     GRE_TUNNEL,
     IPSEC_TUNNEL,
     ROUTE,
+    Claim,
     chosen,
     desired_of,
     find,
@@ -226,6 +227,111 @@ def test_of_several_none_is_chosen(kind):
         find(kind, objects, desired(kind))
     for word in (f"2 {kind.noun}s", "a" * 32, "b" * 32, f"Give {kind.id_option}", ACTUAL[kind.single][kind.keys[0]]):
         assert word in str(caught.value)
+
+
+def way(priority, colo=None, **fields):
+    scope = {"scope": {"colo_names": [colo]}} if colo else {}
+    return {**WAY, "id": f"{priority}{colo or ''}", "priority": priority, **scope, **fields}
+
+
+SCOPE_A, SCOPE_B, NO_SCOPE = {"colo_names": ["a"]}, {"colo_names": ["b"]}, {"colo_names": [], "colo_regions": []}
+# The routes of one prefix and next hop, what the task says, and the id of the one that it means: None is a new one. Ambiguous if it is a tuple.
+MEANT: list[Any] = [
+    ([], {"priority": 1}, None),
+    ([way(1)], {}, "1"),
+    ([way(1)], {"priority": 1}, "1"),
+    ([way(1)], {"priority": 2}, "1"),
+    ([way(1)], {"scope": SCOPE_A}, "1"),
+    ([way(1, "a")], {"priority": 1}, "1a"),
+    ([way(1, "a")], {"priority": 2, "scope": SCOPE_B}, "1a"),
+    ([way(1), way(2)], {}, ("1 (priority 1)", "2 (priority 2)")),
+    ([way(1), way(2)], {"priority": 2}, "2"),
+    ([way(1), way(2)], {"priority": 3}, None),
+    ([way(1), way(2)], {"priority": 2, "scope": SCOPE_A}, "2"),
+    ([way(1), way(2)], {"scope": SCOPE_A}, ("1 (", "2 (")),
+    ([way(1), way(2, "a")], {}, ("1 (priority 1)", "2a (priority 2, scope colo_names a)")),
+    ([way(1), way(2, "a")], {"scope": SCOPE_A}, "2a"),
+    ([way(1), way(2, "a")], {"scope": NO_SCOPE}, "1"),
+    ([way(1, "a"), way(1, "b")], {"priority": 1, "scope": SCOPE_B}, "1b"),
+    ([way(1, "a"), way(1, "b")], {"priority": 1, "scope": NO_SCOPE}, None),
+    ([way(1, "a"), way(1, "b")], {"priority": 1}, ("1a (", "1b (")),
+    ([way(1, "a"), way(1, "b")], {"priority": 2, "scope": SCOPE_A}, None),
+    ([way(1), way(1, "a")], {"priority": 1}, "1"),
+    ([way(1), way(1, "a")], {"priority": 1, "scope": SCOPE_A}, "1a"),
+    ([way(1), way(1, "a"), way(2)], {"priority": 1, "scope": SCOPE_B}, None),
+    ([way(1), way(1, id="x")], {"priority": 1}, ("1 (", "x (")),
+    ([way(0), way(1)], {"priority": 0}, "0"),
+    ([way(None), way(1)], {"priority": 1}, "1"),
+]
+
+
+@pytest.mark.parametrize(("objects", "options", "meant"), MEANT)
+def test_routes_of_one_prefix_and_nexthop_are_told_apart(objects, options, meant):
+    for there in (objects, objects[::-1]):
+        if isinstance(meant, tuple):
+            with pytest.raises(MagicError) as caught:
+                find(ROUTE, there, desired(ROUTE, **options))
+            for word in (*meant, "Give static_route_id"):
+                assert word in str(caught.value)
+        else:
+            found = find(ROUTE, there, desired(ROUTE, **options))
+            assert (found and found["id"]) == meant
+
+
+# What is to be deleted has all that the task says: a route that is left must not be taken for another one that is gone.
+GONE: list[Any] = [
+    ([way(1)], {}, "1"),
+    ([way(1)], {"priority": 1}, "1"),
+    ([way(1)], {"priority": 2}, None),
+    ([way(1, "a")], {"scope": SCOPE_B}, None),
+    ([way(1, "a")], {"scope": NO_SCOPE}, None),
+    ([way(1, "a")], {"priority": 1}, "1a"),
+    ([way(1), way(2)], {"priority": 2}, "2"),
+    ([way(1), way(2)], {}, ("1 (priority 1)", "2 (priority 2)")),
+    ([way(1), way(1, "a")], {"priority": 1}, ("1 (", "1a (")),
+    ([way(1), way(1, "a")], {"scope": SCOPE_A}, "1a"),
+]
+
+
+@pytest.mark.parametrize(("objects", "options", "meant"), GONE)
+def test_a_route_that_shall_be_absent_never_differs(objects, options, meant):
+    if isinstance(meant, tuple):
+        with pytest.raises(MagicError) as caught:
+            find(ROUTE, objects, desired(ROUTE, **options), absent=True)
+        for word in (*meant, "Give static_route_id"):
+            assert word in str(caught.value)
+    else:
+        found = find(ROUTE, objects, desired(ROUTE, **options), absent=True)
+        assert (found and found["id"]) == meant
+
+
+KEPT = {"prefix": WAY["prefix"], "nexthop": WAY["nexthop"]}
+
+
+def claim(priority, scope=None, object_id=None):
+    return Claim("an account", object_id, KEPT, {"priority": priority, "scope": {**NO_SCOPE, **(scope or {})}}, False)
+
+
+# The route that is there, what this run has claimed, what the task says, and whether it is that route.
+CLAIMED: list[Any] = [
+    (way(1), claim(1), {"priority": 2}, False),
+    (way(1), claim(1, object_id="1"), {"priority": 2}, False),
+    (way(1), claim(2, object_id="1"), {"priority": 2}, True),  # the task once more, and in check mode
+    (way(1), claim(3, object_id="1"), {"priority": 2}, False),
+    (way(1), claim(1), {"priority": 1}, True),
+    (way(1), claim(7), {"priority": 2}, True),  # of another route
+    (way(1), claim(1, object_id="another"), {"priority": 2}, True),
+    (way(1), claim(1), {"priority": 1, "scope": SCOPE_A}, False),
+    (way(1, "a"), claim(1, SCOPE_A), {"priority": 1, "scope": SCOPE_A}, True),
+    (way(1, "a"), claim(1, SCOPE_A), {"priority": 1, "scope": SCOPE_B}, False),
+    (way(1), claim(1), {"weight": 3}, True),
+    (way(1), claim(1), {"scope": SCOPE_A}, True),  # without a priority there cannot be a new one
+]
+
+
+@pytest.mark.parametrize(("there", "claimed", "options", "same"), CLAIMED)
+def test_what_this_run_has_decided_on_is_not_turned_around(there, claimed, options, same):
+    assert find(ROUTE, [there], desired(ROUTE, **options), claims=[claimed]) == (there if same else None)
 
 
 # --- scenarios: kind, what a task wants (None: nothing), what there is, method, body, before, after
