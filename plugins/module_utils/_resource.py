@@ -27,6 +27,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
     member,
     read_object,
 )
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import customer_ends, look_for, mismatch, nexthop_through
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 
@@ -127,6 +128,19 @@ def _asn(value: int) -> int:
     return value
 
 
+class Ignored(t.NamedTuple):
+    """When Cloudflare ignores a part of an object.
+
+    :ivar by: the part that decides it.
+    :ivar value: that it has then.
+    :ivar advice: what to do.
+    """
+
+    by: str
+    value: t.Any
+    advice: str
+
+
 @dataclass(frozen=True)
 class Field:
     """A field that can be set.
@@ -136,6 +150,7 @@ class Field:
     :ivar empty: what it means that the field is not there; None where that is not known.
     :ivar parts: the fields of an object.
     :ivar needed: those of ``parts`` that the object cannot do without.
+    :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ for ever.
     """
 
     spec: Json
@@ -143,6 +158,7 @@ class Field:
     empty: t.Any = None
     parts: dict[str, Field] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
+    ignored: Ignored | None = None
 
     @property
     def option(self) -> Json:
@@ -167,7 +183,7 @@ _HEALTH_CHECK = Field(
         "rate": Field({"type": "str", "choices": ["low", "mid", "high"]}),
         "type": Field({"type": "str", "choices": ["reply", "request"]}),
         "direction": Field({"type": "str", "choices": ["unidirectional", "bidirectional"]}),
-        "target": Field({"type": "raw"}, _target, ""),
+        "target": Field({"type": "raw"}, _target, "", ignored=Ignored("direction", "bidirectional", "Leave it out, or set direction: unidirectional.")),
     },
 )
 _BGP = Field(
@@ -211,6 +227,8 @@ class Kind:
     :ivar more: further options.
     :ivar returns: the modules' return value, one object and a list of them; by default ``single`` and ``several``.
     :ivar id_aliases: further names of ``id_option``.
+    :ivar through: the option with the name of a tunnel, in place of the field that follows from it.
+    :ivar computed: what the modules return in addition, computed from the object.
     """
 
     noun: str
@@ -229,6 +247,8 @@ class Kind:
     returns: tuple[str, str] = ("", "")
     id_aliases: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    through: tuple[str, str] | None = None
+    computed: Callable[[Mapping[str, t.Any]], Json] = customer_ends
 
     @property
     def result(self) -> str:
@@ -304,6 +324,9 @@ ROUTE = Kind(
     id_option="static_route_id",
     id_aliases=("route_id",),
     apart=("priority", "scope"),
+    through=("nexthop_tunnel", "nexthop"),
+    computed=lambda dummy: {},
+    more=ArgumentSpec({"nexthop_tunnel": {"type": "str"}}, mutually_exclusive=[("nexthop", "nexthop_tunnel")]),
     returns=("static_route", "static_routes"),
     keys=("prefix", "nexthop"),
     fields={
@@ -378,9 +401,14 @@ def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
     if options[kind.id_option] is not None:
         check_segment(kind.id_option, options[kind.id_option])
     desired = _wanted(kind.fields, options)
-    missing = [key for key in kind.keys if key not in desired]
+    through, follows = kind.through or ("", "")
+    tunnel = options.get(through)
+    if tunnel is not None and not tunnel.strip():
+        raise MagicError(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
+    missing = [key for key in kind.keys if key not in desired and not (key == follows and tunnel is not None)]
     if missing and options[kind.id_option] is None:
-        raise MagicError(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}, or by {kind.id_option}.")
+        instead = f" (or {through})" if through else ""
+        raise MagicError(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
     return desired
 
 
@@ -493,6 +521,26 @@ def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str,
     return changes
 
 
+def _heeded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any], path: str = "") -> tuple[Json, list[str]]:
+    """Return ``desired`` without what Cloudflare ignores, and a warning for each of that."""
+    kept: Json = {}
+    warnings: list[str] = []
+    for name, value in desired.items():
+        one, known = fields[name], actual.get(name)
+        if one.parts:
+            value, more = _heeded(one.parts, value, _object(known), f"{path}{name}.")
+            warnings += more
+            if not value:
+                continue
+        when = one.ignored
+        if when is not None and desired.get(when.by, actual.get(when.by)) == when.value:
+            if value != one.empty or _known(one, known) != one.empty:
+                warnings.append(f"{path}{name} has no effect with {when.by}: {when.value}, so it was neither compared nor set. {when.advice}")
+            continue
+        kept[name] = value
+    return kept, warnings
+
+
 def _picked(fields: Mapping[str, Field], names: Json, actual: Mapping[str, t.Any]) -> Json:
     """Return the values that ``actual`` has where ``names`` has any."""
     return {
@@ -528,8 +576,8 @@ def _without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
 
 
 def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
-    """Return an object as the modules show it: as the API does, with the simple fields that it leaves out where they are empty."""
-    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw}
+    """Return an object as the modules show it: as the API does, with the simple fields that it leaves out where they are empty, and what follows from others."""
+    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw, **kind.computed(raw)}
     health_check = shown.get("health_check")
     if isinstance(health_check, dict) and isinstance(health_check.get("target"), str):
         shown["health_check"] = {**health_check, "target": {"saved": health_check["target"]}}
@@ -544,6 +592,8 @@ class Plan(t.NamedTuple):
     :ivar result: the object as it will be, as far as that is known before.
     :ivar method: POST, PUT or DELETE; None if there is nothing to do.
     :ivar body: of the request.
+    :ivar desired: the fields to be set, without those that Cloudflare ignores.
+    :ivar warnings: what the user should know.
     """
 
     before: Json
@@ -551,6 +601,8 @@ class Plan(t.NamedTuple):
     result: Json | None
     method: str | None = None
     body: Json | None = None
+    desired: Json = {}
+    warnings: Sequence[str] = ()
 
 
 def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[str, str] | None = None) -> Plan:
@@ -562,22 +614,30 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     :raises MagicError: if there is no way; nothing has been sent.
     """
     secret = secret or {}
-    hidden = {name: "(not shown)" for name in secret}
     if desired is None:
         if actual is None:
             return Plan({}, {}, None)
         return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE")
+    desired, warnings = _heeded(kind.fields, desired, actual or {})
     for name in desired:
         lacking = [part for part in kind.fields[name].needed if part not in {**_object((actual or {}).get(name)), **desired[name]}]
         if lacking:
             raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
     if actual is None:
-        missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
-        if missing:
-            raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
-        new = _without_empty(kind.fields, desired)
-        body = _sendable(kind.fields, new, {})
-        return Plan({}, {**new, **hidden}, normal(kind, body), "POST", {**body, **secret})
+        return _creation(kind, desired, secret)._replace(desired=desired, warnings=warnings)
+    return _update(kind, desired, actual, secret)._replace(desired=desired, warnings=warnings)
+
+
+def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
+    missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
+    if missing:
+        raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
+    new = _without_empty(kind.fields, desired)
+    body = _sendable(kind.fields, new, {})
+    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", {**body, **secret})
+
+
+def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) -> Plan:
     changes = _difference(kind.fields, desired, actual)
     for name in kind.fixed:
         if name in changes:
@@ -590,8 +650,8 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     whole = _sendable(kind.fields, {name: desired[name] for name in changes}, actual)
     body = {**{name: actual[name] for name in kind.required if actual.get(name) is not None}, **whole, **secret}
     result = {**actual, **{name: _merged(actual.get(name), value, changes[name]) if kind.fields[name].parts else value for name, value in whole.items()}}
-    after = {**changes, **{name: "(not shown, set again)" for name in secret}}
-    return Plan({**_picked(kind.fields, changes, actual), **hidden}, after, normal(kind, result), "PUT", body)
+    before = {**_picked(kind.fields, changes, actual), **{name: "(not shown)" for name in secret}}
+    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), "PUT", body)
 
 
 def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
@@ -687,30 +747,113 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bo
     :raises MagicError: if it failed; the text says what state things are in.
     """
     desired = desired_of(kind, options)
-    object_id = options[kind.id_option]
+    object_id, absent = options[kind.id_option], options["state"] == "absent"
     known = list_all(client, kind) if object_id is None else [_by_id(client, kind, object_id, options["state"])]
+    tunnels = Tunnels(client)
+    if kind.through is not None and options[kind.through[0]] is not None and not (absent and object_id is not None):
+        nexthop = _through(kind, tunnels, options, desired, known)
+        if nexthop is None:
+            return {"changed": False, "diff": {"before": {}, "after": {}}}
+        desired[kind.through[1]] = nexthop
     with claims() as claimed:
         actual, planned, secret = _decide(kind, options, desired, known, _relevant(claimed, client, check_mode))
-        if options["state"] == "present" and kind.apart and kind.apart[0] in desired:
+        if not absent and kind.apart and kind.apart[0] in desired:
             claimed.append(_claim(kind, client, desired, actual, check_mode))
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
+    warnings = [*planned.warnings, *_dead_ends(kind, tunnels, planned)]
     shown = planned.result
     if planned.method is not None:
         if not check_mode:
-            shown = _carry_out(kind, client, planned, actual, secret) or shown
-            left = _difference(kind.fields, desired, shown or {}) if options["state"] == "present" else {}
-            if left:
-                result["warnings"] = [f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent."]
+            shown = answer = _carry_out(kind, client, planned, actual, secret) or shown
         elif planned.method != "DELETE" or kind.validates_delete:
-            _send(kind, client, planned, actual, secret, {"validate_only": "true"})
+            answer = _send(kind, client, planned, actual, secret, {"validate_only": "true"})
             result["validated"] = True
+        if not absent:
+            warnings += _afterwards(kind, planned, _object(answer), check_mode)
         if planned.method == "POST" and kind is IPSEC_TUNNEL and not secret:
-            result.setdefault("warnings", []).append(
+            warnings.append(
                 f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
             )
+    if warnings:
+        result["warnings"] = warnings
     if shown is not None:
         result[kind.result] = normal(kind, shown)
     return result
+
+
+def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -> list[str]:
+    """Return warnings of what is otherwise than it was sent; of a new object, Cloudflare decides what decides what it ignores."""
+    desired, warnings = _heeded(kind.fields, planned.desired, answer)
+    left = {} if check_mode else _difference(kind.fields, desired, answer)
+    if left:
+        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+    return warnings
+
+
+class Tunnels:
+    """The tunnels of an account, read when they are needed, each kind once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._read: dict[str, list[Json]] = {}
+
+    def of(self, kind: Kind) -> list[Json]:
+        if kind.several not in self._read:
+            self._read[kind.several] = list_all(self._client, kind)
+        return self._read[kind.several]
+
+    def all(self) -> list[tuple[Kind, Json]]:
+        return [(kind, item) for kind in (IPSEC_TUNNEL, GRE_TUNNEL) for item in self.of(kind)]
+
+
+def _through(kind: Kind, tunnels: Tunnels, options: Mapping[str, t.Any], desired: Json, known: list[Json | None]) -> str | None:
+    """Return the next hop through the tunnel that a task names; None if there is neither the tunnel nor a route that can lead through it.
+
+    :raises MagicError: if no next hop can be told.
+    """
+    option = (kind.through or ("",))[0]
+    name = options[option]
+    prefix = desired["prefix"] if "prefix" in desired else str((known[0] or {}).get("prefix"))
+    found = [(of, item) for of, item in tunnels.all() if item.get("name") == name]
+    if len(found) > 1:
+        several = listing(f"{of.noun} {item['id']}" for of, item in found)
+        raise MagicError(f"{option}: {len(found)} tunnels have the name '{name}' ({several}). Give nexthop instead.")
+    if found:
+        try:
+            return nexthop_through(found[0][1], prefix)
+        except ValueError as exc:
+            raise MagicError(f"{option}: the tunnel '{name}' {exc}") from None
+    if options["state"] == "absent":
+        every = [item for dummy_of, item in tunnels.all()]
+        routes = [item for item in known if item is not None and _known(kind.fields["prefix"], item.get("prefix")) == prefix]
+        lost = [f"{item['id']} (nexthop {item['nexthop']})" for item in routes if not look_for(item["nexthop"], every)[0]]
+        if not lost:
+            return None
+        raise MagicError(
+            f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
+            f"If one of them is meant, give nexthop or {kind.id_option}."
+        )
+    names = listing(str(item.get("name")) for dummy_of, item in tunnels.all()) or "none"
+    raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
+
+
+def _dead_ends(kind: Kind, tunnels: Tunnels, planned: Plan) -> list[str]:
+    """Return what is wrong with a next hop that a plan sets: Cloudflare accepts it, and the route carries nothing."""
+    result = planned.result or {}
+    if kind.through is None or planned.method not in ("POST", "PUT") or not {"prefix", "nexthop"} & set(planned.after):
+        return []
+    wrong = mismatch(result["prefix"], result["nexthop"])
+    warnings = [wrong] if wrong else []
+    if "nexthop" in planned.after:
+        try:
+            for of in (IPSEC_TUNNEL, GRE_TUNNEL):
+                found, wrong = look_for(result["nexthop"], tunnels.of(of))
+                warnings += [wrong] if wrong else []
+                if found:
+                    break
+        except MagicError as error:
+            warnings.append(f"It is not known whether nexthop {result['nexthop']} is the customer's end of a tunnel: {error}")
+    return warnings
 
 
 def _decide(

@@ -30,7 +30,7 @@ options:
   static_route_id:
     description:
       - The id of the route. With it, another O(prefix) or O(nexthop) changes the route.
-      - Either O(static_route_id), or O(prefix) and O(nexthop) are required.
+      - Either O(static_route_id), or O(prefix) and one of O(nexthop) and O(nexthop_tunnel) are required.
     type: str
     aliases:
       - route_id
@@ -41,7 +41,13 @@ options:
     type: str
   nexthop:
     description:
-      - The customer's address inside of a tunnel.
+      - The customer's address inside of a tunnel. Cloudflare accepts its own address there, too, over which the route carries nothing.
+        That gives a warning when the route is made or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
+    type: str
+  nexthop_tunnel:
+    description:
+      - The name of an IPsec or GRE tunnel, in place of O(nexthop). The next hop is the customer's address inside of it, for an IPv6 prefix the IPv6 one.
+      - It is an error if there is no tunnel of this name, or several. With O(state=absent), no tunnel means no route through it.
     type: str
   priority:
     description:
@@ -98,13 +104,13 @@ EXAMPLES = r"""
 - name: Reach it through the second tunnel if the first is down
   cloudflare.magic.static_route:
     prefix: 192.0.2.128/26
-    nexthop: 10.213.0.13
+    nexthop_tunnel: paris-2
     priority: 200
 
 - name: Remove the second way
   cloudflare.magic.static_route:
     prefix: 192.0.2.128/26
-    nexthop: 10.213.0.13
+    nexthop_tunnel: paris-2
     state: absent
 """
 

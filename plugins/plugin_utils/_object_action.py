@@ -38,7 +38,9 @@ def claims_of_this_run() -> Iterator[list[Claim]]:
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+", encoding="utf-8")
     except OSError as exc:
-        raise MagicError(f"{path}: {exc.strerror}. Nothing was changed. It keeps which routes this run has decided on: have Ansible's local_tmp writable.") from None
+        raise MagicError(
+            f"{path}: {exc.strerror}. Nothing was changed. It keeps which routes this run has decided on: have Ansible's local_tmp writable."
+        ) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         claims = [Claim(*json.loads(line)) for line in file]

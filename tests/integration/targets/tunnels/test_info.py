@@ -93,6 +93,15 @@ def test_an_unknown_id_and_two_ways_to_choose_are_errors(run, module):
     assert "mutually exclusive" in results[f"{module}_both"]["msg"] and option in results[f"{module}_both"]["msg"]
 
 
+def test_the_customers_end_of_tunnels(run):
+    results, dummy_state = run
+    ends = {item["name"]: item["customer_address"] for kind in ("ipsec", "gre") for item in results[f"{kind}_tunnel_info_all"][f"{kind}_tunnels"]}
+    assert ends["paris-1"] == "10.213.0.11" and ends["vienna-gre-2"] == "10.213.0.33" and len(ends) == 7
+    ends6 = {item["name"]: item.get("customer_address6") for item in results["ipsec_tunnel_info_all"]["ipsec_tunnels"]}
+    assert ends6 == {"paris-1": None, "paris-2": None, "berlin-1": None, "oslo-1": None, "lisbon-1": "fd00:213::b"}
+    assert results["ipsec_tunnel_info_one"]["ipsec_tunnels"][0]["customer_address"] == "10.213.0.13"
+
+
 def test_age_and_identities_of_keys(run):
     results, dummy_state = run
     ages = {tunnel["name"]: tunnel["psk_age"] for tunnel in results["ipsec_tunnel_info_all"]["ipsec_tunnels"]}

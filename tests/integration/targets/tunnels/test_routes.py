@@ -139,3 +139,157 @@ def test_nothing_is_left_of_a_run(emulator, play, seeded):
     played = play(tasks_of({"priority": 100}), env=emulator.environment())
     assert played.rc == 0, played.screen
     assert [path.name for path in played.folder.rglob("*claims*")] == []
+
+
+# --- the next hop, by the name of a tunnel
+
+
+THROUGH = {
+    "IPsec": ({"prefix": "192.0.2.0/25", "nexthop_tunnel": "paris-1"}, "10.213.0.11"),
+    "GRE": ({"prefix": "192.0.2.128/25", "nexthop_tunnel": "vienna-gre-1"}, "10.213.0.31"),
+    "IPv6": ({"prefix": "2001:db8::/32", "nexthop_tunnel": "lisbon-1"}, "fd00:213::b"),
+    "IPv6 over GRE": ({"prefix": "2001:db8:1::/48", "nexthop_tunnel": "vienna-gre-2"}, "fd00:213::21"),
+}
+
+
+def test_a_tunnel_in_place_of_a_next_hop(emulator, play, seeded):
+    seeded([])
+    before = emulator.state()
+    made = [task("route", {**options, "priority": 100}, label.replace(" ", "_")) for label, (options, dummy) in THROUGH.items()]
+    gone = [task("route", {**options, "state": "absent"}, f"{one['register']}_gone") for one, (options, dummy) in zip(made, THROUGH.values())]
+    again = [{**one, "register": f"{one['register']}_again"} for one in made]
+    checked = [{**one, "register": f"{one['register']}_check", "check_mode": True} for one in made]
+    played = play([*checked, *made, *again, *gone], env=emulator.environment())
+    assert played.rc == 0, played.screen
+    for one, (options, nexthop) in zip(made, THROUGH.values()):
+        name = one["register"]
+        check, live, once_more, left = (played["here"][f"{name}{end}"] for end in ("_check", "", "_again", "_gone"))
+        assert [check["changed"], live["changed"], once_more["changed"], left["changed"]] == [True, True, False, True]
+        for result in (check, live, once_more, left):
+            assert result["static_route"]["nexthop"] == nexthop and result["static_route"]["prefix"] == options["prefix"]
+            assert "warnings" not in result and "nexthop_tunnel" not in result["static_route"]
+    assert emulator.state() == before
+
+
+def test_a_route_is_led_through_another_tunnel_by_its_id(emulator, play, seeded):
+    seeded([(100, None)])
+    options = {"static_route_id": "0" * 32, "nexthop_tunnel": "paris-2"}
+    played = play([task("route", options, "first"), task("route", options, "again")], env=emulator.environment())
+    assert played.rc == 0, played.screen
+    assert (played["here"]["first"]["static_route"]["nexthop"], played["here"]["again"]["changed"]) == ("10.213.0.13", False)
+
+
+MISTAKES = {
+    "unknown": ({"nexthop_tunnel": "nowhere"}, ("nexthop_tunnel: there is no tunnel 'nowhere'", "paris-1", "vienna-gre-1")),
+    "two": ({"nexthop_tunnel": "twin"}, ("2 tunnels have the name 'twin'", "IPsec tunnel " + "a" * 32, "GRE tunnel " + "b" * 32, "Give nexthop")),
+    "empty": ({"nexthop_tunnel": ""}, ("nexthop_tunnel", "empty")),
+    "both": ({"nexthop_tunnel": "paris-1", "nexthop": "10.213.0.11"}, ("mutually exclusive", "nexthop_tunnel")),
+    "neither": ({}, ("nexthop: missing", "nexthop_tunnel")),
+    "no IPv6 inside": ({"nexthop_tunnel": "paris-1", "prefix": "2001:db8::/32"}, ("'paris-1' has no IPv6 addresses inside", "Set interface_address6")),
+    "no end": ({"nexthop_tunnel": "strange"}, ("'strange' has interface_address 10.214.9.0/30", "Give nexthop")),
+}
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["live", "check"])
+def test_a_tunnel_that_gives_no_next_hop(emulator, play, seeded, check):
+    seeded([])
+    state = emulator.state()
+    for plural, letter, name, inside in (
+        ("ipsec_tunnels", "a", "twin", "10.214.9.10/31"),
+        ("gre_tunnels", "b", "twin", "10.214.9.12/31"),
+        ("ipsec_tunnels", "c", "strange", "10.214.9.0/30"),
+    ):
+        state[plural].append({**state[plural][0], "id": letter * 32, "name": name, "interface_address": inside})
+    emulator.set_state(state)
+    before = emulator.state()
+    tasks = [
+        task("route", {"prefix": "192.0.2.0/24", "priority": 1, **options}, label.replace(" ", "_"), check_mode=check, ignore_errors=True)
+        for label, (options, dummy) in MISTAKES.items()
+    ]
+    played = play(tasks, env=emulator.environment())
+    for label, (dummy, words) in MISTAKES.items():
+        result = played["here"][label.replace(" ", "_")]
+        assert (result["failed"], result.get("changed", False)) == (True, False)
+        for word in words:
+            assert word in result["msg"]
+    assert writes(emulator.requests()) == [] and emulator.state() == before
+
+
+def test_what_led_through_a_tunnel_that_is_gone(emulator, play, seeded):
+    """Routes and tunnels are removed by one playbook, which can be run again; what is left by mistake is told."""
+    seeded([])
+    state = emulator.state()
+    state["routes"] = [route for route in state["routes"] if route["prefix"] != "10.10.0.0/16"]
+    emulator.set_state(state)
+    route = {"prefix": "10.10.0.0/16", "nexthop_tunnel": "paris-1"}
+    tasks = [
+        task("route", {**route, "priority": 100}, "made"),
+        task("route", {**route, "state": "absent"}, "gone"),
+        task("ipsec_tunnel", {"name": "paris-1", "state": "absent"}, "tunnel"),
+        task("route", {**route, "state": "absent"}, "again"),
+        task("route", {**route, "nexthop_tunnel": "paris-2", "priority": 100}, "other"),
+        task("route", {**route, "state": "absent"}, "still"),
+        task("ipsec_tunnel", {"name": "paris-2", "state": "absent"}, "other_tunnel"),
+        task("route", {**route, "state": "absent"}, "lost", ignore_errors=True),
+    ]
+    played = play(tasks, env=emulator.environment())
+    assert played.rc == 0, played.screen
+    assert [played["here"][name]["changed"] for name in ("made", "gone", "tunnel", "again", "other", "still")] == [True, True, True, False, True, False]
+    lost = played["here"]["lost"]
+    assert lost["failed"] is True
+    for word in ("there is no tunnel 'paris-1'", "nexthop 10.213.0.13", "give nexthop or static_route_id"):
+        assert word in lost["msg"]
+
+
+# --- routes that carry nothing
+
+
+OWN_END = "is Cloudflare's own end of the tunnel"
+# The options of the task, what the warning has to say, or None.
+DEAD_ENDS = {
+    "own end of IPsec": ({"prefix": "192.0.2.0/25", "nexthop": "10.213.0.10", "priority": 1}, ("nexthop 10.213.0.10", OWN_END, "paris-1", "Use 10.213.0.11")),
+    "own end of GRE": ({"prefix": "192.0.2.128/25", "nexthop": "10.213.0.30", "priority": 1}, (OWN_END, "vienna-gre-1", "Use 10.213.0.31")),
+    "own end by IPv6": ({"prefix": "2001:db8::/32", "nexthop": "FD00:213:0::A", "priority": 1}, (OWN_END, "lisbon-1", "Use fd00:213::b")),
+    "IPv6 over IPv4": ({"prefix": "2001:db8:1::/48", "nexthop": "10.213.0.11", "priority": 1}, ("2001:db8:1::/48 is IPv6", "10.213.0.11 is IPv4")),
+    "the customer's end": ({"prefix": "192.0.2.0/26", "nexthop": "10.213.0.11", "priority": 1}, None),
+    "IPv6": ({"prefix": "2001:db8:2::/48", "nexthop": "fd00:213::b", "priority": 1}, None),
+    "moved to an own end": ({"static_route_id": "0" * 32, "nexthop": "10.213.0.12"}, (OWN_END, "paris-2", "Use 10.213.0.13")),
+    "moved to another address of it": ({"static_route_id": "0" * 32, "nexthop": "10.214.9.3"}, ("is no end of the tunnel wide-1", "Use 10.214.9.2")),
+    "another prefix": ({"static_route_id": "1" * 32, "prefix": "2001:db8:3::/48"}, ("is IPv6",)),
+}
+
+
+def test_a_route_that_carries_nothing_gives_a_warning(emulator, play, seeded):
+    seeded([(100, None), (200, None)])
+    state = emulator.state()
+    state["ipsec_tunnels"].append({**state["ipsec_tunnels"][0], "id": "c" * 32, "name": "wide-1", "interface_address": "10.214.9.1/30"})
+    emulator.set_state(state)
+    tasks = [
+        task("route", options, label.replace(" ", "_").replace("'", "") + end, check_mode=end == "_check")
+        for label, (options, dummy) in DEAD_ENDS.items()
+        for end in ("_check", "", "_again")
+    ]
+    tasks.append(task("route", {**DEAD_ENDS["own end of IPsec"][0], "weight": 7}, "weighed"))
+    played = play(tasks, env=emulator.environment())
+    assert played.rc == 0, played.screen
+    for label, (dummy, words) in DEAD_ENDS.items():
+        name = label.replace(" ", "_").replace("'", "")
+        for end in ("_check", ""):
+            warnings = played["here"][name + end].get("warnings", [])
+            assert len(warnings) == (0 if words is None else 1)
+            for word in words or ():
+                assert word in warnings[0]
+        assert played["here"][f"{name}_again"]["changed"] is False
+        assert "warnings" not in played["here"][f"{name}_again"]
+    # Only where it is new: what is known is not said with each change.
+    assert "warnings" not in played["here"]["weighed"] and played["here"]["weighed"]["changed"] is True
+
+
+def test_a_look_that_fails_is_told_and_stops_nothing(emulator, play, seeded):
+    seeded([])
+    emulator.fault(kind="status", status=403, when="before", method="GET", path="ipsec_tunnels$")
+    played = play(tasks_of({"priority": 100}), env=emulator.environment())
+    assert played.rc == 0, played.screen
+    (warning,) = played["here"]["task_0"]["warnings"]
+    assert "It is not known whether nexthop 10.213.0.11" in warning and "HTTP 403" in warning
+    assert routes_of(emulator) == [(100, (), 0)]

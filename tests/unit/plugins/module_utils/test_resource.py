@@ -337,6 +337,8 @@ def test_what_this_run_has_decided_on_is_not_turned_around(there, claimed, optio
 # --- scenarios: kind, what a task wants (None: nothing), what there is, method, body, before, after
 
 HC: dict[str, Any] = IPSEC["health_check"]
+ONE_WAY = {**IPSEC, "health_check": {**HC, "direction": "unidirectional"}}
+SENT_ONE_WAY = {"enabled": True, "rate": "mid", "type": "reply", "direction": "unidirectional"}
 SENT_HC = {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional"}
 NOTHING: Any = (None, None, {}, {})
 
@@ -421,8 +423,8 @@ SCENARIOS: dict[str, Any] = {
     "a target, sent in the newer form": (
         IPSEC_TUNNEL,
         {"health_check": {"target": "10.0.0.1"}},
-        IPSEC,
-        *put(IPSEC_TUNNEL, health_check={**SENT_HC, "target": {"saved": "10.0.0.1"}}),
+        ONE_WAY,
+        *put(IPSEC_TUNNEL, health_check={**SENT_ONE_WAY, "target": {"saved": "10.0.0.1"}}),
         {"health_check": {"target": ""}},
         {"health_check": {"target": "10.0.0.1"}},
     ),
@@ -437,8 +439,8 @@ SCENARIOS: dict[str, Any] = {
     "the target computed again": (
         IPSEC_TUNNEL,
         {"health_check": {"target": {"effective": "10.0.0.1"}}},
-        {**IPSEC, "health_check": {**HC, "target": {"saved": "10.0.0.1", "effective": "10.0.0.1"}}},
-        *put(IPSEC_TUNNEL, health_check={**SENT_HC, "target": {"saved": ""}}),
+        {**IPSEC, "health_check": {**HC, "direction": "unidirectional", "target": {"saved": "10.0.0.1", "effective": "10.0.0.1"}}},
+        *put(IPSEC_TUNNEL, health_check={**SENT_ONE_WAY, "target": {"saved": ""}}),
         {"health_check": {"target": "10.0.0.1"}},
         {"health_check": {"target": ""}},
     ),
@@ -510,12 +512,69 @@ def test_the_result_of_a_plan_keeps_what_cloudflare_shows():
     planned = plan(IPSEC_TUNNEL, desired(IPSEC_TUNNEL, description="Lyon", health_check={"rate": "low"}), IPSEC)
     assert planned.result == {
         **IPSEC,
+        "customer_address": "10.213.0.11",
         "description": "Lyon",
         "health_check": {**HC, "rate": "low"},
         "replay_protection": False,
         "automatic_return_routing": False,
         "interface_address6": "",
     }
+
+
+# What the task says of the health check, the tunnel (None: a new one), whether the target counts, and whether there is a warning.
+DIRECTIONS: list[Any] = [
+    ({"direction": "bidirectional", "target": "10.0.0.1"}, IPSEC, False, True),
+    ({"target": "10.0.0.1"}, IPSEC, False, True),
+    ({"target": {"saved": "10.0.0.1"}, "rate": "low"}, IPSEC, False, True),
+    ({"direction": "bidirectional", "target": "10.0.0.1"}, ONE_WAY, False, True),
+    ({"direction": "bidirectional", "target": "10.0.0.1"}, None, False, True),
+    ({"target": ""}, IPSEC, False, False),
+    ({"target": {"effective": "10.0.0.1"}, "direction": "bidirectional"}, None, False, False),
+    ({"target": ""}, {**IPSEC, "health_check": {**HC, "target": {"saved": "10.0.0.9"}}}, False, True),
+    ({"direction": "unidirectional", "target": "10.0.0.1"}, IPSEC, True, False),
+    ({"target": "10.0.0.1"}, ONE_WAY, True, False),
+    ({"target": "10.0.0.1"}, None, True, False),
+    ({"target": "10.0.0.1"}, {**IPSEC, "health_check": None}, True, False),
+    ({"rate": "low"}, IPSEC, False, False),
+]
+
+
+@pytest.mark.parametrize("kind", [IPSEC_TUNNEL, GRE_TUNNEL], ids=["ipsec", "gre"])
+@pytest.mark.parametrize(("health_check", "there", "counts", "warned"), DIRECTIONS)
+def test_a_target_that_cloudflare_ignores_is_not_compared(kind, health_check, there, counts, warned):
+    actual = None if there is None else {**ACTUAL[kind.single], "health_check": there["health_check"]}
+    wanted = desired(kind, **REQUIRED[kind.single], health_check=health_check)
+    planned = plan(kind, wanted, actual)
+    assert ("target" in planned.after.get("health_check", {})) is counts
+    assert (planned.method is None) is (actual is not None and not counts and "rate" not in health_check and actual["health_check"] != ONE_WAY["health_check"])
+    assert [[word in warning for word in ("health_check.target", "direction: bidirectional", "unidirectional")] for warning in planned.warnings] == [
+        [True] * 3
+    ] * warned
+
+
+# Of tunnels as the API gives them, what follows for the customer's end.
+INSIDE: list[Any] = [
+    ({"interface_address": "10.213.0.10/31"}, {"customer_address": "10.213.0.11"}),
+    ({"interface_address": "10.213.0.11/31"}, {"customer_address": "10.213.0.10"}),
+    ({"interface_address": "10.213.0.1/30"}, {"customer_address": "10.213.0.2"}),
+    ({"interface_address": "10.213.0.2/30"}, {"customer_address": "10.213.0.1"}),
+    ({"interface_address": "10.213.0.0/30"}, {}),
+    ({"interface_address": "10.213.0.3/30"}, {}),
+    ({"interface_address": "10.213.0.1/29"}, {}),
+    ({"interface_address": "10.213.0.1"}, {}),
+    ({"interface_address": "nonsense"}, {}),
+    ({"interface_address": 7}, {}),
+    ({"interface_address": None, "interface_address6": "FD00:213::A/127"}, {"customer_address6": "fd00:213::b"}),
+    ({"interface_address6": "fd00::1/127", "interface_address": "10.0.0.0/31"}, {"customer_address": "10.0.0.1", "customer_address6": "fd00::"}),
+    ({"interface_address6": ""}, {}),
+]
+
+
+@pytest.mark.parametrize("kind", [IPSEC_TUNNEL, GRE_TUNNEL], ids=["ipsec", "gre"])
+@pytest.mark.parametrize(("tunnel", "ends"), INSIDE, ids=str)
+def test_the_customers_end(kind, tunnel, ends):
+    shown = normal(kind, tunnel)
+    assert {name: value for name, value in shown.items() if name.startswith("customer_address")} == ends
 
 
 def test_a_plan_to_rename():
@@ -568,7 +627,13 @@ def test_what_cannot_be_is_said(name):
 @BY_NOUN
 def test_an_object_is_shown_with_the_fields_that_the_api_leaves_out(kind):
     shown = normal(kind, REQUIRED[kind.single])
-    assert shown == {"description": "", **{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **REQUIRED[kind.single]}
+    inside = {"ipsec_tunnel": {"customer_address": "10.213.0.11"}, "gre_tunnel": {"customer_address": "10.213.0.21"}, "route": {}}
+    assert shown == {
+        "description": "",
+        **inside[kind.single],
+        **{name: one.empty for name, one in kind.fields.items() if one.empty is not None},
+        **REQUIRED[kind.single],
+    }
     assert normal(kind, shown) == shown
 
 
@@ -787,6 +852,10 @@ def check_that_it_comes_true(kind, options, cloud):
             plan(kind, wanted, cloud.shown())
         return
     planned = plan(kind, wanted, cloud.shown())
+    health_check = {**((before or {}).get("health_check") or {}), **{part: value for part, value in (options.get("health_check") or {}).items()}}
+    if health_check.get("direction") == "bidirectional" and "target" in (options.get("health_check") or {}):
+        # Cloudflare ignores it.
+        options = {**options, "health_check": {part: value for part, value in options["health_check"].items() if part != "target"}}
     was, wish = meanings(before or {}), {path: meaning(path, value) for path, value in leaves({n: v for n, v in options.items() if v is not None})}
     differs = {path for path, value in wish.items() if value != was.get(path)}
     assert (planned.method is not None) is (before is None or bool(differs))
@@ -803,6 +872,7 @@ def check_that_it_comes_true(kind, options, cloud):
     # What check mode says is what comes about.
     in_answer = meanings({name: value for name, value in normal(kind, cloud.shown()).items() if name in kind.fields})
     announced = meanings({name: value for name, value in (planned.result or {}).items() if name in kind.fields})
+    assert (planned.result or {}).get("customer_address") == normal(kind, cloud.shown()).get("customer_address")
     for found in (in_answer, announced):
         found.pop(("bgp", "state"), None)
     assert announced == in_answer
