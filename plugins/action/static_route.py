@@ -8,13 +8,13 @@ from functools import partial
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _resource
 from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import ObjectAction
 
 
-class ActionModule(ClientAction):
+class ActionModule(ObjectAction):
     """Runs ``cloudflare.magic.static_route``."""
 
     MODULE = "cloudflare.magic.static_route"
+    KIND = ROUTE
     OPTIONS = ROUTE.options
     check = staticmethod(partial(_resource.check, ROUTE))
-    request = staticmethod(partial(_resource.run, ROUTE))

@@ -210,7 +210,7 @@ options:
       target:
         description:
           - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint.
-            Not used if O(health_check.direction=bidirectional).
+          - Cloudflare ignores it if the direction is V(bidirectional), be it that of the task or that of the tunnel. It is left out then, with a warning.
           - Either an address, or a dictionary with the key C(saved), as the modules return it; its key C(effective) is ignored.
         type: raw
   automatic_return_routing:

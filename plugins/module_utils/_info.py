@@ -40,4 +40,4 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], dummy_check_mo
     if kind is IPSEC_TUNNEL:
         now = client.now()
         items = [{**item, "psk_age": age(last_generated_on(item), now)} for item in items]
-    return {"changed": False, kind.several: items}
+    return {"changed": False, kind.results: items}

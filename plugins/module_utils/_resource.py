@@ -14,21 +14,26 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import customer_ends, look_for, mismatch, nexthop_through
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
     Json = dict[str, t.Any]
+    # While the context lasts, nobody else decides; what is appended to its list is kept for the tasks to come.
+    Claims = Callable[[], AbstractContextManager[list["Claim"]]]
 
 
 # --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
@@ -117,6 +122,19 @@ def _asn(value: int) -> int:
     return value
 
 
+class Ignored(t.NamedTuple):
+    """When Cloudflare ignores a part of an object.
+
+    :ivar by: the part that decides it.
+    :ivar value: that it has then.
+    :ivar advice: what to do.
+    """
+
+    by: str
+    value: t.Any
+    advice: str
+
+
 @dataclass(frozen=True)
 class Field:
     """A field that can be set.
@@ -126,6 +144,7 @@ class Field:
     :ivar empty: what it means that the field is not there; None where that is not known.
     :ivar parts: the fields of an object.
     :ivar needed: those of ``parts`` that the object cannot do without.
+    :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ for ever.
     """
 
     spec: Json
@@ -133,6 +152,7 @@ class Field:
     empty: t.Any = None
     parts: dict[str, Field] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
+    ignored: Ignored | None = None
 
     @property
     def option(self) -> Json:
@@ -157,7 +177,7 @@ _HEALTH_CHECK = Field(
         "rate": Field({"type": "str", "choices": ["low", "mid", "high"]}),
         "type": Field({"type": "str", "choices": ["reply", "request"]}),
         "direction": Field({"type": "str", "choices": ["unidirectional", "bidirectional"]}),
-        "target": Field({"type": "raw"}, _target, ""),
+        "target": Field({"type": "raw"}, _target, "", ignored=Ignored("direction", "bidirectional", "Leave it out, or set direction: unidirectional.")),
     },
 )
 _BGP = Field(
@@ -187,10 +207,11 @@ class Kind:
     """A kind of objects.
 
     :ivar noun: for messages.
-    :ivar single: its name in answers to reading one; also the name of the modules' return value.
-    :ivar several: its name in the path and in lists.
+    :ivar single: its name in the API's answers to reading one.
+    :ivar several: its name in the path and in the API's lists.
     :ivar id_option: the option with the id.
-    :ivar keys: the options that identify an object without its id.
+    :ivar keys: the options that find an object without its id.
+    :ivar apart: the fields that tell objects of the same ``keys`` apart, the most important one first.
     :ivar fields: what can be set.
     :ivar required: what each write has to have.
     :ivar not_found: the error code for an id that there is not.
@@ -198,6 +219,10 @@ class Kind:
     :ivar headers: of each request.
     :ivar validates_delete: whether a DELETE heeds ``validate_only``.
     :ivar more: further options.
+    :ivar returns: the modules' return value, one object and a list of them; by default ``single`` and ``several``.
+    :ivar id_aliases: further names of ``id_option``.
+    :ivar through: the option with the name of a tunnel, in place of the field that follows from it.
+    :ivar computed: what the modules return in addition, computed from the object.
     """
 
     noun: str
@@ -213,17 +238,36 @@ class Kind:
     headers: Mapping[str, str] = field(default_factory=lambda: {"x-magic-new-hc-target": "true"})
     validates_delete: bool = True
     more: ArgumentSpec = field(default_factory=ArgumentSpec)
+    returns: tuple[str, str] = ("", "")
+    id_aliases: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    through: tuple[str, str] | None = None
+    computed: Callable[[Mapping[str, t.Any]], Json] = customer_ends
+
+    @property
+    def result(self) -> str:
+        """The return value of the module that manages an object."""
+        return self.returns[0] or self.single
+
+    @property
+    def results(self) -> str:
+        """The return value of the module that reads objects."""
+        return self.returns[1] or self.several
+
+    @property
+    def _id(self) -> Json:
+        return {self.id_option: {"type": "str", **({"aliases": list(self.id_aliases)} if self.id_aliases else {})}}
 
     @property
     def options(self) -> ArgumentSpec:
         """The options of the module that manages objects of this kind."""
-        own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, self.id_option: {"type": "str"}, **_options(self.fields)}
+        own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, **self._id, **_options(self.fields)}
         return SHARED.merge(self.more).merge(ArgumentSpec(own, required_one_of=[(self.id_option, self.keys[0])]))
 
     @property
     def info_options(self) -> ArgumentSpec:
         """The options of the module that reads objects of this kind."""
-        own = {self.id_option: {"type": "str"}, **_options({key: self.fields[key] for key in self.keys})}
+        own = {**self._id, **_options({key: self.fields[key] for key in self.keys})}
         return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.keys]))
 
 
@@ -271,7 +315,13 @@ ROUTE = Kind(
     noun="route",
     single="route",
     several="routes",
-    id_option="route_id",
+    id_option="static_route_id",
+    id_aliases=("route_id",),
+    apart=("priority", "scope"),
+    through=("nexthop_tunnel", "nexthop"),
+    computed=lambda dummy: {},
+    more=ArgumentSpec({"nexthop_tunnel": {"type": "str"}}, mutually_exclusive=[("nexthop", "nexthop_tunnel")]),
+    returns=("static_route", "static_routes"),
     keys=("prefix", "nexthop"),
     fields={
         "prefix": Field({"type": "str"}, _prefix),
@@ -345,22 +395,107 @@ def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
     if options[kind.id_option] is not None:
         check_segment(kind.id_option, options[kind.id_option])
     desired = _wanted(kind.fields, options)
-    missing = [key for key in kind.keys if key not in desired]
+    through, follows = kind.through or ("", "")
+    tunnel = options.get(through)
+    if tunnel is not None and not tunnel.strip():
+        raise MagicError(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
+    missing = [key for key in kind.keys if key not in desired and not (key == follows and tunnel is not None)]
     if missing and options[kind.id_option] is None:
-        raise MagicError(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}, or by {kind.id_option}.")
+        instead = f" (or {through})" if through else ""
+        raise MagicError(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
     return desired
 
 
-def find(kind: Kind, objects: list[Json], desired: Json) -> Json | None:
-    """Return the one object that has the values of ``kind.keys`` in ``desired``, or None.
+class Claim(t.NamedTuple):
+    """What a task of this run has said that there shall be: a later task that says something else means another object.
+
+    :ivar account: the API's URL and the account.
+    :ivar object_id: of the object that was there already; None if it was to be made.
+    :ivar keys: the values of ``Kind.keys``.
+    :ivar identity: the values of ``Kind.apart``.
+    :ivar check_mode: whether it was only said in check mode, which changes nothing for a task that is not.
+    """
+
+    account: str
+    object_id: str | None
+    keys: Json
+    identity: Json
+    check_mode: bool
+
+    def denies(self, object_id: str, keys: Json, now: Json, then: Json) -> bool:
+        """Tell whether an object must not become another one, because the claim is for it as it is."""
+        same = self.object_id == object_id if self.object_id is not None else (self.keys, self.identity) == (keys, now)
+        return same and self.identity != then
+
+
+def _of(kind: Kind, names: tuple[str, ...], item: Mapping[str, t.Any]) -> Json:
+    """Return the values of some fields in a form in which equal ones are equal."""
+    return {
+        name: {part: _known(one, _object(item.get(name)).get(part)) for part, one in kind.fields[name].parts.items()}
+        if kind.fields[name].parts
+        else _known(kind.fields[name], item.get(name))
+        for name in names
+    }
+
+
+def _becomes(kind: Kind, desired: Json, item: Mapping[str, t.Any]) -> Json:
+    """Return what tells an object apart once it is as desired."""
+    now = _of(kind, kind.apart, item)
+    return {name: {**now[name], **desired.get(name, {})} if kind.fields[name].parts else desired.get(name, now[name]) for name in kind.apart}
+
+
+def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False, claims: Sequence[Claim] = ()) -> Json | None:
+    """Return the object that a task means, or None if there is none yet.
+
+    It has the values of ``kind.keys`` in ``desired``. Several of these are told apart by ``kind.apart``; a single one may differ in that and be changed,
+    unless an earlier task of this run claims it as it is. One that shall be absent never differs.
 
     :raises MagicError: if there are several.
     """
     found = [item for item in objects if all(_known(kind.fields[key], item.get(key)) == desired[key] for key in kind.keys)]
-    if len(found) > 1:
-        what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
-        raise MagicError(f"{len(found)} {kind.noun}s have the {what} ({listing(str(item['id']) for item in found)}). Give {kind.id_option} as well.")
-    return found[0] if found else None
+    left = [item for item in found if _becomes(kind, desired, item) == _of(kind, kind.apart, item)] if absent else _told_apart(kind, found, desired)
+    if len(left) > 1:
+        raise MagicError(_ambiguous(kind, left, desired))
+    if not left or absent:
+        return left[0] if left else None
+    now, then = _of(kind, kind.apart, left[0]), _becomes(kind, desired, left[0])
+    new_is_possible = all(name in desired for name in kind.required)
+    if now != then and new_is_possible and any(claim.denies(left[0]["id"], _of(kind, kind.keys, left[0]), now, then) for claim in claims):
+        return None
+    return left[0]
+
+
+def _told_apart(kind: Kind, found: list[Json], desired: Json) -> list[Json]:
+    """Return those of objects with the same keys that a task can mean; none if it means a further one."""
+    left = found
+    for number, name in enumerate(kind.apart):
+        if len(left) < 2:
+            break
+        if name in desired:
+            same = [item for item in left if _becomes(kind, {name: desired[name]}, item) == _of(kind, kind.apart, item)]
+            if not same and kind.apart[0] in desired:
+                return []
+            left = same or left
+        elif number and kind.apart[0] in desired:
+            # A task that says nothing of it means the object that has nothing of it.
+            left = [item for item in left if not any(_of(kind, (name,), item)[name].values())] or left
+    return left
+
+
+def _ambiguous(kind: Kind, items: list[Json], desired: Json) -> str:
+    what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
+    labels = []
+    for item in items:
+        parts = [f"{name} {_in_words(value)}" for name, value in _of(kind, kind.apart, item).items() if _in_words(value)]
+        labels.append(f"{item['id']} ({', '.join(parts)})" if parts else str(item["id"]))
+    apart = f", or {' and '.join(kind.apart)} such that one is meant" if kind.apart else " as well"
+    return f"{len(items)} {kind.noun}s have the {what}: {listing(labels)}. Give {kind.id_option}{apart}."
+
+
+def _in_words(value: t.Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {' '.join(map(str, inner))}" for name, inner in value.items() if inner)
+    return "" if value is None else str(value)
 
 
 def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
@@ -375,6 +510,26 @@ def _difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str,
         elif value != _known(one, actual.get(name)):
             changes[name] = value
     return changes
+
+
+def _heeded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any], path: str = "") -> tuple[Json, list[str]]:
+    """Return ``desired`` without what Cloudflare ignores, and a warning for each of that."""
+    kept: Json = {}
+    warnings: list[str] = []
+    for name, value in desired.items():
+        one, known = fields[name], actual.get(name)
+        if one.parts:
+            value, more = _heeded(one.parts, value, _object(known), f"{path}{name}.")
+            warnings += more
+            if not value:
+                continue
+        when = one.ignored
+        if when is not None and desired.get(when.by, actual.get(when.by)) == when.value:
+            if value != one.empty or _known(one, known) != one.empty:
+                warnings.append(f"{path}{name} has no effect with {when.by}: {when.value}, so it was neither compared nor set. {when.advice}")
+            continue
+        kept[name] = value
+    return kept, warnings
 
 
 def _picked(fields: Mapping[str, Field], names: Json, actual: Mapping[str, t.Any]) -> Json:
@@ -412,8 +567,8 @@ def _without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
 
 
 def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
-    """Return an object as the modules show it: as the API does, with the simple fields that it leaves out where they are empty."""
-    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw}
+    """Return an object as the modules show it: as the API does, with the simple fields that it leaves out where they are empty, and what follows from them."""
+    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw, **kind.computed(raw)}
     health_check = shown.get("health_check")
     if isinstance(health_check, dict) and isinstance(health_check.get("target"), str):
         shown["health_check"] = {**health_check, "target": {"saved": health_check["target"]}}
@@ -428,6 +583,8 @@ class Plan(t.NamedTuple):
     :ivar result: the object as it will be, as far as that is known before.
     :ivar method: POST, PUT or DELETE; None if there is nothing to do.
     :ivar body: of the request.
+    :ivar desired: the fields to be set, without those that Cloudflare ignores.
+    :ivar warnings: what the user should know.
     """
 
     before: Json
@@ -435,6 +592,8 @@ class Plan(t.NamedTuple):
     result: Json | None
     method: str | None = None
     body: Json | None = None
+    desired: Json = {}
+    warnings: Sequence[str] = ()
 
 
 def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[str, str] | None = None) -> Plan:
@@ -446,22 +605,30 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     :raises MagicError: if there is no way; nothing has been sent.
     """
     secret = secret or {}
-    hidden = {name: "(not shown)" for name in secret}
     if desired is None:
         if actual is None:
             return Plan({}, {}, None)
         return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE")
+    desired, warnings = _heeded(kind.fields, desired, actual or {})
     for name in desired:
         lacking = [part for part in kind.fields[name].needed if part not in {**_object((actual or {}).get(name)), **desired[name]}]
         if lacking:
             raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
     if actual is None:
-        missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
-        if missing:
-            raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
-        new = _without_empty(kind.fields, desired)
-        body = _sendable(kind.fields, new, {})
-        return Plan({}, {**new, **hidden}, normal(kind, body), "POST", {**body, **secret})
+        return _creation(kind, desired, secret)._replace(desired=desired, warnings=warnings)
+    return _update(kind, desired, actual, secret)._replace(desired=desired, warnings=warnings)
+
+
+def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
+    missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
+    if missing:
+        raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
+    new = _without_empty(kind.fields, desired)
+    body = _sendable(kind.fields, new, {})
+    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", {**body, **secret})
+
+
+def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) -> Plan:
     changes = _difference(kind.fields, desired, actual)
     for name in kind.fixed:
         if name in changes:
@@ -474,8 +641,8 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     whole = _sendable(kind.fields, {name: desired[name] for name in changes}, actual)
     body = {**{name: actual[name] for name in kind.required if actual.get(name) is not None}, **whole, **secret}
     result = {**actual, **{name: _merged(actual.get(name), value, changes[name]) if kind.fields[name].parts else value for name, value in whole.items()}}
-    after = {**changes, **{name: "(not shown, set again)" for name in secret}}
-    return Plan({**_picked(kind.fields, changes, actual), **hidden}, after, normal(kind, result), "PUT", body)
+    before = {**_picked(kind.fields, changes, actual), **{name: "(not shown)" for name in secret}}
+    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), "PUT", body)
 
 
 def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
@@ -492,6 +659,11 @@ def _settable(kind: Kind, actual: Json) -> Json:
 # --- calls
 
 
+def _nobody_else() -> AbstractContextManager[list[Claim]]:
+    """Return the claims of a run with a single task."""
+    return nullcontext([])
+
+
 def list_all(client: Client, kind: Kind) -> list[Json]:
     """Return all objects of a kind."""
     return list_objects(client, kind.several, kind.noun, kind.headers)
@@ -505,14 +677,11 @@ def read(client: Client, kind: Kind, object_id: str) -> Json:
     return read_object(client, kind.several, kind.single, object_id, kind.noun, kind.headers)
 
 
-def _actual(client: Client, kind: Kind, options: Mapping[str, t.Any], desired: Json) -> Json | None:
-    object_id = options[kind.id_option]
-    if object_id is None:
-        return find(kind, list_all(client, kind), desired)
+def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> Json | None:
     try:
         return read(client, kind, object_id)
     except MagicError as error:
-        if error.failure is None or error.failure["status"] != 404 or options["state"] == "present":
+        if error.failure is None or error.failure["status"] != 404 or state == "present":
             raise
         if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
             raise  # of a wrong account, it cannot be said that the object is absent
@@ -560,37 +729,153 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return check_key("psk", key)
 
 
-def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool) -> Json:
+def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
     """Do the work of the module that manages objects of this kind.
 
     :arg options: validated by ``kind.options`` and ``check``.
+    :arg claims: what the tasks of this run have said so far; see ``Claim``.
     :returns: the module's result.
     :raises MagicError: if it failed; the text says what state things are in.
     """
     desired = desired_of(kind, options)
-    actual = _actual(client, kind, options, desired)
-    secret: dict[str, str] = {}
-    if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
-        secret["psk"] = options["psk"]
-    planned = plan(kind, None if options["state"] == "absent" else desired, actual, secret)
+    object_id, absent = options[kind.id_option], options["state"] == "absent"
+    known = list_all(client, kind) if object_id is None else [_by_id(client, kind, object_id, options["state"])]
+    tunnels = Tunnels(client)
+    if kind.through is not None and options[kind.through[0]] is not None and not (absent and object_id is not None):
+        nexthop = _through(kind, tunnels, options, desired, known)
+        if nexthop is None:
+            return {"changed": False, "diff": {"before": {}, "after": {}}}
+        desired[kind.through[1]] = nexthop
+    with claims() as claimed:
+        actual, planned, secret = _decide(kind, options, desired, known, _relevant(claimed, client, check_mode))
+        if not absent and kind.apart and kind.apart[0] in desired:
+            claimed.append(_claim(kind, client, desired, actual, check_mode))
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
+    warnings = [*planned.warnings, *_dead_ends(kind, tunnels, planned)]
     shown = planned.result
     if planned.method is not None:
         if not check_mode:
-            shown = _carry_out(kind, client, planned, actual, secret) or shown
-            left = _difference(kind.fields, desired, shown or {}) if options["state"] == "present" else {}
-            if left:
-                result["warnings"] = [f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent."]
+            shown = answer = _carry_out(kind, client, planned, actual, secret) or shown
         elif planned.method != "DELETE" or kind.validates_delete:
-            _send(kind, client, planned, actual, secret, {"validate_only": "true"})
+            answer = _send(kind, client, planned, actual, secret, {"validate_only": "true"})
             result["validated"] = True
+        if not absent:
+            warnings += _afterwards(kind, planned, _object(answer), check_mode)
         if planned.method == "POST" and kind is IPSEC_TUNNEL and not secret:
-            result.setdefault("warnings", []).append(
+            warnings.append(
                 f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
             )
+    if warnings:
+        result["warnings"] = warnings
     if shown is not None:
-        result[kind.single] = normal(kind, shown)
+        result[kind.result] = normal(kind, shown)
     return result
+
+
+def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -> list[str]:
+    """Return warnings of what is otherwise than it was sent; of a new object, Cloudflare decides what decides what it ignores."""
+    desired, warnings = _heeded(kind.fields, planned.desired, answer)
+    left = {} if check_mode else _difference(kind.fields, desired, answer)
+    if left:
+        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+    return warnings
+
+
+class Tunnels:
+    """The tunnels of an account, read when they are needed, each kind once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._read: dict[str, list[Json]] = {}
+
+    def of(self, kind: Kind) -> list[Json]:
+        if kind.several not in self._read:
+            self._read[kind.several] = list_all(self._client, kind)
+        return self._read[kind.several]
+
+    def all(self) -> list[tuple[Kind, Json]]:
+        return [(kind, item) for kind in (IPSEC_TUNNEL, GRE_TUNNEL) for item in self.of(kind)]
+
+
+def _through(kind: Kind, tunnels: Tunnels, options: Mapping[str, t.Any], desired: Json, known: list[Json | None]) -> str | None:
+    """Return the next hop through the tunnel that a task names; None if there is neither the tunnel nor a route that can lead through it.
+
+    :raises MagicError: if no next hop can be told.
+    """
+    option = (kind.through or ("",))[0]
+    name = options[option]
+    prefix = desired["prefix"] if "prefix" in desired else str((known[0] or {}).get("prefix"))
+    found = [(of, item) for of, item in tunnels.all() if item.get("name") == name]
+    if len(found) > 1:
+        several = listing(f"{of.noun} {item['id']}" for of, item in found)
+        raise MagicError(f"{option}: {len(found)} tunnels have the name '{name}' ({several}). Give nexthop instead.")
+    if found:
+        try:
+            return nexthop_through(found[0][1], prefix)
+        except ValueError as exc:
+            raise MagicError(f"{option}: the tunnel '{name}' {exc}") from None
+    if options["state"] == "absent":
+        every = [item for dummy_of, item in tunnels.all()]
+        routes = [item for item in known if item is not None and _known(kind.fields["prefix"], item.get("prefix")) == prefix]
+        lost = [f"{item['id']} (nexthop {item['nexthop']})" for item in routes if not look_for(item["nexthop"], every)[0]]
+        if not lost:
+            return None
+        raise MagicError(
+            f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
+            f"If one of them is meant, give nexthop or {kind.id_option}."
+        )
+    names = listing(str(item.get("name")) for dummy_of, item in tunnels.all()) or "none"
+    raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
+
+
+def _dead_ends(kind: Kind, tunnels: Tunnels, planned: Plan) -> list[str]:
+    """Return what is wrong with a next hop that a plan sets: Cloudflare accepts it, and the route carries nothing."""
+    result = planned.result or {}
+    if kind.through is None or planned.method not in ("POST", "PUT") or not {"prefix", "nexthop"} & set(planned.after):
+        return []
+    wrong = mismatch(result["prefix"], result["nexthop"])
+    warnings = [wrong] if wrong else []
+    if "nexthop" in planned.after:
+        try:
+            for of in (IPSEC_TUNNEL, GRE_TUNNEL):
+                found, wrong = look_for(result["nexthop"], tunnels.of(of))
+                warnings += [wrong] if wrong else []
+                if found:
+                    break
+        except MagicError as error:
+            warnings.append(f"It is not known whether nexthop {result['nexthop']} is the customer's end of a tunnel: {error}")
+    return warnings
+
+
+def _decide(
+    kind: Kind, options: Mapping[str, t.Any], desired: Json, known: list[Json | None], claims: Sequence[Claim]
+) -> tuple[Json | None, Plan, dict[str, str]]:
+    """Return the object that is meant, what is to be done, and the secret to send with it.
+
+    :arg known: all objects, or the one with the id.
+    """
+    absent = options["state"] == "absent"
+    if options[kind.id_option] is None:
+        actual = find(kind, [item for item in known if item is not None], desired, absent=absent, claims=claims)
+    else:
+        (actual,) = known
+    secret: dict[str, str] = {}
+    if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
+        secret["psk"] = options["psk"]
+    return actual, plan(kind, None if absent else desired, actual, secret), secret
+
+
+def _account(client: Client) -> str:
+    return f"{client.settings.api_url} {client.settings.account_id}"
+
+
+def _relevant(claims: Sequence[Claim], client: Client, check_mode: bool) -> list[Claim]:
+    return [claim for claim in claims if claim.account == _account(client) and (check_mode or not claim.check_mode)]
+
+
+def _claim(kind: Kind, client: Client, desired: Json, actual: Json | None, check_mode: bool) -> Claim:
+    item = {**(actual or {}), **{key: desired[key] for key in kind.keys if key in desired}}
+    return Claim(_account(client), None if actual is None else actual["id"], _of(kind, kind.keys, item), _becomes(kind, desired, item), check_mode)
 
 
 def _send(kind: Kind, client: Client, planned: Plan, actual: Json | None, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:

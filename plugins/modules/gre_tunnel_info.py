@@ -69,6 +69,16 @@ gre_tunnels:
       returned: always
       type: str
       sample: 10.213.0.10/31
+    customer_address:
+      description: The customer's IPv4 address inside of the tunnel, the other one of the network of C(interface_address).
+      returned: if it can be told from the prefix length V(/31), or V(/30)
+      type: str
+      sample: 10.213.0.11
+    customer_address6:
+      description: The customer's IPv6 address inside of the tunnel.
+      returned: if the tunnel has C(interface_address6) with the prefix length V(/127)
+      type: str
+      sample: fd00:213::b
     health_check:
       description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
       returned: always

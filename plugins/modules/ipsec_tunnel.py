@@ -58,7 +58,9 @@ options:
     suboptions:
       fqdn_id:
         description:
-          - A name of the form C(LABEL.ACCOUNT_ID.custom.ipsec.cloudflare.com).
+          - A name of the form C(LABEL.NUMBER.custom.ipsec.cloudflare.com), with a label of one's own choice.
+          - The number is the one that C(remote_identities.fqdn_id) of a tunnel of the account ends in, before C(.ipsec.cloudflare.com).
+            M(cloudflare.magic.ipsec_tunnel_info) returns it. Cloudflare's pages call it the account id, but it is not O(account_id).
         type: str
   psk:
     description:
@@ -150,6 +152,16 @@ ipsec_tunnel:
       returned: always
       type: str
       sample: 10.213.0.10/31
+    customer_address:
+      description: The customer's IPv4 address inside of the tunnel, the other one of the network of C(interface_address).
+      returned: if it can be told from the prefix length V(/31), or V(/30)
+      type: str
+      sample: 10.213.0.11
+    customer_address6:
+      description: The customer's IPv6 address inside of the tunnel.
+      returned: if the tunnel has C(interface_address6) with the prefix length V(/127)
+      type: str
+      sample: fd00:213::b
     health_check:
       description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
       returned: always, but for a new tunnel in check mode

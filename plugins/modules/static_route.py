@@ -27,23 +27,35 @@ attributes:
       - Has Cloudflare check the request with C(validate_only=true), unless nothing would change. The deletion of a route is not sent in check mode,
         because the API does not say that it heeds C(validate_only) there.
 options:
-  route_id:
+  static_route_id:
     description:
       - The id of the route. With it, another O(prefix) or O(nexthop) changes the route.
-      - Either O(route_id), or O(prefix) and O(nexthop) are required.
+      - Either O(static_route_id), or O(prefix) and one of O(nexthop) and O(nexthop_tunnel) are required.
     type: str
+    aliases:
+      - route_id
   prefix:
     description:
       - The prefix to reach. An address alone is the prefix of that address, with the length V(/32) or V(/128).
-      - Without O(route_id), prefix and nexthop find the route, and it is an error if several have them.
+      - Without O(static_route_id), prefix and next hop find the route. Several routes that have both are told apart by O(priority), then by O(scope).
     type: str
   nexthop:
     description:
-      - The customer's address inside of a tunnel.
+      - The customer's address inside of a tunnel. Cloudflare accepts its own address there, too, over which the route carries nothing.
+        That gives a warning when the route is made or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
+    type: str
+  nexthop_tunnel:
+    description:
+      - The name of an IPsec or GRE tunnel, in place of O(nexthop). The next hop is the customer's address inside of it, for an IPv6 prefix the IPv6 one.
+      - It is an error if there is no tunnel of this name, or several. With O(state=absent), no tunnel means no route through it.
     type: str
   priority:
     description:
       - Routes with a lower value win. Required for a new route.
+      - It also tells routes of one prefix and next hop apart. If there is one, and it has another priority, then its priority is changed,
+        unless an earlier task of this run stands for it as it is. If there are several, and none has this priority, then a further one is made.
+        With O(static_route_id), the priority of that route is changed.
+      - With O(state=absent), only a route that has this priority is deleted.
     type: int
   weight:
     description:
@@ -56,6 +68,9 @@ options:
   scope:
     description:
       - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+      - It also tells routes of one prefix, next hop and priority apart, as O(priority) does. Where one of them has no scope, a task
+        that says O(priority) and no scope means that one.
+      - With O(state=absent), only a route that has this scope is deleted.
     type: dict
     suboptions:
       colo_names:
@@ -89,18 +104,18 @@ EXAMPLES = r"""
 - name: Reach it through the second tunnel if the first is down
   cloudflare.magic.static_route:
     prefix: 192.0.2.128/26
-    nexthop: 10.213.0.13
+    nexthop_tunnel: paris-2
     priority: 200
 
 - name: Remove the second way
   cloudflare.magic.static_route:
     prefix: 192.0.2.128/26
-    nexthop: 10.213.0.13
+    nexthop_tunnel: paris-2
     state: absent
 """
 
 RETURN = r"""
-route:
+static_route:
   description:
     - The route as it is now, the one that was deleted, or in check mode the route as it would be.
     - The API's own fields, and the simple ones that the API leaves out where they are empty or false.

@@ -22,11 +22,13 @@ extends_documentation_fragment:
   - cloudflare.magic._attributes.reads
   - cloudflare.magic._attributes.actiongroup_all
 options:
-  route_id:
+  static_route_id:
     description:
       - The id of the one route to return. It is an error if there is none.
       - Excludes O(prefix) and O(nexthop).
     type: str
+    aliases:
+      - route_id
   prefix:
     description:
       - Return the routes of this prefix. The list is empty if there is none.
@@ -48,11 +50,11 @@ EXAMPLES = r"""
 
 - name: Name the prefixes
   ansible.builtin.debug:
-    msg: "{{ account.routes | map(attribute='prefix') | join(', ') }}"
+    msg: "{{ account.static_routes | map(attribute='prefix') | join(', ') }}"
 """
 
 RETURN = r"""
-routes:
+static_routes:
   description:
     - The routes, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
   returned: success

@@ -104,6 +104,11 @@ def storing_fact_cache() -> str | None:
     return None if name.rpartition(".")[2] == "memory" else name
 
 
+def folder_of_this_run() -> str:
+    """Return a folder that all processes of this run share, and that goes away with it. ``C.DEFAULT_LOCAL_TMP`` (2.18 to 2.22)."""
+    return str(C.DEFAULT_LOCAL_TMP)
+
+
 def task_identity(task: Task) -> str:
     """Return what tells a task of a run from the others. ``Task._uuid`` (2.18 to 2.22)."""
     identity = getattr(task, "_uuid", None)

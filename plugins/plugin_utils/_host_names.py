@@ -14,7 +14,8 @@ import typing as t
 import unicodedata
 from collections import Counter, defaultdict
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError, listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -71,6 +71,21 @@ def test_progress_in_check_mode_says_what_it_is(site):
     assert all("validated" in line and " set" not in line for line in lines)
 
 
+def test_tunnels_of_one_name_stay_two_in_the_diff(site, emulator):
+    state = emulator.state()
+    for tunnel in state["ipsec_tunnels"][:2]:
+        tunnel["name"] = "twin"
+    emulator.set_state(state)
+    ids = [tunnel["id"] for tunnel in state["ipsec_tunnels"][:3]]
+    task = rotate(names=None, ipsec_tunnel_ids=ids, register="look", keywords={"check_mode": True})
+    screen = site.play([task, {**task, "check_mode": False, "register": "done"}], args=["--diff", "--vault-id", "prod@password"])
+    labels = {f"twin ({ids[0]})", f"twin ({ids[1]})", state["ipsec_tunnels"][2]["name"]}
+    for name in ("look", "done"):
+        diff = site.registered()[name]["diff"]
+        assert set(diff["before"]) == set(diff["after"]) == labels
+    said(screen, *(f'+    "{label}"' for label in labels))
+
+
 def test_no_progress_of_one_batch(site):
     stdout, stderr = split_run(
         site, [rotate(register="one", keywords={"check_mode": True}), rotate(register="two"), rotate(rotate="missing", register="three")]

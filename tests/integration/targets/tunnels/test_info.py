@@ -15,8 +15,8 @@ READS = {
     "ipsec_tunnel_info": ("ipsec_tunnels", "ipsec_tunnel_id", [({"name": "paris-2"}, [1]), ({"name": "nowhere"}, [])]),
     "gre_tunnel_info": ("gre_tunnels", "gre_tunnel_id", [({"name": "vienna-gre-2"}, [1]), ({"name": "paris-1"}, [])]),
     "static_route_info": (
-        "routes",
-        "route_id",
+        "static_routes",
+        "static_route_id",
         [
             ({"prefix": "10.10.0.0/16"}, [0, 1]),
             ({"nexthop": "10.213.0.31"}, [2]),
@@ -25,6 +25,7 @@ READS = {
         ],
     ),
 }
+API_NAME = {"static_routes": "routes"}
 EACH = pytest.mark.parametrize("module", READS)
 
 
@@ -36,12 +37,12 @@ def run(emulator, play):
         tasks += [
             task(module, {}, f"{module}_all"),
             task(module, {}, f"{module}_check", check_mode=True),
-            task(module, {option: state[several][1]["id"]}, f"{module}_one"),
+            task(module, {option: state[API_NAME.get(several, several)][1]["id"]}, f"{module}_one"),
         ]
         tasks += [task(module, options, f"{module}_{number}") for number, (options, dummy) in enumerate(rows)]
         tasks += [
             task(module, {option: "0" * 32}, f"{module}_none", ignore_errors=True),
-            task(module, {option: state[several][0]["id"], **rows[0][0]}, f"{module}_both", ignore_errors=True),
+            task(module, {option: state[API_NAME.get(several, several)][0]["id"], **rows[0][0]}, f"{module}_both", ignore_errors=True),
         ]
     tasks += [task(module, {}, f"{module}_there", delegate_to="there") for module in READS]
     played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token}, args=["-vvv"])
@@ -57,8 +58,8 @@ def test_all_are_read(run, module):
     several = READS[module][0]
     assert results[f"{module}_all"]["changed"] is False
     shown = results[f"{module}_all"][several]
-    assert [item["id"] for item in shown] == [item["id"] for item in state[several]]
-    for item, known in zip(shown, state[several]):
+    assert [item["id"] for item in shown] == [item["id"] for item in state[API_NAME.get(several, several)]]
+    for item, known in zip(shown, state[API_NAME.get(several, several)]):
         assert not {"psk", "account_id"} & set(item)
         for name, value in known.items():
             if name == "health_check":
@@ -76,9 +77,9 @@ def test_all_are_read(run, module):
 def test_some_are_chosen(run, module):
     results, state = run
     several, dummy_option, rows = READS[module]
-    assert [item["id"] for item in results[f"{module}_one"][several]] == [state[several][1]["id"]]
+    assert [item["id"] for item in results[f"{module}_one"][several]] == [state[API_NAME.get(several, several)][1]["id"]]
     for number, (dummy_options, expected) in enumerate(rows):
-        assert [item["id"] for item in results[f"{module}_{number}"][several]] == [state[several][index]["id"] for index in expected]
+        assert [item["id"] for item in results[f"{module}_{number}"][several]] == [state[API_NAME.get(several, several)][index]["id"] for index in expected]
 
 
 @EACH
@@ -90,6 +91,15 @@ def test_an_unknown_id_and_two_ways_to_choose_are_errors(run, module):
         assert word in results[f"{module}_none"]["msg"]
     assert results[f"{module}_both"]["failed"] is True
     assert "mutually exclusive" in results[f"{module}_both"]["msg"] and option in results[f"{module}_both"]["msg"]
+
+
+def test_the_customers_end_of_tunnels(run):
+    results, dummy_state = run
+    ends = {item["name"]: item["customer_address"] for kind in ("ipsec", "gre") for item in results[f"{kind}_tunnel_info_all"][f"{kind}_tunnels"]}
+    assert ends["paris-1"] == "10.213.0.11" and ends["vienna-gre-2"] == "10.213.0.33" and len(ends) == 7
+    ends6 = {item["name"]: item.get("customer_address6") for item in results["ipsec_tunnel_info_all"]["ipsec_tunnels"]}
+    assert ends6 == {"paris-1": None, "paris-2": None, "berlin-1": None, "oslo-1": None, "lisbon-1": "fd00:213::b"}
+    assert results["ipsec_tunnel_info_one"]["ipsec_tunnels"][0]["customer_address"] == "10.213.0.13"
 
 
 def test_age_and_identities_of_keys(run):

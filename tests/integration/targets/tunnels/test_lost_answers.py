@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import by_task, task
+from conftest import MODULES, by_task, task
 
 KEY = "a-key-of-one's-own-with-more-than-32-letters"
 OBJECTS = {
@@ -76,8 +76,8 @@ def test_a_lost_answer_is_told_and_healed(run, loss, kind, method):
     assert [request["method"] for request in requests[f"again_{label}"]] == ["GET", *([method] if loss == "undone" else [])]
     assert again["changed"] is (loss == "undone")
     if method != "DELETE":
-        assert again[kind]["id"]
-        assert again[kind]["description"] == ("changed" if method == "PUT" else "")
+        assert again[MODULES[kind]]["id"]
+        assert again[MODULES[kind]]["description"] == ("changed" if method == "PUT" else "")
 
 
 def test_each_object_was_made_once_and_deleted_once(run, emulator, leaked):

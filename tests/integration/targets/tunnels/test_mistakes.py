@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 
 import pytest
-from conftest import start_again, task, writes
+from conftest import MODULES, by_task, start_again, task, writes
 
 NOBODY = "0" * 32
 SECRET = "a-secret-that-must-not-be-shown"
@@ -61,8 +61,8 @@ MISTAKES = (
     Mistake("no address", "ipsec_tunnel", {**LYON, "customer_endpoint": "lyon.example.com"}, ("customer_endpoint: 'lyon.example.com' is not an IP address",)),
     Mistake("no target", "ipsec_tunnel", {**LYON, "health_check": {"target": ["10.0.0.1"]}}, ("health_check.target", "'saved'")),
     Mistake("nothing to find it by", "ipsec_tunnel", {"description": "Lyon"}, ("one of the following is required", "ipsec_tunnel_id", "name")),
-    Mistake("half of what finds it", "route", {"prefix": "192.0.2.0/24"}, ("nexthop: missing", "route_id")),
-    Mistake("an id with a slash", "route", {"route_id": "a/b"}, ("route_id", "another path")),
+    Mistake("half of what finds it", "route", {"prefix": "192.0.2.0/24"}, ("nexthop: missing", "static_route_id")),
+    Mistake("an id with a slash", "route", {"route_id": "a/b"}, ("static_route_id", "another path")),
     Mistake("unknown option", "gre_tunnel", {**GRAZ, "psk": SECRET}, ("cloudflare.magic.gre_tunnel has no option 'psk'",)),
     Mistake("unknown part", "ipsec_tunnel", {**LYON, "health_check": {"interval": 5}}, ("health_check.interval", "nsupported parameters")),
     Mistake("no such rate", "ipsec_tunnel", {**LYON, "health_check": {"rate": "medium"}}, ("rate", "low, mid, high")),
@@ -96,7 +96,7 @@ MISTAKES = (
         "delete one of two routes",
         "route",
         {"prefix": "10.30.0.0/16", "nexthop": "10.213.0.11", "state": "absent"},
-        ("2 routes have the prefix '10.30.0.0/16'", "route_id"),
+        ("2 routes have the prefix '10.30.0.0/16'", "static_route_id"),
         ("GET",),
     ),
     Mistake(
@@ -117,7 +117,7 @@ MISTAKES = (
         there=True,
     ),
     Mistake("no such GRE tunnel", "gre_tunnel", {"gre_tunnel_id": NOBODY, "description": "x"}, ("HTTP 404", "[1029]", "Check gre_tunnel_id"), ("GET",)),
-    Mistake("no such route", "route", {"route_id": NOBODY, "description": "x"}, ("HTTP 404", "[1020]", "Check route_id"), ("GET",)),
+    Mistake("no such route", "route", {"route_id": NOBODY, "description": "x"}, ("HTTP 404", "[1020]", "Check static_route_id"), ("GET",)),
     Mistake(
         "absent in a wrong account", "route", {"route_id": NOBODY, "state": "absent", "account_id": "f" * 32}, ("HTTP 404", "[7003]", "account_id"), ("GET",)
     ),
@@ -212,7 +212,7 @@ def test_the_message_says_what_and_how_to_mend_it(runs, place, mistake):
 @pytest.mark.parametrize("place", PLACES)
 def test_requests_are_exactly_these(runs, place):
     dummy_played, requests, dummy_before, dummy_after = runs[place]
-    sent = [(request["method"], request["query"].get("validate_only")) for request in requests]
+    sent = [(request["method"], request["query"].get("validate_only")) for group in by_task(requests) for request in group]
     expected = []
     for mistake in PLACES[place]:
         for check in mistake.phases(place):
@@ -231,11 +231,11 @@ def test_nothing_changed_and_no_secret_is_shown(runs, leaked, place):
 def test_what_is_absent_may_have_an_unknown_id(emulator, play):
     start_again(emulator)
     before = emulator.state()
-    kinds = {"ipsec_tunnel": "ipsec_tunnel_id", "gre_tunnel": "gre_tunnel_id", "route": "route_id"}
+    kinds = {"ipsec_tunnel": "ipsec_tunnel_id", "gre_tunnel": "gre_tunnel_id", "route": "static_route_id"}
     played = play([task(kind, {option: NOBODY, "state": "absent"}, kind) for kind, option in kinds.items()], env=emulator.environment())
     assert played.rc == 0, played.screen
     for kind in kinds:
         result = played["here"][kind]
-        assert result["changed"] is False and kind not in result
+        assert result["changed"] is False and MODULES[kind] not in result
     assert [request["method"] for request in emulator.requests()] == ["GET"] * 3
     assert emulator.state() == before

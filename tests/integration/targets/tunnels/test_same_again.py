@@ -10,7 +10,7 @@ import json
 from typing import NamedTuple
 
 import pytest
-from conftest import by_task, start_again, task, writes
+from conftest import MODULES, by_task, start_again, task, writes
 
 LYON = {"name": "lyon-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
 GRAZ = {"name": "graz-gre-1", "cloudflare_gre_endpoint": "203.0.113.1", "customer_gre_endpoint": "198.51.100.71", "interface_address": "10.213.0.70/31"}
@@ -87,24 +87,24 @@ CASES = {
     ),
     "target_as_text_then_as_an_object": Case(
         "ipsec_tunnel",
-        [{**LYON, "health_check": {"target": "10.213.0.61"}}],
+        [{**LYON, "health_check": {"direction": "unidirectional", "target": "10.213.0.61"}}],
         {"name": "lyon-1", "health_check": {"target": {"saved": "10.213.0.61"}}},
     ),
     "target_as_an_object_then_as_text": Case(
         "gre_tunnel",
-        [{**GRAZ, "health_check": {"target": {"saved": "10.213.0.71"}}}],
+        [{**GRAZ, "health_check": {"direction": "unidirectional", "target": {"saved": "10.213.0.71"}}}],
         {"name": "graz-gre-1", "health_check": {"target": "10.213.0.71"}},
     ),
     "target_is_computed": Case("ipsec_tunnel", [LYON], {**LYON, "health_check": {"target": ""}}),
     "target_is_computed_for_an_object": Case("ipsec_tunnel", [LYON], {**LYON, "health_check": {"target": {"effective": "198.51.100.200", "saved": ""}}}),
     "target_is_computed_again": Case(
         "gre_tunnel",
-        [{**GRAZ, "health_check": {"target": "10.213.0.71"}}, {"name": "graz-gre-1", "health_check": {"target": {"saved": ""}}}],
+        [{**GRAZ, "health_check": {"direction": "unidirectional", "target": "10.213.0.71"}}, {"name": "graz-gre-1", "health_check": {"target": {"saved": ""}}}],
         {"name": "graz-gre-1", "health_check": {"target": {"effective": "10.213.0.71"}}},
     ),
     "what_was_returned_is_given_back": Case(
         "ipsec_tunnel",
-        [{**LYON, "health_check": {"rate": "low", "target": "10.213.0.61"}, "bgp": {"customer_asn": 65061}}],
+        [{**LYON, "health_check": {"rate": "low", "direction": "unidirectional", "target": "10.213.0.61"}, "bgp": {"customer_asn": 65061}}],
         {"name": "lyon-1", "health_check": "{{ first.ipsec_tunnel.health_check }}", "bgp": "{{ first.ipsec_tunnel.bgp }}"},
     ),
 }
@@ -143,7 +143,7 @@ def test_a_server_that_does_not_know_the_newer_form_of_a_target(emulator, play, 
     start_again(emulator)
     fields = {
         **emulator.state()[f"{kind}s"][0],
-        "health_check": {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional", "target": "10.9.9.9"},
+        "health_check": {"enabled": True, "rate": "mid", "type": "reply", "direction": "unidirectional", "target": "10.9.9.9"},
     }
     body = json.dumps({"success": True, "errors": [], "messages": [], "result": {f"{kind}s": [fields]}})
     emulator.fault(kind="html", status=200, method="GET", path=f"{kind}s$", body=body, times=2)
@@ -172,7 +172,41 @@ def test_both_shapes_of_the_answer_to_a_create(emulator, play, legacy):
         known = {item["id"]: item for item in emulator.state()[f"{kind}s"]}
         result, again = played["here"][kind], played["here"][f"{kind}_again"]
         assert (result["changed"], again["changed"]) == (True, False)
-        assert result[kind] == again[kind]
-        made = known[result[kind]["id"]]
+        assert result[MODULES[kind]] == again[MODULES[kind]]
+        made = known[result[MODULES[kind]]["id"]]
         for name, value in {"ipsec_tunnel": LYON, "gre_tunnel": GRAZ, "route": WAY}[kind].items():
-            assert made[name] == result[kind][name] == value
+            assert made[name] == result[MODULES[kind]][name] == value
+
+
+def test_a_target_that_cloudflare_ignores(emulator, play):
+    """Whether it is the task or the tunnel that has the direction, and whether Cloudflare keeps the target or not: one warning, and nothing to do."""
+    start_again(emulator)
+    target = {"target": "10.213.0.61"}
+    wishes = {
+        "in_the_task": ("ipsec_tunnel", {**LYON, "health_check": {**target, "direction": "bidirectional"}}),
+        "in_the_tunnel": ("ipsec_tunnel", {"name": "paris-1", "health_check": target}),
+        "as_an_object": ("gre_tunnel", {"name": "vienna-gre-1", "health_check": {"target": {"saved": "10.213.0.61"}, "rate": "low"}}),
+        "chosen_by_cloudflare": ("gre_tunnel", {**GRAZ, "health_check": target}),
+    }
+    tasks = [
+        task(kind, options, f"{label}_{phase}", check_mode=phase == "check")
+        for label, (kind, options) in wishes.items()
+        for phase in ("check", "live", "again")
+    ]
+    played = play(tasks, env=emulator.environment(), args=["--diff"])
+    assert played.rc == 0, played.screen
+    for label in wishes:
+        check, live, again = (played["here"][f"{label}_{phase}"] for phase in ("check", "live", "again"))
+        assert [check["changed"], live["changed"], again["changed"]] == [label != "in_the_tunnel"] * 2 + [False]
+        for result in (check, live, again):
+            warnings = [warning for warning in result["warnings"] if "pre-shared key" not in warning]
+            assert len(warnings) == 1
+            for word in ("health_check.target has no effect with direction: bidirectional", "set direction: unidirectional"):
+                assert word in warnings[0]
+        if label != "chosen_by_cloudflare":  # before the tunnel is there, nobody knows what Cloudflare will choose
+            assert "10.213.0.61" not in str(live["diff"]) + str(check["diff"])
+    one_way = {**wishes["in_the_tunnel"][1], "health_check": {**target, "direction": "unidirectional"}}
+    turned = play([task("ipsec_tunnel", one_way, "first"), task("ipsec_tunnel", one_way, "again")], env=emulator.environment())
+    assert turned["here"]["first"]["ipsec_tunnel"]["health_check"]["target"]["saved"] == "10.213.0.61"
+    assert (turned["here"]["first"]["changed"], turned["here"]["again"]["changed"]) == (True, False)
+    assert "warnings" not in turned["here"]["first"]

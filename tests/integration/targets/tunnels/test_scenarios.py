@@ -116,7 +116,7 @@ NEW_GRE = {
 }
 NEW_ROUTE = {"prefix": "192.0.2.128/26", "nexthop": "10.213.0.11", "priority": 100, "description": "Lyon"}
 WAY = {name: NEW_ROUTE[name] for name in ("prefix", "nexthop")}
-THAT = {kind: f"{{{{ {kind}_create_live.{kind}.id }}}}" for kind in KINDS}
+THAT = {kind: f"{{{{ {kind}_create_live.{KINDS[kind].result}.id }}}}" for kind in KINDS}
 
 COMMON = (
     ("description", "Lyon", "Lyon, centre"),
@@ -180,7 +180,6 @@ STEPS = (
         WAY,
         ("description", "Lyon", "Lyon, centre"),
         ("description", "Lyon, centre", ""),
-        ("priority", 100, 200),
         ("weight", 0, 8),
         ("weight", 8, 0),
         ("scope.colo_names", [], ["fra01", "ams01"], ["ams01", "fra01"]),
@@ -188,10 +187,12 @@ STEPS = (
         ("scope.colo_names", ["ams01", "fra01"], []),
         ("scope.colo_regions", ["WEUR"], []),
     ),
+    # By its prefix and next hop, another priority would be another route, because this run has made this one.
+    *changes("route", {"static_route_id": THAT["route"]}, ("priority", 100, 200)),
     Step(
         "route",
         "other prefix",
-        {"route_id": THAT["route"], "prefix": "192.0.2.200"},
+        {"static_route_id": THAT["route"], "prefix": "192.0.2.200"},
         {"prefix": "192.0.2.128/26"},
         {"prefix": "192.0.2.200/32"},
         sent=("prefix",),
@@ -199,7 +200,7 @@ STEPS = (
     Step(
         "route",
         "other nexthop",
-        {"route_id": THAT["route"], "nexthop": "10.213.0.13"},
+        {"static_route_id": THAT["route"], "nexthop": "10.213.0.13"},
         {"nexthop": "10.213.0.11"},
         {"nexthop": "10.213.0.13"},
         sent=("nexthop",),
@@ -293,7 +294,7 @@ def test_live_is_one_write(runs, place, step):
     assert (read["method"], written["method"], written["query"]) == ("GET", step.method, {})
     # The collection of all is for reading and creating.
     below = written["path"].split("/magic/")[1]
-    assert below == kind.several if step.method == "POST" else below == f"{kind.several}/{result[step.kind]['id']}"
+    assert below == kind.several if step.method == "POST" else below == f"{kind.several}/{result[kind.result]['id']}"
     if step.method == "DELETE":
         assert written["body"] is None
     else:
@@ -309,7 +310,7 @@ def test_the_diff_shows_just_what_changes(runs, place, step):
     check, live = (run.results[step.variable(phase)] for phase in ("check", "live"))
     before = step.before
     if before is None:
-        before = {name: live[step.kind][name] for name in kind.fields if live[step.kind].get(name) not in (None, kind.fields[name].empty)}
+        before = {name: live[kind.result][name] for name in kind.fields if live[kind.result].get(name) not in (None, kind.fields[name].empty)}
     assert live["diff"] == {"before": before, "after": step.after}
     assert check["diff"] == live["diff"]
 
@@ -322,7 +323,7 @@ def parts(value) -> dict:
 @EACH
 def test_check_mode_tells_the_result(runs, place, step):
     run = runs[place]
-    check, live = (parts(run.results[step.variable(phase)][step.kind]) for phase in ("check", "live"))
+    check, live = (parts(run.results[step.variable(phase)][KINDS[step.kind].result]) for phase in ("check", "live"))
     computed = COMPUTED_FOR_NEW if step.method == "POST" else COMPUTED if step.method == "PUT" else set()
     assert {path for path in {**check, **live} if check.get(path) != live.get(path)} <= computed
 
@@ -330,7 +331,7 @@ def test_check_mode_tells_the_result(runs, place, step):
 @EACH
 def test_the_result_has_what_was_wished(runs, place, step):
     run = runs[place]
-    live = leaves(run.results[step.variable("live")][step.kind])
+    live = leaves(run.results[step.variable("live")][KINDS[step.kind].result])
     for path, value in leaves(step.after).items():
         found = live.get("health_check.target.saved" if path == "health_check.target" else path)
         assert found == value or (not found and "." in path and value in ("", []))
@@ -344,7 +345,7 @@ def test_once_more_changes_nothing(runs, place, step):
     assert again["changed"] is False
     assert again["diff"] == {"before": {}, "after": {}}
     assert "validated" not in again
-    assert again.get(step.kind) == (None if step.method == "DELETE" else live[step.kind])
+    assert again.get(KINDS[step.kind].result) == (None if step.method == "DELETE" else live[KINDS[step.kind].result])
     assert "warnings" not in again
 
 

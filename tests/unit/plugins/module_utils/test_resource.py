@@ -22,6 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._resource import 
     GRE_TUNNEL,
     IPSEC_TUNNEL,
     ROUTE,
+    Claim,
     chosen,
     desired_of,
     find,
@@ -101,7 +102,7 @@ def _properties(schema):
 
 
 def writable(kind, method):
-    path = f"/accounts/{{account_id}}/magic/{kind.several}" + ("" if method == "POST" else f"/{{{kind.id_option}}}")
+    path = f"/accounts/{{account_id}}/magic/{kind.several}" + ("" if method == "POST" else f"/{{{kind.single}_id}}")
     schema = API["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
     return _properties(schema), _resolved(schema).get("required")
 
@@ -178,10 +179,10 @@ BAD_VALUES: list[Any] = [
     (ROUTE, {"prefix": "192.0.2.1/24"}, ("prefix: '192.0.2.1/24'", "host bits", "Write 192.0.2.0/24")),
     (ROUTE, {"prefix": "everything"}, ("prefix: 'everything'", "192.0.2.0/24")),
     (ROUTE, {"nexthop": "10.213.0.11/31"}, ("nexthop: '10.213.0.11/31'",)),
-    (ROUTE, {"nexthop": None}, ("nexthop: missing", "route_id")),
+    (ROUTE, {"nexthop": None}, ("nexthop: missing", "static_route_id")),
     (ROUTE, {"nexthop": None, "prefix": None}, ("prefix and nexthop: missing",)),
-    (ROUTE, {"route_id": "a/b"}, ("route_id",)),
-    (ROUTE, {"route_id": " "}, ("route_id", "empty")),
+    (ROUTE, {"static_route_id": "a/b"}, ("static_route_id",)),
+    (ROUTE, {"static_route_id": " "}, ("static_route_id", "empty")),
 ]
 
 
@@ -195,14 +196,14 @@ def test_wrong_values_are_named_with_the_mend(kind, options, words):
 
 
 def test_with_an_id_no_key_is_needed():
-    assert desired_of(ROUTE, {"route_id": "1" * 32, "priority": 5}) == {"priority": 5}
+    assert desired_of(ROUTE, {"static_route_id": "1" * 32, "priority": 5}) == {"priority": 5}
 
 
 def test_an_info_module_chooses_by_id_or_by_keys():
-    assert chosen(ROUTE, {"route_id": "1" * 32, "prefix": None}) == {"id": "1" * 32}
-    assert chosen(ROUTE, {"route_id": None, "prefix": "192.0.2.7", "nexthop": None}) == {"prefix": "192.0.2.7/32"}
+    assert chosen(ROUTE, {"static_route_id": "1" * 32, "prefix": None}) == {"id": "1" * 32}
+    assert chosen(ROUTE, {"static_route_id": None, "prefix": "192.0.2.7", "nexthop": None}) == {"prefix": "192.0.2.7/32"}
     with pytest.raises(MagicError):
-        chosen(ROUTE, {"route_id": None, "prefix": "192.0.2.7/24"})
+        chosen(ROUTE, {"static_route_id": None, "prefix": "192.0.2.7/24"})
 
 
 # --- finding
@@ -228,9 +229,116 @@ def test_of_several_none_is_chosen(kind):
         assert word in str(caught.value)
 
 
+def way(priority, colo=None, **fields):
+    scope = {"scope": {"colo_names": [colo]}} if colo else {}
+    return {**WAY, "id": f"{priority}{colo or ''}", "priority": priority, **scope, **fields}
+
+
+SCOPE_A, SCOPE_B, NO_SCOPE = {"colo_names": ["a"]}, {"colo_names": ["b"]}, {"colo_names": [], "colo_regions": []}
+# The routes of one prefix and next hop, what the task says, and the id of the one that it means: None is a new one. Ambiguous if it is a tuple.
+MEANT: list[Any] = [
+    ([], {"priority": 1}, None),
+    ([way(1)], {}, "1"),
+    ([way(1)], {"priority": 1}, "1"),
+    ([way(1)], {"priority": 2}, "1"),
+    ([way(1)], {"scope": SCOPE_A}, "1"),
+    ([way(1, "a")], {"priority": 1}, "1a"),
+    ([way(1, "a")], {"priority": 2, "scope": SCOPE_B}, "1a"),
+    ([way(1), way(2)], {}, ("1 (priority 1)", "2 (priority 2)")),
+    ([way(1), way(2)], {"priority": 2}, "2"),
+    ([way(1), way(2)], {"priority": 3}, None),
+    ([way(1), way(2)], {"priority": 2, "scope": SCOPE_A}, "2"),
+    ([way(1), way(2)], {"scope": SCOPE_A}, ("1 (", "2 (")),
+    ([way(1), way(2, "a")], {}, ("1 (priority 1)", "2a (priority 2, scope colo_names a)")),
+    ([way(1), way(2, "a")], {"scope": SCOPE_A}, "2a"),
+    ([way(1), way(2, "a")], {"scope": NO_SCOPE}, "1"),
+    ([way(1, "a"), way(1, "b")], {"priority": 1, "scope": SCOPE_B}, "1b"),
+    ([way(1, "a"), way(1, "b")], {"priority": 1, "scope": NO_SCOPE}, None),
+    ([way(1, "a"), way(1, "b")], {"priority": 1}, ("1a (", "1b (")),
+    ([way(1, "a"), way(1, "b")], {"priority": 2, "scope": SCOPE_A}, None),
+    ([way(1), way(1, "a")], {"priority": 1}, "1"),
+    ([way(1), way(1, "a")], {"priority": 1, "scope": SCOPE_A}, "1a"),
+    ([way(1), way(1, "a"), way(2)], {"priority": 1, "scope": SCOPE_B}, None),
+    ([way(1), way(1, id="x")], {"priority": 1}, ("1 (", "x (")),
+    ([way(0), way(1)], {"priority": 0}, "0"),
+    ([way(None), way(1)], {"priority": 1}, "1"),
+]
+
+
+@pytest.mark.parametrize(("objects", "options", "meant"), MEANT)
+def test_routes_of_one_prefix_and_nexthop_are_told_apart(objects, options, meant):
+    for there in (objects, objects[::-1]):
+        if isinstance(meant, tuple):
+            with pytest.raises(MagicError) as caught:
+                find(ROUTE, there, desired(ROUTE, **options))
+            for word in (*meant, "Give static_route_id"):
+                assert word in str(caught.value)
+        else:
+            found = find(ROUTE, there, desired(ROUTE, **options))
+            assert (found and found["id"]) == meant
+
+
+# What is to be deleted has all that the task says: a route that is left must not be taken for another one that is gone.
+GONE: list[Any] = [
+    ([way(1)], {}, "1"),
+    ([way(1)], {"priority": 1}, "1"),
+    ([way(1)], {"priority": 2}, None),
+    ([way(1, "a")], {"scope": SCOPE_B}, None),
+    ([way(1, "a")], {"scope": NO_SCOPE}, None),
+    ([way(1, "a")], {"priority": 1}, "1a"),
+    ([way(1), way(2)], {"priority": 2}, "2"),
+    ([way(1), way(2)], {}, ("1 (priority 1)", "2 (priority 2)")),
+    ([way(1), way(1, "a")], {"priority": 1}, ("1 (", "1a (")),
+    ([way(1), way(1, "a")], {"scope": SCOPE_A}, "1a"),
+]
+
+
+@pytest.mark.parametrize(("objects", "options", "meant"), GONE)
+def test_a_route_that_shall_be_absent_never_differs(objects, options, meant):
+    if isinstance(meant, tuple):
+        with pytest.raises(MagicError) as caught:
+            find(ROUTE, objects, desired(ROUTE, **options), absent=True)
+        for word in (*meant, "Give static_route_id"):
+            assert word in str(caught.value)
+    else:
+        found = find(ROUTE, objects, desired(ROUTE, **options), absent=True)
+        assert (found and found["id"]) == meant
+
+
+KEPT = {"prefix": WAY["prefix"], "nexthop": WAY["nexthop"]}
+
+
+def claim(priority, scope=None, object_id=None):
+    return Claim("an account", object_id, KEPT, {"priority": priority, "scope": {**NO_SCOPE, **(scope or {})}}, False)
+
+
+# The route that is there, what this run has claimed, what the task says, and whether it is that route.
+CLAIMED: list[Any] = [
+    (way(1), claim(1), {"priority": 2}, False),
+    (way(1), claim(1, object_id="1"), {"priority": 2}, False),
+    (way(1), claim(2, object_id="1"), {"priority": 2}, True),  # the task once more, and in check mode
+    (way(1), claim(3, object_id="1"), {"priority": 2}, False),
+    (way(1), claim(1), {"priority": 1}, True),
+    (way(1), claim(7), {"priority": 2}, True),  # of another route
+    (way(1), claim(1, object_id="another"), {"priority": 2}, True),
+    (way(1), claim(1), {"priority": 1, "scope": SCOPE_A}, False),
+    (way(1, "a"), claim(1, SCOPE_A), {"priority": 1, "scope": SCOPE_A}, True),
+    (way(1, "a"), claim(1, SCOPE_A), {"priority": 1, "scope": SCOPE_B}, False),
+    (way(1), claim(1), {"weight": 3}, True),
+    (way(1), claim(1), {"scope": SCOPE_A}, True),  # without a priority there cannot be a new one
+]
+
+
+@pytest.mark.parametrize(("there", "claimed", "options", "same"), CLAIMED)
+def test_what_this_run_has_decided_on_is_not_turned_around(there, claimed, options, same):
+    assert find(ROUTE, [there], desired(ROUTE, **options), claims=[claimed]) == (there if same else None)
+
+
 # --- scenarios: kind, what a task wants (None: nothing), what there is, method, body, before, after
 
 HC: dict[str, Any] = IPSEC["health_check"]
+ONE_WAY = {**IPSEC, "health_check": {**HC, "direction": "unidirectional"}}
+SENT_ONE_WAY = {"enabled": True, "rate": "mid", "type": "reply", "direction": "unidirectional"}
 SENT_HC = {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional"}
 NOTHING: Any = (None, None, {}, {})
 
@@ -315,8 +423,8 @@ SCENARIOS: dict[str, Any] = {
     "a target, sent in the newer form": (
         IPSEC_TUNNEL,
         {"health_check": {"target": "10.0.0.1"}},
-        IPSEC,
-        *put(IPSEC_TUNNEL, health_check={**SENT_HC, "target": {"saved": "10.0.0.1"}}),
+        ONE_WAY,
+        *put(IPSEC_TUNNEL, health_check={**SENT_ONE_WAY, "target": {"saved": "10.0.0.1"}}),
         {"health_check": {"target": ""}},
         {"health_check": {"target": "10.0.0.1"}},
     ),
@@ -331,8 +439,8 @@ SCENARIOS: dict[str, Any] = {
     "the target computed again": (
         IPSEC_TUNNEL,
         {"health_check": {"target": {"effective": "10.0.0.1"}}},
-        {**IPSEC, "health_check": {**HC, "target": {"saved": "10.0.0.1", "effective": "10.0.0.1"}}},
-        *put(IPSEC_TUNNEL, health_check={**SENT_HC, "target": {"saved": ""}}),
+        {**IPSEC, "health_check": {**HC, "direction": "unidirectional", "target": {"saved": "10.0.0.1", "effective": "10.0.0.1"}}},
+        *put(IPSEC_TUNNEL, health_check={**SENT_ONE_WAY, "target": {"saved": ""}}),
         {"health_check": {"target": "10.0.0.1"}},
         {"health_check": {"target": ""}},
     ),
@@ -404,12 +512,69 @@ def test_the_result_of_a_plan_keeps_what_cloudflare_shows():
     planned = plan(IPSEC_TUNNEL, desired(IPSEC_TUNNEL, description="Lyon", health_check={"rate": "low"}), IPSEC)
     assert planned.result == {
         **IPSEC,
+        "customer_address": "10.213.0.11",
         "description": "Lyon",
         "health_check": {**HC, "rate": "low"},
         "replay_protection": False,
         "automatic_return_routing": False,
         "interface_address6": "",
     }
+
+
+# What the task says of the health check, the tunnel (None: a new one), whether the target counts, and whether there is a warning.
+DIRECTIONS: list[Any] = [
+    ({"direction": "bidirectional", "target": "10.0.0.1"}, IPSEC, False, True),
+    ({"target": "10.0.0.1"}, IPSEC, False, True),
+    ({"target": {"saved": "10.0.0.1"}, "rate": "low"}, IPSEC, False, True),
+    ({"direction": "bidirectional", "target": "10.0.0.1"}, ONE_WAY, False, True),
+    ({"direction": "bidirectional", "target": "10.0.0.1"}, None, False, True),
+    ({"target": ""}, IPSEC, False, False),
+    ({"target": {"effective": "10.0.0.1"}, "direction": "bidirectional"}, None, False, False),
+    ({"target": ""}, {**IPSEC, "health_check": {**HC, "target": {"saved": "10.0.0.9"}}}, False, True),
+    ({"direction": "unidirectional", "target": "10.0.0.1"}, IPSEC, True, False),
+    ({"target": "10.0.0.1"}, ONE_WAY, True, False),
+    ({"target": "10.0.0.1"}, None, True, False),
+    ({"target": "10.0.0.1"}, {**IPSEC, "health_check": None}, True, False),
+    ({"rate": "low"}, IPSEC, False, False),
+]
+
+
+@pytest.mark.parametrize("kind", [IPSEC_TUNNEL, GRE_TUNNEL], ids=["ipsec", "gre"])
+@pytest.mark.parametrize(("health_check", "there", "counts", "warned"), DIRECTIONS)
+def test_a_target_that_cloudflare_ignores_is_not_compared(kind, health_check, there, counts, warned):
+    actual = None if there is None else {**ACTUAL[kind.single], "health_check": there["health_check"]}
+    wanted = desired(kind, **REQUIRED[kind.single], health_check=health_check)
+    planned = plan(kind, wanted, actual)
+    assert ("target" in planned.after.get("health_check", {})) is counts
+    assert (planned.method is None) is (actual is not None and not counts and "rate" not in health_check and actual["health_check"] != ONE_WAY["health_check"])
+    assert [[word in warning for word in ("health_check.target", "direction: bidirectional", "unidirectional")] for warning in planned.warnings] == [
+        [True] * 3
+    ] * warned
+
+
+# Of tunnels as the API gives them, what follows for the customer's end.
+INSIDE: list[Any] = [
+    ({"interface_address": "10.213.0.10/31"}, {"customer_address": "10.213.0.11"}),
+    ({"interface_address": "10.213.0.11/31"}, {"customer_address": "10.213.0.10"}),
+    ({"interface_address": "10.213.0.1/30"}, {"customer_address": "10.213.0.2"}),
+    ({"interface_address": "10.213.0.2/30"}, {"customer_address": "10.213.0.1"}),
+    ({"interface_address": "10.213.0.0/30"}, {}),
+    ({"interface_address": "10.213.0.3/30"}, {}),
+    ({"interface_address": "10.213.0.1/29"}, {}),
+    ({"interface_address": "10.213.0.1"}, {}),
+    ({"interface_address": "nonsense"}, {}),
+    ({"interface_address": 7}, {}),
+    ({"interface_address": None, "interface_address6": "FD00:213::A/127"}, {"customer_address6": "fd00:213::b"}),
+    ({"interface_address6": "fd00::1/127", "interface_address": "10.0.0.0/31"}, {"customer_address": "10.0.0.1", "customer_address6": "fd00::"}),
+    ({"interface_address6": ""}, {}),
+]
+
+
+@pytest.mark.parametrize("kind", [IPSEC_TUNNEL, GRE_TUNNEL], ids=["ipsec", "gre"])
+@pytest.mark.parametrize(("tunnel", "ends"), INSIDE, ids=str)
+def test_the_customers_end(kind, tunnel, ends):
+    shown = normal(kind, tunnel)
+    assert {name: value for name, value in shown.items() if name.startswith("customer_address")} == ends
 
 
 def test_a_plan_to_rename():
@@ -462,7 +627,13 @@ def test_what_cannot_be_is_said(name):
 @BY_NOUN
 def test_an_object_is_shown_with_the_fields_that_the_api_leaves_out(kind):
     shown = normal(kind, REQUIRED[kind.single])
-    assert shown == {"description": "", **{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **REQUIRED[kind.single]}
+    inside = {"ipsec_tunnel": {"customer_address": "10.213.0.11"}, "gre_tunnel": {"customer_address": "10.213.0.21"}, "route": {}}
+    assert shown == {
+        "description": "",
+        **inside[kind.single],
+        **{name: one.empty for name, one in kind.fields.items() if one.empty is not None},
+        **REQUIRED[kind.single],
+    }
     assert normal(kind, shown) == shown
 
 
@@ -681,6 +852,10 @@ def check_that_it_comes_true(kind, options, cloud):
             plan(kind, wanted, cloud.shown())
         return
     planned = plan(kind, wanted, cloud.shown())
+    health_check = {**((before or {}).get("health_check") or {}), **{part: value for part, value in (options.get("health_check") or {}).items()}}
+    if health_check.get("direction") == "bidirectional" and "target" in (options.get("health_check") or {}):
+        # Cloudflare ignores it.
+        options = {**options, "health_check": {part: value for part, value in options["health_check"].items() if part != "target"}}
     was, wish = meanings(before or {}), {path: meaning(path, value) for path, value in leaves({n: v for n, v in options.items() if v is not None})}
     differs = {path for path, value in wish.items() if value != was.get(path)}
     assert (planned.method is not None) is (before is None or bool(differs))
@@ -697,6 +872,7 @@ def check_that_it_comes_true(kind, options, cloud):
     # What check mode says is what comes about.
     in_answer = meanings({name: value for name, value in normal(kind, cloud.shown()).items() if name in kind.fields})
     announced = meanings({name: value for name, value in (planned.result or {}).items() if name in kind.fields})
+    assert (planned.result or {}).get("customer_address") == normal(kind, cloud.shown()).get("customer_address")
     for found in (in_answer, announced):
         found.pop(("bgp", "state"), None)
     assert announced == in_answer

@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name, safe_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
 

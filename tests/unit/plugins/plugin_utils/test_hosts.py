@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     DOCUMENTED,
