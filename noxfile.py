@@ -292,6 +292,8 @@ nox.options.error_on_missing_interpreters = True
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 # One file system may be read-only or another device than uv's cache: copying is always right, and quiet.
 os.environ.setdefault("UV_LINK_MODE", "copy")
+# pip trusts what the system trusts, such as the certificate of a company's proxy; uv does so only when it is told to.
+os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 provide_pythons()
 antsibull_nox.load_antsibull_nox_toml()

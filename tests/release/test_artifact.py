@@ -23,15 +23,13 @@ import yaml
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import running
-    from ansible_collections.cloudflare.magic.tests.release.conftest import ROOT, WHEN, commit, run
+    from ansible_collections.cloudflare.magic.tests.release.conftest import GALAXY, ROOT, WHEN, commit, run
 else:
-    from conftest import ROOT, WHEN, commit, run
+    from conftest import GALAXY, ROOT, WHEN, commit, run
 
     # The checkout need not be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import running
-
-GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 
 # What users need. Plugins, roles and playbooks are the product; the emulator is, too: people try their playbooks on it.
 CONTENT = re.compile(

@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pages that tell facts which are somewhere else, too: the advice on errors, the messages, the checklist; and the workflows of the continuous integration."""
+"""Pages that tell facts which are somewhere else, too: the advice on errors, the messages, the checklist."""
 
 from __future__ import annotations
 
 import ast
 import re
 import typing as t
-from pathlib import Path
 
-import pytest
 import yaml
 
 if t.TYPE_CHECKING:
@@ -21,9 +19,7 @@ else:
     from advice_table import PAGE, client, table, with_table
     from conftest import ROOT
 
-GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 CHECKLIST = ROOT / "docs" / "requirements_checklist.md"
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 # --- the advice on errors
@@ -86,44 +82,3 @@ def test_policies_name_the_versions_of_the_code() -> None:
     match = re.fullmatch(r">=(\d+\.\d+)\.0", oldest)
     assert match
     assert f"ansible-core {match.group(1)}" in (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
-
-
-# --- the workflows
-
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow(path: Path) -> None:
-    """A workflow pins each action, has no more permissions than it needs, holds no secret, and runs commands that exist here."""
-    text = path.read_text(encoding="utf-8")
-    workflow = yaml.load(text, Loader=yaml.BaseLoader)  # "on" is a word there, not true
-    assert workflow["on"]
-    assert workflow["permissions"] == {"contents": "read"}
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    commands = []
-    for job in workflow["jobs"].values():
-        if "uses" in job:
-            assert (ROOT / job["uses"]).is_file()
-            continue
-        assert job.get("timeout-minutes"), "a job without a limit runs for six hours"
-        for step in job["steps"]:
-            if "uses" in step:
-                assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]), f"{step['uses']}: actions of GitHub itself, with their major version"
-            commands.append(step.get("run", ""))
-    for target in re.findall(r"\bmake ([a-z-]+)", "\n".join(commands)):
-        assert re.search(rf"^(?:[a-z-]+ )*{target}(?: [a-z-]+)*:", makefile, re.MULTILINE), f"make {target}"
-    for script in re.findall(r"(?:^|\s)((?:\.ci|tests|docs)/[\w./-]+)", "\n".join(commands)):
-        assert (ROOT / script).exists(), script
-    # Whoever can open a pull request decides over these: in a command they could be commands.
-    assert not re.search(r"run:.*\$\{\{ *github\.(event|head_ref)", text)
-    assert "secrets." not in text
-
-
-def test_workflows_run_what_people_run() -> None:
-    """The tests run on pull requests and every night, and a release is built by the same script as by hand."""
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in WORKFLOWS}
-    assert {"test", "release"} <= set(texts)
-    assert ".ci/run" in texts["test"]
-    triggers = yaml.load(texts["test"], Loader=yaml.BaseLoader)["on"]
-    assert {"pull_request", "schedule", "push"} <= set(triggers)
-    assert "tests/tools/build_release.py" in texts["release"]
-    assert "tags" in yaml.load(texts["release"], Loader=yaml.BaseLoader)["on"]["push"]

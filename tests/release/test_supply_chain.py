@@ -1,0 +1,229 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way from a commit to what users install: the workflows, what they install, the bill of materials, and the page that says how to verify all that."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.tests.release.conftest import GALAXY, ROOT, run
+else:
+    from conftest import GALAXY, ROOT, run
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+WANTED = ROOT / ".github" / "requirements" / "release.in"
+LOCK = ROOT / ".github" / "requirements" / "release.txt"
+
+
+# --- the workflows
+
+
+def load(text: str) -> dict[str, t.Any]:
+    """Parse a workflow. All scalars stay strings: "on" is a word there, not true."""
+    return dict(yaml.load(text, Loader=yaml.BaseLoader))
+
+
+def pins(text: str) -> list[tuple[str, str, str]]:
+    """Return each action of a workflow that is pinned: its name, the commit, and the version in the comment."""
+    return re.findall(r"^ *(?:- )?uses: ([\w-]+/[\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$", text, re.MULTILINE)
+
+
+def faults(text: str) -> list[str]:
+    """Return what is wrong with a workflow: actions that can change, or code that runs where something may be written."""
+    found = []
+    workflow = load(text)
+    if workflow.get("permissions") != {"contents": "read"}:
+        found.append("by default, a job may more than read")
+    pinned = {f"{action}@{commit}" for action, commit, _version in pins(text)}
+    for name, job in workflow["jobs"].items():
+        if "uses" in job and not job["uses"].startswith("./"):
+            found.append(f"{name}: the workflow {job['uses']} is not of this repository")
+        if "uses" not in job and not job.get("timeout-minutes"):
+            found.append(f"{name}: a job without a limit runs for six hours")
+        steps = job.get("steps", [])
+        found += [
+            f"{name}: {step['uses']} is not pinned by commit, with its version in a comment" for step in steps if step.get("uses", "") not in ("", *pinned)
+        ]
+        permissions = job.get("permissions", {})
+        if permissions != "read-all" and (isinstance(permissions, str) or "write" in permissions.values()):
+            if "uses" in job or any(step.get("uses", "").startswith(("actions/checkout@", "actions/setup-")) for step in steps):
+                found.append(f"{name}: may write, and takes code")
+            commands = [line.split()[0] for step in steps for line in step.get("run", "").splitlines() if line.strip()]
+            found += [f"{name}: may write, and runs {command}" for command in commands if command != "gh"]
+    # Whoever can open a pull request decides over these: in a command they could be commands.
+    if re.search(r"run:.*\$\{\{ *github\.(event|head_ref)", text):
+        found.append("what others wrote is put into a command")
+    if "secrets." in text:
+        found.append("it uses a secret")
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow(path: Path) -> None:
+    """A workflow pins each action by commit, writes only where no code of ours or of a package runs, holds no secret, and runs commands that exist here."""
+    text = path.read_text(encoding="utf-8")
+    workflow = load(text)
+    assert workflow["on"]
+    assert faults(text) == []
+    assert len(pins(text)) >= 2
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all((ROOT / job["uses"]).is_file() for job in workflow["jobs"].values() if "uses" in job)
+    commands = "\n".join(step.get("run", "") for job in workflow["jobs"].values() for step in job.get("steps", []))
+    for target in re.findall(r"\bmake ([a-z-]+)", commands):
+        assert re.search(rf"^(?:[a-z-]+ )*{target}(?: [a-z-]+)*:", makefile, re.MULTILINE), f"make {target}"
+    for script in re.findall(r"(?:^|\s)((?:\.ci|\.github|tests|docs)/[\w./-]+)", commands):
+        assert (ROOT / script).exists(), script
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        (r"checkout@\w+ # v\S+", "checkout@v7", "actions/checkout@v7 is not pinned"),
+        (r"checkout@\w+ # v\S+", "checkout@main", "actions/checkout@main is not pinned"),
+        (r"(checkout@\w{39})\w", r"\1", "is not pinned"),
+        (r"(checkout@\w+) # v\S+", r"\1", "is not pinned"),
+        (r"(checkout@\w+) # v\S+", r"\1 # v7", "is not pinned"),
+        (r"uses: \./\S+", "uses: somebody/else/.github/workflows/test.yml@main", "is not of this repository"),
+        (r"(  build:\n(?:.+\n)+?      contents:) read", r"\1 write", "build: may write, and runs python3"),
+        (r"(  build:\n(?:.+\n)+?      contents:) read", r"\1 write", "build: may write, and takes code"),
+        (r"(  build:\n(?:.+\n)+?)    permissions:\n      contents: read", r"\1    permissions: write-all", "build: may write, and takes code"),
+        (r"(?m)^permissions:\n  contents: read", "permissions: {}", "by default"),
+        (r"(?m)^permissions:\n  contents: read\n", "", "by default"),
+        (r"run: gh release", "run: make release", "publish: may write, and runs make"),
+        (r"(?m)^    timeout-minutes: 20\n", "", "build: a job without a limit"),
+        (r"run: gh release", "run: echo ${{ github.event.head_commit.message }}; gh release", "put into a command"),
+        (r"github\.token", "secrets.GALAXY_TOKEN", "it uses a secret"),
+    ],
+)
+def test_faults_are_found(before: str, after: str, fault: str) -> None:
+    """The check above fails for a release workflow with one thing changed."""
+    text = RELEASE.read_text(encoding="utf-8")
+    changed = re.sub(before, after, text)
+    assert changed != text
+    assert any(fault in found for found in faults(changed)), faults(changed)
+
+
+def test_one_version_of_each_action() -> None:
+    """All workflows use the same commit of an action, which has one version, and somebody hears of the next one."""
+    known: dict[str, set[tuple[str, str]]] = {}
+    for path in WORKFLOWS:
+        for action, commit, version in pins(path.read_text(encoding="utf-8")):
+            known.setdefault(action, set()).add((commit, version))
+    assert all(len(versions) == 1 for versions in known.values()), known
+    updates = load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    assert "github-actions" in {update["package-ecosystem"] for update in updates}
+
+
+def test_workflows_run_what_people_run() -> None:
+    """The tests run on pull requests and every night; a release is tested, built by the same script as by hand, attested, and only then published."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in WORKFLOWS}
+    assert {"test", "release"} <= set(texts)
+    assert ".ci/run" in texts["test"]
+    assert {"pull_request", "schedule", "push"} <= set(load(texts["test"])["on"])
+    release = load(texts["release"])
+    assert "tags" in release["on"]["push"]
+    jobs = release["jobs"]
+    assert [jobs[name].get("needs") for name in ("build", "attest", "publish")] == ["test", "build", "attest"]
+    assert "tests/tools/build_release.py" in str(jobs["build"])
+    attested = [step["with"]["subject-path"] for step in jobs["attest"]["steps"] if step["uses"].startswith("actions/attest-build-provenance@")]
+    assert attested == ["dist/*"]
+    assert jobs["publish"]["steps"][-1]["run"].endswith(" dist/*")
+
+
+# --- what builds the archive
+
+
+def locked(text: str) -> dict[str, list[str]]:
+    """Return the hashes of each requirement in a lock file.
+
+    Raises:
+        ValueError: if there is a line of another kind.
+    """
+    hashes: dict[str, list[str]] = {}
+    for line in re.sub(r" \\\n *", " ", text).splitlines():
+        if line and not line.startswith("#"):
+            match = re.fullmatch(r"([\w.-]+==[\w.]+)(?: ; [\w .<>='!]+?)?((?: --hash=sha256:[0-9a-f]{64})+)", line)
+            if not match:
+                raise ValueError(f"neither a version nor its hashes: {line[:100]}")
+            hashes[match.group(1)] = re.findall(r"[0-9a-f]{64}", match.group(2))
+    return hashes
+
+
+def test_lock_file() -> None:
+    """Each line has one version and its hashes; no package index is named; what is wanted is among it, and the release job uses it."""
+    text = LOCK.read_text(encoding="utf-8")
+    names = {requirement.partition("==")[0] for requirement in locked(text)}
+    wanted = {re.split(r"[<>=!~]", line)[0] for line in WANTED.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")}
+    assert {"ansible-core", "antsibull-changelog"} <= wanted <= names
+    assert not re.search(r"://|index|find-links|trusted-host", text)
+    installs = [step["run"] for step in load(RELEASE.read_text(encoding="utf-8"))["jobs"]["build"]["steps"] if "pip install" in step.get("run", "")]
+    assert [command.strip() for command in installs] == [f"python3 -m pip install {' '.join(INSTALL)} {LOCK.relative_to(ROOT)}"]
+
+
+INSTALL = ("--require-hashes", "--only-binary", ":all:", "--requirement")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (r"(?m)^(pyyaml==\S+) \\\n(?: +--hash.*\n)+", r"\1\n"),
+        (r"==(\S+)", r">=\1"),
+        (r"(sha256:\w{63})\w", r"\1"),
+        (r"\Z", "--extra-index-url https://example.com/\n"),
+    ],
+)
+def test_lock_file_without_hashes(before: str, after: str) -> None:
+    """The check above fails for a lock file with one thing changed."""
+    text = LOCK.read_text(encoding="utf-8")
+    changed = re.sub(before, after, text, count=1)
+    assert changed != text
+    with pytest.raises(ValueError, match="neither a version nor its hashes"):
+        locked(changed)
+
+
+@pytest.fixture(scope="session")
+def locked_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment with the locked packages, and nothing else."""
+    folder = tmp_path_factory.mktemp("locked")
+    run(sys.executable, "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    command = [str(python), "-m", "pip", "install", "--quiet", "--retries", "1", *INSTALL, str(LOCK)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
+    if "Max retries exceeded" in done.stdout or "NewConnectionError" in done.stdout:
+        pytest.skip("installing the locked packages needs a package index, and none can be reached")
+    assert done.returncode == 0, done.stdout
+    return python
+
+
+def test_locked_packages_build_the_archive(locked_python: Path, repository: Path, archive: Path, tmp_path: Path) -> None:
+    """The locked packages install with their hashes, fit together, and build the same bytes as the ones that the tests use."""
+    run(locked_python, "-m", "pip", "check")
+    run(locked_python, repository / "tests" / "tools" / "build_release.py", tmp_path)
+    assert (tmp_path / archive.name).read_bytes() == archive.read_bytes()
+
+
+def test_build_job(locked_python: Path, repository: Path, archive: Path, tmp_path: Path) -> None:
+    """The commands of the job that builds work, in a checkout as GitHub makes it: of the tag alone, with one commit."""
+    run("git", "-C", repository, "tag", "--force", GALAXY["version"])
+    checkout = tmp_path / "checkout"
+    run("git", "clone", "--quiet", "--depth", "1", "--branch", GALAXY["version"], f"file://{repository}", checkout)
+    commands = [step["run"] for step in load(RELEASE.read_text(encoding="utf-8"))["jobs"]["build"]["steps"] if "run" in step]
+    build = [command for command in commands if "pip install" not in command]
+    assert len(build) == 2
+    for command in build:
+        if "antsibull-changelog" in command and GALAXY["version"] not in (checkout / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"):
+            continue  # the notes of a version come into being with "antsibull-changelog release", just before the tag
+        path = f"{locked_python.parent}:/usr/local/bin:/usr/bin:/bin"
+        run("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command, cwd=checkout, env={"GITHUB_REF_NAME": GALAXY["version"], "PATH": path})
+    assert (checkout / "dist" / archive.name).read_bytes() == archive.read_bytes()
