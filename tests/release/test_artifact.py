@@ -79,8 +79,11 @@ def test_two_builds_are_equal(repository: Path, archive: Path, tmp_path: Path) -
     (clone / "clone" / "README.md").write_text("Nor this.\n", encoding="utf-8")
     time.sleep(1.1)  # gzip's head and ansible-galaxy's tar know seconds
     print(run(sys.executable, clone / "clone" / "tests" / "tools" / "build_release.py", tmp_path))
-    again = tmp_path / archive.name
-    assert hashlib.sha256(again.read_bytes()).hexdigest() == hashlib.sha256(archive.read_bytes()).hexdigest()
+    names = sorted(path.name for path in archive.parent.iterdir())
+    assert names == ["SHA256SUMS", archive.name.replace(".tar.gz", ".cdx.json"), archive.name]
+    for name in names:
+        again, before_that = ((folder / name).read_bytes() for folder in (tmp_path, archive.parent))
+        assert hashlib.sha256(again).hexdigest() == hashlib.sha256(before_that).hexdigest(), name
     assert {member.mtime for member in members(archive)} == {WHEN}
 
 

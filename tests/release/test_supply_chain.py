@@ -6,14 +6,20 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import json
 import re
 import subprocess
 import sys
+import tarfile
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.release.conftest import GALAXY, ROOT, run
@@ -227,3 +233,66 @@ def test_build_job(locked_python: Path, repository: Path, archive: Path, tmp_pat
         path = f"{locked_python.parent}:/usr/local/bin:/usr/bin:/bin"
         run("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command, cwd=checkout, env={"GITHUB_REF_NAME": GALAXY["version"], "PATH": path})
     assert (checkout / "dist" / archive.name).read_bytes() == archive.read_bytes()
+
+
+# --- the bill of materials
+
+# Packages that come with one that the bill has.
+COME_WITH = {"ansible_collections": "ansible-core", "ansible": "ansible-core", "jinja2": "ansible-core", "yaml": "ansible-core"}
+COME_WITH |= {"urllib3": "requests", "werkzeug": "flask"}
+
+
+@pytest.fixture(scope="session")
+def bill(archive: Path) -> dict[str, t.Any]:
+    """Return the bill of materials."""
+    return dict(json.loads(archive.with_name(archive.name.replace(".tar.gz", ".cdx.json")).read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def contents(archive: Path) -> dict[str, bytes]:
+    """Return the files in the archive."""
+    with tarfile.open(archive) as opened:
+        return {member.name: opened.extractfile(member).read() for member in opened if member.isfile()}  # type: ignore[union-attr]
+
+
+def test_bill_is_cyclonedx(bill: dict[str, t.Any]) -> None:
+    """It is what CycloneDX's own schema permits; the validator finds a fault that is put in."""
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(json.dumps(bill)) is None
+    assert validator.validate_str(json.dumps({**bill, "serialNumber": "1"})) is not None
+
+
+def test_bill_has_all_files(bill: dict[str, t.Any], archive: Path, contents: dict[str, bytes]) -> None:
+    """It has each file of the archive with its checksum, that of the archive, and the commit."""
+    about = bill["metadata"]["component"]
+    assert (about["group"], about["name"], about["version"]) == (GALAXY["namespace"], GALAXY["name"], GALAXY["version"])
+    listed = {entry["name"]: entry["hashes"][0]["content"] for entry in about["components"]}
+    assert listed == {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    assert len(listed) > 100
+    assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(archive.read_bytes()).hexdigest()}]
+
+
+def test_bill_is_of_the_commit(bill: dict[str, t.Any], repository: Path) -> None:
+    """It names the commit, and its time is the commit's."""
+    commit, when = run("git", "-C", repository, "show", "--no-patch", "--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", env={"TZ": "UTC"}).split()
+    assert bill["metadata"]["component"]["pedigree"]["commits"] == [{"uid": commit}]
+    assert bill["metadata"]["timestamp"] == when
+
+
+def test_bill_has_what_is_imported(bill: dict[str, t.Any], contents: dict[str, bytes]) -> None:
+    """Whatever code in the archive imports from elsewhere is in the bill, and so is nothing else. What plugins import is no option."""
+    scopes = {entry["name"]: entry["scope"] for entry in bill["components"]}
+    imported: dict[str, set[str]] = {"plugins": set(), "tests": set()}
+    for name, data in contents.items():
+        if name.endswith(".py"):
+            for node in ast.walk(ast.parse(data)):
+                modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                modules += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+                imported[name.split("/")[0]] |= {module.split(".")[0] for module in modules}
+    packages = {part: {COME_WITH.get(module, module.replace("_", "-")) for module in modules - sys.stdlib_module_names} for part, modules in imported.items()}
+    assert packages["plugins"] == {name for name, scope in scopes.items() if scope == "required"}
+    assert packages["tests"] <= set(scopes)
+    assert set().union(*packages.values()) >= set(scopes)
+    ranges = {entry["name"]: entry["properties"][0]["value"] for entry in bill["components"] if "properties" in entry}
+    assert ranges["ansible-core"] == yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
+    assert f"requests{ranges['requests']}" in (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8").splitlines()
