@@ -20,6 +20,7 @@ Any other language fails. A comment before the block changes what is done with i
 <!-- test: fault JSON -->   Give this fault to the emulator first.
 <!-- test: environment -->  Variables for the environment, below ``env``; the collection has to know them.
 <!-- test: tree -->         The first word of each line is a file or folder of the collection, and has to exist.
+<!-- test: elsewhere PATH --> It needs more than an emulator, such as a release. This test runs it, and names the document.
 
 Each document has its own folder, home and emulator, which begins with its default data. Documents write 127.0.0.1:8787 for its address.
 ``swanctl`` is a stand-in that knows the commands which documents use. There is a password for the vault identity ``prod``.
@@ -140,6 +141,7 @@ NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"unset (CLOUDFLARE_BASE_URL)", "leads to the reader's own account; the variable has to exist", _is_known_variable),
     (r"ansible-builder build --file (\S+) --tag \S+", "needs podman or Docker; the file has to exist, and tests/release makes a context of it", _is_file),
     (r"ansible-navigator run \S+((?: --\S+(?: [\w-]+)?)*)", "needs podman or Docker; the variables have to be known ones", _hands_known_variables),
+    (r"uv pip compile .* (\S+\.in) -o \S+\.txt", "needs the network; the file has to exist", _is_file),
     (r"nox -e ([\w.-]+)", "makes an environment; the session has to exist", _is_session),
 ]
 # A running emulator would never end: it is started with these arguments, on a free port, and stopped.
@@ -373,8 +375,12 @@ RUNNERS = {"yaml": run_yaml, "console": run_console, "text": run_text, "json": r
 def test_block(block: Block, workshops: Callable[[Path], Workshop]) -> None:
     """Run a block, as the head of this file says."""
     workshop = workshops(block.document)
-    unknown = set(block.notes) - {"file", "fails", "fault", "environment", "tree"}
+    unknown = set(block.notes) - {"file", "fails", "fault", "environment", "tree", "elsewhere"}
     assert not unknown, f"unknown: test: {unknown}"
+    if "elsewhere" in block.notes:
+        assert block.document.name in (ROOT / block.notes["elsewhere"]).read_text(encoding="utf-8"), "that test does not know of it"
+        counts["blocks that other tests run"] = counts.get("blocks that other tests run", 0) + 1
+        return
     if "fault" in block.notes:
         workshop.emulator.fault(**json.loads(block.notes["fault"]))
     if "file" in block.notes:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,14 +25,17 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 if t.TYPE_CHECKING:
-    from ansible_collections.cloudflare.magic.tests.release.conftest import GALAXY, ROOT, run
+    from ansible_collections.cloudflare.magic.tests.docs import test_code_blocks as machinery
+    from ansible_collections.cloudflare.magic.tests.release.conftest import BIN, GALAXY, ROOT, run
 else:
-    from conftest import GALAXY, ROOT, run
+    from conftest import BIN, GALAXY, ROOT, run
+    from record_promise import machinery
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 WANTED = ROOT / ".github" / "requirements" / "release.in"
 LOCK = ROOT / ".github" / "requirements" / "release.txt"
+PAGE = ROOT / "docs" / "verify.md"
 
 
 # --- the workflows
@@ -296,3 +302,205 @@ def test_bill_has_what_is_imported(bill: dict[str, t.Any], contents: dict[str, b
     ranges = {entry["name"]: entry["properties"][0]["value"] for entry in bill["components"] if "properties" in entry}
     assert ranges["ansible-core"] == yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
     assert f"requests{ranges['requests']}" in (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8").splitlines()
+
+
+# --- the page on verifying
+
+# Takes the place of GitHub's program: what it is called with has to be exactly this, and it hands out the files that were built here.
+GH = """#!/bin/sh
+set -eu
+case "$*" in
+    "release download {version} --repo {project} --dir magic-{version}") cp -R "{files}" "$7" ;;
+    "attestation verify magic-{version}/{archive} --repo {project} --signer-workflow {project}/{workflow} --source-ref refs/tags/{version} \
+--deny-self-hosted-runners") test -f "$3" ;;
+    *) echo "unknown: gh $*" >&2; exit 22 ;;
+esac
+"""
+INSTALLED = Path(".ansible", "collections", "ansible_collections", GALAXY["namespace"], GALAXY["name"])
+
+
+@dataclass
+class Reader:
+    """Somebody who does what the page says, in a folder and a home of their own, where GitHub is the repository of the tests."""
+
+    folder: Path
+    environ: dict[str, str]
+    home: Path
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run one command."""
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def follow(self, heading: str, status: int = 0) -> str:
+        """Do what one part of the page says, up to the first command that fails, and return what the last one printed."""
+        done = None
+        for command, expected in steps(heading):
+            done = self.shell(command)
+            if done.returncode != 0:
+                break
+            machinery.expect(done.stdout, expected)
+        assert done is not None
+        assert done.returncode == status, done.stdout
+        return done.stdout
+
+
+def steps(heading: str) -> list[tuple[str, str]]:
+    """Return the commands of one part of the page, and what each has to print. The page is for 1.0.0; here it is the version of galaxy.yml.
+
+    Raises:
+        KeyError: if there is no such part.
+    """
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    starts = [number for number, line in enumerate(lines, 1) if line.startswith("#")]
+    for start, end in zip(starts, [*starts[1:], len(lines)]):
+        if lines[start - 1].lstrip("# ") == heading:
+            found = []
+            for block in machinery.blocks_of(PAGE):
+                if start < block.line < end:
+                    assert block.language == "console"
+                    text = block.text.replace("\\\n", " ").replace("1.0.0", GALAXY["version"])
+                    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                        command, _newline, expected = part.partition("\n")
+                        found.append((command, expected))
+            return found
+    raise KeyError(heading)
+
+
+# Clean up, compare the list of files, compare the files: the commands for what is installed already.
+COMPARE = [command for command, _expected in steps("3. The installed files")][1:]
+
+
+@pytest.fixture
+def reader(repository: Path, archive: Path, tmp_path: Path) -> Reader:
+    """Return a reader who has the files of the release."""
+    run("git", "-C", repository, "tag", "--force", GALAXY["version"])
+    home, programs = tmp_path / "home", tmp_path / "programs"
+    for path in (home, programs, tmp_path / "here"):
+        path.mkdir()
+    project = GALAXY["repository"].removeprefix("https://github.com/")
+    workflow = RELEASE.relative_to(ROOT)
+    (programs / "gh").write_text(GH.format(version=GALAXY["version"], project=project, files=archive.parent, archive=archive.name, workflow=workflow))
+    (programs / "gh").chmod(0o755)
+    (home / ".gitconfig").write_text(f'[url "file://{repository}"]\n\tinsteadOf = {GALAXY["repository"]}\n', encoding="utf-8")
+    environ: dict[str, str] = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "GIT_", "PYTHON"))}
+    for variable, name in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):  # pip's settings, and what it has fetched already
+        environ.setdefault(variable, str(Path.home() / name))
+    programs_and_ours = os.pathsep.join([str(programs), str(BIN), environ.get("PATH", os.defpath)])
+    made = Reader(tmp_path / "here", {**environ, "HOME": str(home), "PATH": programs_and_ours, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}, home)
+    made.follow("Verify what you installed")
+    return made
+
+
+def test_page_is_followed(reader: Reader) -> None:
+    """What verify.md says works for a release as the workflow makes it, up to building it again."""
+    for heading in ("1. Checksums", "2. Provenance", "3. The installed files", "4. The bill of materials"):
+        reader.follow(heading)
+
+
+def test_compiled_files_are_no_change(reader: Reader) -> None:
+    """What Python compiles while something runs is no change; a compiled file that ansible-galaxy does not look into goes away, too."""
+    reader.follow("3. The installed files")
+    installed = reader.home / INSTALLED
+    run(sys.executable, installed / "tests" / "emulator", "--stop-with-stdin", env={"PYTHONDONTWRITEBYTECODE": ""})
+    (installed / "plugins" / "modules" / "added.pyc").write_bytes(b"anything")
+    assert list(installed.rglob("__pycache__"))
+    assert [reader.shell(command).returncode for command in COMPARE] == [0, 0, 0]
+    assert not list(installed.rglob("*.pyc"))
+
+
+def test_page_is_followed_to_the_end(reader: Reader, locked_python: Path) -> None:
+    """What verify.md says of building it again works, and what is built is the same."""
+    assert locked_python.exists()  # else there is no package index
+    reader.follow("5. Build it yourself")
+    assert len(list((reader.folder / "rebuilt").iterdir())) == 3
+
+
+def test_all_of_the_page_is_run() -> None:
+    """No command of the page is left out by these tests."""
+    headings = [line.lstrip("# ") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    commands = [command for heading in headings for command, _expected in steps(heading)]
+    assert len(commands) == sum(line.startswith("$ ") for line in PAGE.read_text(encoding="utf-8").splitlines()) > 10
+    assert headings == [
+        "Verify what you installed",
+        "1. Checksums",
+        "2. Provenance",
+        "3. The installed files",
+        "4. The bill of materials",
+        "5. Build it yourself",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".cdx.json"])
+def test_changed_download_is_found(reader: Reader, suffix: str) -> None:
+    """The checksums show that a file did not arrive whole."""
+    path = next((reader.folder / f"magic-{GALAXY['version']}").glob(f"*{suffix}"))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert f"{path.name}: FAILED" in reader.follow("1. Checksums", status=1)
+
+
+def _add(installed: Path) -> None:
+    (installed / "plugins" / "modules" / "added.py").write_text("import os\n", encoding="utf-8")
+
+
+def _change(installed: Path) -> None:
+    path = installed / "plugins" / "modules" / "ipsec_psk.py"
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
+def _remove(installed: Path) -> None:
+    (installed / "meta" / "runtime.yml").unlink()
+
+
+@pytest.mark.parametrize(("change", "name"), [(_add, "plugins/modules/added.py"), (_change, "plugins/modules/ipsec_psk.py"), (_remove, "meta/runtime.yml")])
+def test_changed_installation_is_found(reader: Reader, change: t.Callable[[Path], None], name: str) -> None:
+    """A file that was added, changed or removed after the installation is named."""
+    reader.follow("3. The installed files")
+    change(reader.home / INSTALLED)
+    assert [reader.shell(command).returncode for command in COMPARE[:2]] == [0, 0]
+    done = reader.shell(COMPARE[2])
+    assert done.returncode == 1, done.stdout
+    assert name in done.stdout
+
+
+def test_adapted_lists_are_found(reader: Reader) -> None:
+    """Who adapts the lists to a changed file is not found by ansible-galaxy offline, as the page says, but by the comparison with the archive."""
+    reader.follow("3. The installed files")
+    installed = reader.home / INSTALLED
+    _change(installed)
+    files = json.loads((installed / "FILES.json").read_bytes())
+    for entry in files["files"]:
+        if entry["name"] == "plugins/modules/ipsec_psk.py":
+            entry["chksum_sha256"] = hashlib.sha256((installed / entry["name"]).read_bytes()).hexdigest()
+    (installed / "FILES.json").write_text(json.dumps(files), encoding="utf-8")
+    manifest = json.loads((installed / "MANIFEST.json").read_bytes())
+    manifest["file_manifest_file"]["chksum_sha256"] = hashlib.sha256((installed / "FILES.json").read_bytes()).hexdigest()
+    (installed / "MANIFEST.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert reader.shell(COMPARE[2]).returncode == 0
+    done = reader.shell(COMPARE[1])
+    assert done.returncode == 1, done.stdout
+    assert "differ" in done.stdout
+
+
+def test_archive_of_another_commit_is_found(reader: Reader, archive: Path, tmp_path: Path) -> None:
+    """An archive that has something else than the tag differs from the one that is built from the tag, for both comparisons."""
+    (reader.folder / "rebuilt").mkdir()
+    for path in archive.parent.iterdir():
+        shutil.copy2(path, reader.folder / "rebuilt")
+    compare = [command for command, _expected in steps("5. Build it yourself") if command.startswith(("diff ", "cmp "))]
+    assert [reader.shell(command).returncode for command in compare] == [0, 0]
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path / "content", filter="data")
+    _add(tmp_path / "content")
+    with tarfile.open(reader.folder / f"magic-{GALAXY['version']}" / archive.name, "w:gz") as packed:
+        packed.add(tmp_path / "content", arcname="")
+    assert [reader.shell(command).returncode for command in compare] == [1, 1]
