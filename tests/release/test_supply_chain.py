@@ -236,9 +236,17 @@ def test_build_job(locked_python: Path, repository: Path, archive: Path, tmp_pat
     for command in build:
         if "antsibull-changelog" in command and GALAXY["version"] not in (checkout / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"):
             continue  # the notes of a version come into being with "antsibull-changelog release", just before the tag
-        path = f"{locked_python.parent}:/usr/local/bin:/usr/bin:/bin"
+        path = f"{locked_python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         run("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command, cwd=checkout, env={"GITHUB_REF_NAME": GALAXY["version"], "PATH": path})
     assert (checkout / "dist" / archive.name).read_bytes() == archive.read_bytes()
+
+
+def test_uv_trusts_the_system() -> None:
+    """What the sessions install with uv comes with the system's certificates, by the variable that the present uv has for it."""
+    statements = [ast.unparse(node) for node in ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8")).body]
+    names = re.findall(r"os\.environ\.setdefault\('(UV_\w+)', 'true'\)", "\n".join(statements))
+    assert len(names) == 1
+    assert re.search(rf"certificates from the platform's native certificate store \[env: {names[0]}=", " ".join(run("uv", "--help").split()))
 
 
 # --- the bill of materials
