@@ -99,16 +99,17 @@ def install_collection(environ: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def emulator(environ: dict[str, str]) -> t.Iterator[str]:
-    """Run the emulator of the installed collection; give its address, and stop it at the end."""
-    command = [str(PYTHON), str(EMULATOR), "--stop-with-stdin"]
+def emulator(environ: dict[str, str], folder: str) -> t.Iterator[tuple[str, str]]:
+    """Run the emulator of the installed collection; give its address and the token for its control endpoints, and stop it at the end."""
+    token_file = Path(folder, "token")
+    command = [str(PYTHON), str(EMULATOR), "--stop-with-stdin", "--token-file", str(token_file)]
     with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         try:
             match = re.search(r"http://\S+", process.stdout.readline())
             if not match:
                 raise Problem("The emulator did not start.")
-            yield match.group()
+            yield match.group(), token_file.read_text(encoding="ascii").strip()
         finally:
             process.stdin.close()
             try:
@@ -117,10 +118,11 @@ def emulator(environ: dict[str, str]) -> t.Iterator[str]:
                 process.kill()
 
 
-def ask_emulator(address: str, what: str) -> t.Any:
+def ask_emulator(address: str, token: str, what: str) -> t.Any:
     """Ask the emulator, not the API that it stands in for."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address.replace("/client/v4", f"/_emulator/{what}"), timeout=10) as answer:
+    question = urllib.request.Request(address.replace("/client/v4", f"/_emulator/{what}"), headers={"X-Emulator-Token": token})
+    with opener.open(question, timeout=10) as answer:
         return json.load(answer)
 
 
@@ -168,8 +170,9 @@ def key_in(file: Path) -> str:
 def on_emulator(environ: dict[str, str]) -> None:
     """Show everything on the emulator."""
     environ = {name: value for name, value in environ.items() if not name.startswith("CLOUDFLARE_")}
-    with tempfile.TemporaryDirectory() as folder, emulator(environ) as address:
-        state = ask_emulator(address, "state")
+    with tempfile.TemporaryDirectory() as folder, emulator(environ, folder) as asked:
+        address = asked[0]
+        state = ask_emulator(*asked, "state")
         names = [tunnel["name"] for tunnel in state["ipsec_tunnels"]]
         say(f"The emulator of Cloudflare's API runs at {address} with the tunnels {', '.join(names)}")
         no_proxy = ",".join(filter(None, (environ.get("NO_PROXY") or environ.get("no_proxy"), "127.0.0.1")))
@@ -180,10 +183,10 @@ def on_emulator(environ: dict[str, str]) -> None:
             NO_PROXY=no_proxy,
             no_proxy=no_proxy,
         )
-        before = ask_emulator(address, "keys")
+        before = ask_emulator(*asked, "keys")
         output = play(environ, {"tunnel": names[0], "fleet": names, "folder": f"{folder}/ipsec"})
-        after = ask_emulator(address, "keys")
-        log = [entry["psk"] for entry in ask_emulator(address, "key_log")]
+        after = ask_emulator(*asked, "keys")
+        log = [entry["psk"] for entry in ask_emulator(*asked, "key_log")]
         written = key_in(Path(folder, "ipsec", f"{names[0]}.secrets"))
         changed = sum(after[name] != before[name] for name in after)
     if written not in log or written not in after.values():

@@ -218,7 +218,7 @@ def _emulator():
 def emulator(_emulator):
     _emulator.reset()
     yield _emulator
-    assert _emulator.violations() == []
+    _emulator.check()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import re
 import time
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from ansible.plugins.action import ActionBase
 
@@ -85,7 +85,8 @@ class ActionModule(ActionBase):
             return False
         if "standin_keys" not in task_vars:
             return device["key"] == device["accepted"]
-        with build_opener(ProxyHandler({})).open(self._templar.template(task_vars["standin_keys"]), timeout=10) as answer:
+        asked = Request(self._templar.template(task_vars["standin_keys"]), headers=self._templar.template(task_vars["standin_headers"]))
+        with build_opener(ProxyHandler({})).open(asked, timeout=10) as answer:
             return device["key"] == json.load(answer)[tunnel["id"]]
 
     def _set(self, module, device, key):

@@ -271,7 +271,8 @@ def test_with_rotate_edge(tmp_path, stand_ins):
             "edge_retries": 1,
             "edge_delay": 0,
             "rotate_edge_vault_file": str(tmp_path / "psks.yml"),
-            "standin_keys": emulator.url[: emulator.url.index("/client/v4")] + "/_emulator/keys",
+            "standin_keys": emulator.control_url + "keys",
+            "standin_headers": emulator.control_headers,
         }
         play = {"name": "Rotate", "hosts": "all", "gather_facts": False, "roles": ["cloudflare.magic.rotate_edge"]}
         (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": common}}), encoding="utf-8")

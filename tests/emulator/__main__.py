@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
 import runpy
 import signal
@@ -28,7 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that every request waits")
     parser.add_argument("--rate-limit", type=_rate_limit, default=(1200, 300.0), metavar="N/SECONDS", help="requests a window (default: 1200/300)")
-    parser.add_argument("--seed", metavar="FILE.json", help="start with this data; GET /_emulator/state shows the form")
+    parser.add_argument("--seed", metavar="FILE.json", help="start with this data; /_emulator/state shows the form")
+    parser.add_argument("--token-file", metavar="FILE", help="write the token for /_emulator/ to this file, for you alone, instead of printing it")
     parser.add_argument("--stop-with-stdin", action="store_true", help="exit as soon as standard input ends")
     parser.add_argument("--check-schema", action="store_true", help="compare requests and answers with Cloudflare's description")
     parser.add_argument("--access-log", action="store_true", help="log requests to standard error")
@@ -54,9 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--port is 0 to 65535, --latency is 0 to 600000 milliseconds")
     try:
         from .app import PREFIX, Emulator
+        from .guard import HEADER, token_file
         from .seed import default_seed
         from .server import listen
         from .state import SeedError
+        from .strict import loads
     except ImportError as error:
         parser.exit(1, f"The emulator needs Flask ({error}); try: python -m pip install flask\n")
     checker = None
@@ -70,30 +73,39 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.seed:
             with open(options.seed, encoding="utf-8") as file:
-                seed = json.load(file)
+                seed = loads(file.read())
         quota, window = options.rate_limit
         emulator = Emulator(seed, quota, window, latency=options.latency / 1000, checker=checker)
-        server = listen(emulator.app, options.host, options.port, options.access_log)
+        server = listen(emulator.app, options.host, options.port, emulator.scrub if options.access_log else None)
     except SeedError as error:
         parser.exit(1, f"{error}\n")
     except OSError as error:
         parser.exit(1, f"{error}\n")
     except ValueError as error:
-        # From json.load or from the check for a loopback address.
+        # From reading JSON or from the check for a loopback address.
         parser.exit(2, f"{options.seed or options.host}: {error}\n")
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    if options.stop_with_stdin:
-        threading.Thread(target=_wait_for_stdin, args=(stop,), daemon=True).start()
     host = f"[{options.host}]" if ":" in options.host else options.host
-    ids = [item.get("id") for item in seed.get("accounts", [])] or ["none"]
-    print(f"Cloudflare Magic emulator: http://{host}:{server.port}{PREFIX} (account {ids[0]})", flush=True)
-    stop.wait()
-    server.shutdown()
-    server.server_close()
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.server_close)
+        try:
+            # It is there before anybody is told where to ask.
+            stack.enter_context(token_file(options.token_file, emulator.token))
+        except OSError as error:
+            parser.exit(1, f"--token-file: {error}\n")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        if options.stop_with_stdin:
+            threading.Thread(target=_wait_for_stdin, args=(stop,), daemon=True).start()
+        ids = [item["id"] for item in seed.get("accounts", [])] or ["none"]
+        print(f"Cloudflare Magic emulator: http://{host}:{server.port}{PREFIX} (account {ids[0]})")
+        if options.token_file is None:
+            print(f"Token for /_emulator/, in the header {HEADER}: {emulator.token}")
+        sys.stdout.flush()
+        stop.wait()
+        server.shutdown()
     return 0
 
 

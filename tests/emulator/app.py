@@ -1,7 +1,7 @@
 # Copyright (c) 2026, cloudflare.magic contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The emulator's HTTP side: credentials, routes, envelopes, faults, and the control endpoints under /_emulator/.
+"""The emulator's HTTP side: who may ask, credentials, and the routes of the API.
 
 Statuses and codes follow public reports; where there is none, "Choice" marks ours.
 """
@@ -9,24 +9,27 @@ Statuses and codes follow public reports; where there is none, "Choice" marks ou
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 import secrets
-import socket
 import threading
 import time
 import traceback
 from collections import deque
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Callable
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from . import spoil
+from .control import Control
+from .envelope import as_json, failure, success
 from .faults import Faults
+from .guard import HEADER, Mask, new_token, objection, same
 from .kinds import IPSEC, KINDS, ROUTE, ApiError, Json, Kind
-from .state import Call, Credential, RateLimit, SeedError, State, from_timestamp
+from .state import Call, Credential, RateLimit, SeedError, State
+from .strict import loads
 
 if TYPE_CHECKING:
     from .schema import Checker
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
 PREFIX = "/client/v4"
 _LOG = logging.getLogger("cloudflare_magic_emulator")
 _MAX_BODY = 8 * 1024 * 1024
-_NS = 10**9
 _View = Callable[..., Response]
 
 _NO_ROUTE = {"code": 7000, "message": "No route for that URI"}
@@ -42,18 +44,6 @@ _NO_ROUTE = {"code": 7000, "message": "No route for that URI"}
 
 def _no_route(status: int = 404) -> ApiError:
     return ApiError(status, 7003, "Could not route to the path, perhaps your object identifier is invalid?", more=[dict(_NO_ROUTE)])
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(json.dumps(body), status, mimetype="application/json")
-
-
-def _failure(status: int, errors: list[Json]) -> Response:
-    return _json({"success": False, "errors": errors, "messages": [], "result": None}, status)
-
-
-def _success(result: Any, messages: list[Json] | None = None, **more: Any) -> Response:
-    return _json(dict({"success": True, "errors": [], "messages": messages or [], "result": result}, **more))
 
 
 class Emulator:
@@ -65,18 +55,22 @@ class Emulator:
         window: seconds.
         latency: seconds that every API request waits before it is handled.
         checker: compares requests and answers with Cloudflare's description, or None.
+        token: for the control endpoints; a new one if there is none.
 
     Raises:
         SeedError: if seed or rate limit make no sense.
     """
 
-    def __init__(self, seed: Json, quota: int = 1200, window: float = 300.0, latency: float = 0.0, checker: Checker | None = None) -> None:
+    def __init__(
+        self, seed: Json, quota: int = 1200, window: float = 300.0, latency: float = 0.0, checker: Checker | None = None, token: str | None = None
+    ) -> None:
         self.state = State(seed)
         self.faults = Faults()
         self.checker = checker
+        self.token = token or new_token()
+        self.rate_limit = RateLimit(quota, window)
         self._start = (seed, quota, window)
         self._latency = latency
-        self._rate_limit = RateLimit(quota, window)
         self._lock = threading.Lock()
         # Bounded, because people also leave an emulator running.
         self._requests: deque[Json] = deque(maxlen=100000)
@@ -88,68 +82,79 @@ class Emulator:
         self.app.after_request(self._after)
         self.app.register_error_handler(Exception, self._on_error)
         self._add_api()
-        self._add_control()
+        Control(self)
+
+    def route(self, method: str, path: str, view: _View) -> None:
+        """Add a view for one method alone: Flask would answer HEAD with those for GET."""
+        self.app.add_url_rule(path, f"{method} {path}", view, methods=[method], provide_automatic_options=False)
+        for rule in self.app.url_map.iter_rules(f"{method} {path}"):
+            (rule.methods or set()).intersection_update({method})
 
     # --- every request
 
     def _before(self) -> Response | None:
-        g.is_api = request.path == PREFIX or request.path.startswith(PREFIX + "/")
-        body = request.get_data()
-        if not g.is_api:
+        g.is_api = False
+        is_api = request.path == PREFIX or request.path.startswith(PREFIX + "/")
+        reason = objection(request.environ)
+        if reason:
+            return failure(403, [{"code": 1000, "message": reason}]) if is_api else as_json({"error": reason}, 403)
+        if not is_api:
+            if not same(request.headers.get(HEADER, ""), self.token):
+                return as_json({"error": f"what is not below {PREFIX} needs the header {HEADER}; the emulator says the token when it starts"}, 401)
+            request.get_data()
             return None
-        try:
-            text: str | None = body.decode("utf-8") if body else None
-        except UnicodeDecodeError:
-            text = body.decode("latin-1")
-        g.body = text
+        g.is_api = True
+        g.body = self._text(request.get_data())
+        g.mask = mask = Mask(request.headers.items(), self.state.secrets(), self.token)
         g.record = {
             "method": request.method,
-            "path": request.path,
-            "query": request.args.to_dict(),
-            "query_string": request.query_string.decode("latin-1"),
-            "headers": {name.lower(): value for name, value in request.headers.items()},
-            "body": text,
+            "path": mask.text(request.path),
+            "query": {mask.text(name): mask.text(value) for name, value in request.args.to_dict().items()},
+            "query_string": mask.text(request.query_string.decode("latin-1")),
+            "headers": mask.headers(),
+            "body": g.body if g.body is None else mask.text(g.body),
             "status": None,
             "at": datetime.now(timezone.utc).isoformat(),
         }
         with self._lock:
             self._requests.append(g.record)
-            rate_limit = self._rate_limit
-        g.rate_limit = rate_limit
+        g.rate_limit = self.rate_limit
         if self._latency:
             time.sleep(self._latency)
         who = request.headers.get("Authorization") or request.headers.get("X-Auth-Email") or "anonymous"
-        allowed, g.remaining, g.reset = rate_limit.take(who)
+        allowed, g.remaining, g.reset = g.rate_limit.take(who)
         if not allowed:
-            answer = _failure(429, [{"code": 971, "message": "Please wait and consider throttling your request speed"}])
+            answer = failure(429, [{"code": 971, "message": "Please wait and consider throttling your request speed"}])
             answer.headers["Retry-After"] = str(g.reset)
             return answer
         g.fault = self.faults.take(request.method, request.path)
-        if g.fault and g.fault["when"] == "before":
-            if g.fault["kind"] == "slow":
-                time.sleep(g.fault["seconds"])
-            elif g.fault["kind"] == "cut_body":
-                return _success({})
-            else:
-                return Response()
-        g.credential = self._authenticate()
-        return None
+        early = spoil.before(g.fault) if g.fault and g.fault["when"] == "before" else None
+        if early is None:
+            g.credential = self._authenticate()
+        return early
+
+    @staticmethod
+    def _text(body: bytes) -> str | None:
+        try:
+            return body.decode("utf-8") if body else None
+        except UnicodeDecodeError:
+            return body.decode("latin-1")
 
     def _after(self, answer: Response) -> Response:
         if not g.get("is_api"):
             return answer
         fault: Json | None = g.get("fault")
         if self.checker and "record" in g:
-            where = {"method": request.method, "path": request.path}
+            where = {"method": request.method, "path": g.record["path"]}
             arguments = (request.method, request.path[len(PREFIX) :])
             found = self.checker.request(*arguments, request.args.to_dict(), g.record["headers"], g.body)
             if not fault or fault["kind"] == "slow":
                 found += self.checker.answer(*arguments, request.args.to_dict(), answer.status_code, answer.get_data())
             if found:
                 with self._lock:
-                    self._violations.extend(dict(where, **violation) for violation in found)
+                    self._violations.extend(dict(where, **{name: g.mask.text(text) for name, text in violation.items()}) for violation in found)
         if fault:
-            answer = self._carry_out(fault, answer)
+            answer = spoil.after(fault, answer, self.state, g.body)
         answer.headers["cf-ray"] = f"{secrets.token_hex(8)}-EMU"
         if "remaining" in g:
             answer.headers["Ratelimit"] = f'"default";r={g.remaining};t={g.reset}'
@@ -160,61 +165,25 @@ class Emulator:
 
     def _on_error(self, error: Exception) -> Response:
         if isinstance(error, ApiError):
-            return _failure(error.status, error.errors)
+            return failure(error.status, error.errors)
+        if isinstance(error, RecursionError) and not g.get("is_api"):
+            return as_json({"error": "the body is nested too deeply"}, 400)
         if isinstance(error, RecursionError):
-            return _failure(400, [{"code": 1022, "message": "Invalid Request: the body is nested too deeply"}])
+            return failure(400, [{"code": 1022, "message": "Invalid Request: the body is nested too deeply"}])
         if isinstance(error, SeedError):
-            return _json({"error": str(error)}, 400)
+            return as_json({"error": str(error)}, 400)
         if isinstance(error, HTTPException):
             status = error.code or 500
             if not g.get("is_api"):
-                return _json({"error": f"{error.name}; GET /_emulator/ lists what there is"}, status)
+                return as_json({"error": f"{error.name}; GET /_emulator/ lists what there is"}, status)
             if status == 404:
-                return _failure(404, _no_route().errors)
+                return failure(404, _no_route().errors)
             if status == 405:
-                return _failure(405, [{"code": 7001, "message": f"Method {request.method} not available for that URI"}])
-            return _failure(status, [{"code": 1000, "message": error.name}])
+                return failure(405, [{"code": 7001, "message": f"Method {request.method} not available for that URI"}])
+            return failure(status, [{"code": 1000, "message": error.name}])
         # Frames only: the text of an exception could quote a key.
         _LOG.error("unexpected %s in the emulator:\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
-        return _failure(500, [{"code": 1000, "message": "Internal Server Error"}])
-
-    def _carry_out(self, fault: Json, answer: Response) -> Response:
-        kind, connection = fault["kind"], request.environ.get("werkzeug.socket")
-        if kind == "slow":
-            if fault["when"] == "after":
-                time.sleep(fault["seconds"])
-            return answer
-        if kind == "disconnect":
-            if connection is not None:
-                connection.shutdown(socket.SHUT_RDWR)
-            return Response()
-        if kind == "cut_body":
-            return self._cut(answer, connection)
-        if kind == "redirect":
-            return Response("", fault["status"], {"Location": fault["location"]})
-        if kind == "empty":
-            return Response("", fault["status"], mimetype="application/json")
-        if kind == "html":
-            return Response(fault["body"], fault["status"], fault.get("headers"), mimetype="text/html")
-        if kind == "no_success_field":
-            return _json({"errors": [], "messages": [], "result": None}, fault["status"])
-        errors = fault.get("errors", [{"code": fault["code"], "message": fault["message"]}])
-        answer = _failure(fault["status"], errors)
-        if "retry_after" in fault:
-            answer.headers["Retry-After"] = "{:g}".format(fault["retry_after"])
-        answer.headers.update(fault.get("headers", {}))
-        return answer
-
-    @staticmethod
-    def _cut(answer: Response, connection: socket.socket | None) -> Response:
-        data = answer.get_data()
-
-        def half() -> Iterator[bytes]:
-            yield data[: len(data) // 2]
-            if connection is not None:
-                connection.shutdown(socket.SHUT_RDWR)
-
-        return Response(half(), answer.status_code, {"Content-Length": str(len(data))}, mimetype="application/json")
+        return failure(500, [{"code": 1000, "message": "Internal Server Error"}])
 
     # --- credentials
 
@@ -271,19 +240,19 @@ class Emulator:
         ]
         for kind in KINDS:
             for_all, for_one = kind.methods
-            routes += [(method, magic + kind.path, self._on_all(kind)) for method in for_all]
-            routes += [(method, f"{magic}{kind.path}/<item_id>", self._on_one(kind)) for method in for_one]
+            routes += [(method, magic + kind.path, self._on_all(kind, method)) for method in for_all]
+            routes += [(method, f"{magic}{kind.path}/<item_id>", self._on_one(kind, method)) for method in for_one]
         for absent in ("sites", "apps"):
             routes += [(method, magic + absent, self._absent) for method in ("GET", "POST")]
         for method, path, view in routes:
-            self.app.add_url_rule(PREFIX + path, f"{method} {path}", view, methods=[method], provide_automatic_options=False)
+            self.route(method, PREFIX + path, view)
 
     @staticmethod
     def _body() -> Any:
         if not g.body:
             raise ApiError(400, 1022, "Invalid Request: unexpected end of JSON input", "")
         try:
-            return json.loads(g.body)
+            return loads(g.body)
         except ValueError:
             raise ApiError(400, 1022, "Invalid Request: the body is not JSON", "") from None
 
@@ -305,7 +274,7 @@ class Emulator:
         found.sort(key=lambda item: str(item["name"]), reverse=request.args.get("direction") == "desc")
         page, size = request.args.get("page", 1, type=int), request.args.get("per_page", 20, type=int)
         part = found[(page - 1) * size : page * size] if page >= 1 and size >= 1 else []
-        return _success(part, result_info={"page": page, "per_page": size, "count": len(part), "total_count": len(found)})
+        return success(part, result_info={"page": page, "per_page": size, "count": len(part), "total_count": len(found)})
 
     @staticmethod
     def _verified() -> Response:
@@ -313,7 +282,7 @@ class Emulator:
             raise ApiError(400, 1001, 'Missing "Authorization" header')
         token_id = hashlib.sha256(g.credential.label.encode()).hexdigest()[:32]
         # Code 10000 is good news in messages, and an authentication error in errors.
-        return _success({"id": token_id, "status": "active"}, [{"code": 10000, "message": "This API Token is valid and active", "type": None}])
+        return success({"id": token_id, "status": "active"}, [{"code": 10000, "message": "This API Token is valid and active", "type": None}])
 
     def _verify_user_token(self) -> Response:
         if g.credential.owner == "account":
@@ -332,144 +301,72 @@ class Emulator:
         self._account(account_id)
         # Choice: Cloudflare documents validate_only for each write but the deletion of routes, which therefore happens: the worst reading.
         heeded = request.method != "GET" and not (request.method == "DELETE" and kind is ROUTE)
-        return Call(kind, account_id, self._new_hc_target(), heeded and self._validate_only())
+        return Call(kind, account_id, self._new_hc_target(), (heeded and self._validate_only()) or spoil.pretends(g.fault))
 
-    def _on_all(self, kind: Kind) -> _View:
-        """Return a view for all objects of a kind."""
+    def _on_all(self, kind: Kind, method: str) -> _View:
+        """Return a view for all objects of a kind, and for no method but this one."""
+        state = self.state
+        work: dict[str, Callable[[Call], Json]] = {
+            "GET": state.read_all,
+            "POST": lambda call: state.create(call, self._body()),
+            "PUT": lambda call: state.update_many(call, self._body()),
+            "DELETE": lambda call: state.delete_many(call, self._body() if g.body else None),
+        }
+        return lambda account_id: success(work[method](self._call(kind, account_id)))
 
-        def view(account_id: str) -> Response:
-            call = self._call(kind, account_id)
-            if request.method == "GET":
-                return _success(self.state.read_all(call))
-            if request.method == "DELETE":
-                return _success(self.state.delete_many(call, self._body() if g.body else None))
-            return _success((self.state.create if request.method == "POST" else self.state.update_many)(call, self._body()))
-
-        return view
-
-    def _on_one(self, kind: Kind) -> _View:
-        """Return a view for one object of a kind."""
-
-        def view(account_id: str, item_id: str) -> Response:
-            call = self._call(kind, account_id)
-            if request.method == "GET":
-                return _success(self.state.read(call, item_id))
-            if request.method == "DELETE":
-                return _success(self.state.delete(call, item_id))
-            return _success(self.state.update(call, item_id, self._body()))
-
-        return view
+    def _on_one(self, kind: Kind, method: str) -> _View:
+        """Return a view for one object of a kind, and for no method but this one."""
+        state = self.state
+        work: dict[str, Callable[[Call, str], Json]] = {
+            "GET": state.read,
+            "PUT": lambda call, item_id: state.update(call, item_id, self._body()),
+            "DELETE": state.delete,
+        }
+        return lambda account_id, item_id: success(work[method](self._call(kind, account_id), item_id))
 
     def _set_psks(self, account_id: str) -> Response:
         call = self._call(IPSEC, account_id)
-        return _success(self.state.set_psks(account_id, self._body(), call.validate_only))
+        return success(self.state.set_psks(account_id, self._body(), call.validate_only))
 
     def _generate_psk(self, account_id: str, tunnel_id: str) -> Response:
         call = self._call(IPSEC, account_id)
-        return _success(self.state.generate_psk(account_id, tunnel_id, call.validate_only))
+        return success(self.state.generate_psk(account_id, tunnel_id, call.validate_only, spoil.pretends(g.fault)))
 
     def _absent(self, account_id: str) -> Response:
         self._account(account_id, wan=True)
         raise ApiError(404, 7003, "The emulator does not have this part of the API", more=[dict(_NO_ROUTE)])
 
-    # --- control
+    # --- what the control endpoints do
 
-    def _add_control(self) -> None:
-        routes: list[tuple[str, str, _View]] = [
-            ("GET", "", self._index),
-            ("GET", "requests", self._get_requests),
-            ("DELETE", "requests", self._clear_requests),
-            ("GET", "keys", lambda: _json(self.state.keys())),
-            ("GET", "key_log", lambda: _json(self.state.key_log())),
-            ("GET", "state", lambda: _json(self.state.export())),
-            ("PUT", "state", self._put_state),
-            ("POST", "reset", self._reset),
-            ("GET", "faults", lambda: _json(self.faults.pending())),
-            ("POST", "faults", lambda: _json(self.faults.add(self._wish()))),
-            ("DELETE", "faults", self._clear_faults),
-            ("GET", "rate_limit", self._get_rate_limit),
-            ("PUT", "rate_limit", self._put_rate_limit),
-            ("GET", "violations", self._get_violations),
-            ("DELETE", "violations", self._clear_violations),
-            ("PUT", "tunnels/<tunnel_id>", self._put_age),
-        ]
-        for method, path, view in routes:
-            self.app.add_url_rule("/_emulator/" + path, f"control {method} {path}", view, methods=[method], provide_automatic_options=False)
-
-    @staticmethod
-    def _wish() -> Any:
-        try:
-            return json.loads(request.get_data() or b"null")
-        except ValueError:
-            raise SeedError("the body is not JSON") from None
-
-    def _index(self) -> Response:
-        found: dict[str, list[str]] = {}
-        for rule in self.app.url_map.iter_rules():
-            if rule.rule.startswith("/_emulator/"):
-                found.setdefault(rule.rule, []).extend(sorted((rule.methods or set()) - {"HEAD"}))
-        return _json(found)
-
-    def _get_requests(self) -> Response:
+    def recorded(self) -> list[Json]:
+        """Return the requests so far."""
         with self._lock:
-            return _json([dict(record) for record in self._requests])
+            return [dict(record) for record in self._requests]
 
-    def _clear_requests(self) -> Response:
+    def forget_requests(self) -> None:
+        """Forget them."""
         with self._lock:
             self._requests.clear()
-        return _json([])
 
-    def _put_state(self) -> Response:
-        self.state.replace(self._wish())
-        return _json(self.state.export())
+    def violations(self) -> list[Json]:
+        """Return where requests or answers differ from the description."""
+        with self._lock:
+            return list(self._violations)
 
-    def _reset(self) -> Response:
+    def forget_violations(self) -> None:
+        """Forget them."""
+        with self._lock:
+            self._violations.clear()
+
+    def reset(self) -> None:
+        """Return to the start."""
         seed, quota, window = self._start
         self.state.replace(seed)
-        self.faults.clear()
-        with self._lock:
-            self._rate_limit = RateLimit(quota, window)
-            self._requests.clear()
-            self._violations.clear()
-        return _json({})
+        self.faults.reset()
+        self.rate_limit = RateLimit(quota, window)
+        self.forget_requests()
+        self.forget_violations()
 
-    def _clear_faults(self) -> Response:
-        self.faults.clear()
-        return _json([])
-
-    def _get_rate_limit(self) -> Response:
-        with self._lock:
-            return _json({"quota": self._rate_limit.quota, "seconds": self._rate_limit.window})
-
-    def _put_rate_limit(self) -> Response:
-        given = self._wish()
-        try:
-            limit = RateLimit(int(given["quota"]), float(given["seconds"]))
-        except (KeyError, TypeError, ValueError):
-            raise SeedError("a rate limit is {quota: requests, at least 1; seconds: length of the window}") from None
-        with self._lock:
-            self._rate_limit = limit
-        return self._get_rate_limit()
-
-    def _get_violations(self) -> Response:
-        with self._lock:
-            return _json(list(self._violations))
-
-    def _clear_violations(self) -> Response:
-        with self._lock:
-            self._violations.clear()
-        return _json([])
-
-    def _put_age(self, tunnel_id: str) -> Response:
-        given = self._wish()
-        if not isinstance(given, dict) or len(given) != 1 or set(given) - {"last_generated_on", "age_seconds"}:
-            raise SeedError("give either last_generated_on (a timestamp, or null for never) or age_seconds")
-        generated: int | None = None
-        if "age_seconds" in given:
-            if isinstance(given["age_seconds"], bool) or not isinstance(given["age_seconds"], (int, float)):
-                raise SeedError("age_seconds must be a number")
-            generated = time.time_ns() - int(given["age_seconds"] * _NS)
-        elif given["last_generated_on"] is not None:
-            generated = from_timestamp(str(given["last_generated_on"]))
-        self.state.set_generated(tunnel_id, generated)
-        return _json({})
+    def scrub(self, text: str) -> str:
+        """Return a text without the credentials that there are."""
+        return Mask((), self.state.secrets(), self.token).text(text)

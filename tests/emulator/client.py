@@ -6,7 +6,7 @@
 with running() as emulator:
     emulator.fault(kind="status", path="psk_generate", status=503)
     ...
-    assert emulator.violations() == []
+    emulator.check()
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from typing import Any, Dict, Iterator
 
 import requests
 
+from .guard import HEADER, masked
+
 Json = Dict[str, Any]
+# Of the emulators that this process has started, by their URL: others know them by it alone.
+_TOKENS: dict[str, str] = {}
 
 
 class Emulator:
@@ -32,6 +36,8 @@ class Emulator:
         other_account_id: the second account, not onboarded.
         write_token, read_token: API tokens with those permissions.
         email, global_key: a key pair with write permission.
+        control_url: base URL of the control endpoints, ``/_emulator/`` included.
+        control_headers: what they want to see, for clients other than this one.
     """
 
     account_id = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -41,9 +47,11 @@ class Emulator:
     email = "engineer@example.com"
     global_key = "emulator-global-key"
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes] | None = None, errors: Any = None) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[bytes] | None = None, errors: Any = None, token: str | None = None) -> None:
         self.url = url
-        self._control_url = url[: url.rindex("/client/v4")] + "/_emulator/"
+        self.control_url = url[: url.rindex("/client/v4")] + "/_emulator/"
+        self._token = token or _TOKENS.get(url, "")
+        self.control_headers = {HEADER: self._token}
         self._process = process
         self._errors = errors
         self._session = requests.Session()
@@ -55,7 +63,7 @@ class Emulator:
         Raises:
             ValueError: with the emulator's own words, if it refuses.
         """
-        answer = self._session.request(method, self._control_url + path, json=body, timeout=30)
+        answer = self._session.request(method, self.control_url + path, json=body, headers=self.control_headers, timeout=30)
         if answer.status_code != 200:
             raise ValueError(answer.json().get("error", answer.text))
         return answer.json()
@@ -72,8 +80,15 @@ class Emulator:
         return {"CLOUDFLARE_BASE_URL": self.url, "CLOUDFLARE_ACCOUNT_ID": self.account_id, "CLOUDFLARE_API_TOKEN": self.write_token}
 
     def requests(self) -> list[Json]:
-        """Return the API requests so far: method, path, query, query_string, headers (names in lower case), body, status, at."""
+        """Return the API requests so far: method, path, query, query_string, headers (names in lower case), body, status, at.
+
+        Credentials in it are masked; :meth:`masked` tells how.
+        """
         return list(self.control("GET", "requests"))
+
+    def masked(self, credential: str) -> str:
+        """Return what :meth:`requests` shows in place of a credential: a token with or without ``Bearer`` before it, or a global key."""
+        return masked(credential, self._token)
 
     def clear_requests(self) -> None:
         """Forget the requests so far."""
@@ -96,11 +111,29 @@ class Emulator:
         return list(self.control("GET", "faults"))
 
     def clear_faults(self) -> None:
-        """Forget the faults that still wait."""
+        """Let no further request fail."""
         self.control("DELETE", "faults")
 
+    def unmet(self) -> list[Json]:
+        """Return the faults since the last reset that no request has met."""
+        return list(self.control("GET", "unmet"))
+
+    def forget_unmet(self) -> None:
+        """Say that no request was to meet those faults."""
+        self.control("DELETE", "unmet")
+
+    def check(self) -> None:
+        """For the end of a test: requests and answers agree with Cloudflare's description, and each fault has been met.
+
+        Raises:
+            AssertionError: says what is not so.
+        """
+        violations, unmet = self.violations(), self.unmet()
+        assert violations == [], f"not as Cloudflare describes it: {violations}"
+        assert unmet == [], f"these faults were set, and no request has met them: {unmet}"
+
     def reset(self) -> None:
-        """Return to the start: data, faults, requests, violations, rate limit."""
+        """Return to the start: data, faults (met and unmet), requests, violations, rate limit."""
         self.control("POST", "reset")
 
     def state(self) -> Json:
@@ -204,10 +237,11 @@ def running(check_schema: bool = True, python: str = sys.executable, **options: 
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
-        # Blocks until the line is there, or until the process has ended without one.
-        line = process.stdout.readline().decode()
+        # Blocks until the lines are there, or until the process has ended without them.
+        line, token = process.stdout.readline().decode(), process.stdout.readline().decode()
         url = next((word for word in line.split() if word.startswith("http://")), "")
-        emulator = Emulator(url or "http:///client/v4", process, errors)
+        emulator = Emulator(url or "http:///client/v4", process, errors, token.rpartition(" ")[2].strip())
+        _TOKENS[url] = emulator.control_headers[HEADER]
         try:
             if not url:
                 status = emulator.stop()
@@ -215,3 +249,4 @@ def running(check_schema: bool = True, python: str = sys.executable, **options: 
             yield emulator
         finally:
             emulator.stop()
+            _TOKENS.pop(url, None)

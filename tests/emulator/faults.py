@@ -1,7 +1,7 @@
 # Copyright (c) 2026, cloudflare.magic contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults on demand: which request is to fail next, and how. Carrying them out is the business of app.py."""
+"""Faults on demand: which request is to fail next, and how. Carrying them out is the business of spoil.py."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from typing import Any, Callable, Tuple
 
 from .kinds import Json
 from .state import SeedError
+from .strict import is_count, is_number, is_text
+
+_Check = Tuple[Callable[[Any], bool], str]
+
+# A day: longer waits overflow somewhere, and no test has them.
+_LONGEST = 86400
+_OBJECTS = re.compile(r"/magic/(?:ipsec_tunnels|gre_tunnels|cf_interconnects|routes)(/|\Z)")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+def _is_seconds(value: Any) -> bool:
+    return is_number(value) and 0 <= value <= _LONGEST
 
 
 def _is_status(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    return is_count(value) and 100 <= value <= 599
 
 
 def _is_header_text(value: Any) -> bool:
@@ -34,18 +33,21 @@ def _is_header_text(value: Any) -> bool:
 
 
 def _is_headers(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_header_text(item) for pair in value.items() for item in pair)
+    return isinstance(value, dict) and all(re.match(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z", name) and _is_header_text(text) for name, text in value.items())
 
 
 def _is_errors(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-_Check = Tuple[Callable[[Any], bool], str]
-_STATUS: _Check = (_is_status, "an HTTP status from 200 to 599")
-_CODE: _Check = (_is_count, "a whole number")
-_TEXT: _Check = (_is_text, "a string")
-_SECONDS: _Check = (_is_number, "a number of seconds")
+def _one_of(*choices: str) -> _Check:
+    return lambda value: isinstance(value, str) and value in choices, "one of " + ", ".join(choices)
+
+
+_STATUS: _Check = (_is_status, "an HTTP status from 100 to 599")
+_CODE: _Check = (is_count, "a whole number")
+_TEXT: _Check = (is_text, "a string")
+_SECONDS: _Check = (_is_seconds, f"a number of seconds, at most {_LONGEST}")
 _HEADER: _Check = (_is_header_text, "a string of printable ASCII")
 _HEADERS: _Check = (_is_headers, "an object of printable ASCII strings")
 _ERRORS: _Check = (_is_errors, "a list of objects")
@@ -69,6 +71,21 @@ KINDS: dict[str, tuple[str, Json, dict[str, _Check]]] = {
     "disconnect": ("before", {}, {}),
     "slow": ("after", {"seconds": 1.0}, {"seconds": _SECONDS}),
     "redirect": ("before", {"status": 302, "location": "/elsewhere"}, {"status": _STATUS, "location": _HEADER}),
+    "other_id": ("after", {}, {"id": (lambda value: is_text(value) and bool(value), "a string that is not empty")}),
+    "drip": ("after", {"seconds": 0.5}, {"seconds": _SECONDS}),
+    "huge": (
+        "after",
+        {"mebibytes": 64, "encoding": "identity"},
+        {
+            "mebibytes": (lambda value: is_count(value) and 1 <= value <= 4096, "a whole number from 1 to 4096"),
+            "encoding": _one_of("identity", "gzip", "deflate"),
+        },
+    ),
+    "echo": (
+        "before",
+        {"status": 400, "code": 1022, "what": "key", "form": "plain"},
+        {"status": _STATUS, "code": _CODE, "what": _one_of("key", "credential"), "form": _one_of("plain", "html", "url")},
+    ),
 }
 
 
@@ -78,6 +95,8 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: list[Json] = []
+        # Those that no request has met, cleared or not.
+        self._unmet: list[Json] = []
 
     def add(self, wish: Any) -> Json:
         """Check a fault's description, fill in its defaults, and remember it.
@@ -99,11 +118,11 @@ class Faults:
         fault: Json = dict({"method": "*", "path": "", "times": 1, "skip": 0, "when": when}, **defaults)
         general: dict[str, _Check] = {
             "kind": _TEXT,
-            "method": _TEXT,
+            "method": (lambda value: isinstance(value, str) and bool(re.match(r"^(\*|[A-Z]+)\Z", value)), "'*' or a method in capital letters"),
             "path": _TEXT,
-            "times": (lambda value: _is_count(value) and value > 0, "a whole number of at least 1"),
-            "skip": (_is_count, "a whole number"),
-            "when": (lambda value: value in ("before", "after"), "'before' or 'after'"),
+            "times": (lambda value: is_count(value) and value > 0, "a whole number of at least 1"),
+            "skip": (is_count, "a whole number"),
+            "when": _one_of("before", "after"),
         }
         for name, value in wish.items():
             check = general.get(name) or checks.get(name)
@@ -114,32 +133,56 @@ class Faults:
             fault[name] = value
         try:
             re.compile(fault["path"])
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise SeedError(f"path is not a regular expression: {error}") from None
         with self._lock:
             self._pending.append(fault)
+            self._unmet.append(fault)
         return dict(fault)
 
     def take(self, method: str, path: str) -> Json | None:
         """Return the fault for this request and count it down, or None."""
         with self._lock:
             for fault in self._pending:
-                if fault["method"] in ("*", method) and re.search(fault["path"], path):
+                if fault["method"] in ("*", method) and re.search(fault["path"], path) and self._fits(fault, method, path):
                     if fault["skip"]:
                         fault["skip"] -= 1
                         continue
                     fault["times"] -= 1
+                    self._unmet = [other for other in self._unmet if other is not fault]
                     if not fault["times"]:
-                        self._pending.remove(fault)
+                        self._pending = [other for other in self._pending if other is not fault]
                     return dict(fault)
         return None
+
+    @staticmethod
+    def _fits(fault: Json, method: str, path: str) -> bool:
+        # A list is about no object in particular.
+        match = _OBJECTS.search(path)
+        return fault["kind"] != "other_id" or bool(match and (match.group(1) or method != "GET"))
 
     def pending(self) -> list[Json]:
         """Return the faults that still wait."""
         with self._lock:
             return [dict(fault) for fault in self._pending]
 
-    def clear(self) -> None:
-        """Forget them all."""
+    def unmet(self) -> list[Json]:
+        """Return the faults that no request has met, also those that were cleared: a test of them has tested nothing."""
         with self._lock:
-            self._pending.clear()
+            return [dict(fault) for fault in self._unmet]
+
+    def clear(self) -> None:
+        """Let no further request fail."""
+        with self._lock:
+            self._pending = []
+
+    def forget_unmet(self) -> None:
+        """Forget the faults that no request has met, and let no further request meet them."""
+        with self._lock:
+            self._pending = [fault for fault in self._pending if not any(fault is other for other in self._unmet)]
+            self._unmet = []
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._pending, self._unmet = [], []

@@ -176,11 +176,18 @@ def _prefix(value: Any, pointer: str) -> Any:
     return str(_parsed(value, pointer, ipaddress.ip_network, "a prefix in CIDR notation, or it has bits set behind the mask"))
 
 
+def _md5_key(value: Any, pointer: str) -> Any:
+    # Choice: empty takes it back, as everywhere; the documentation only says that one that is set must not be empty.
+    if not re.match(r"^[ !#->@-~]*\Z", typed(value, str, pointer)):
+        raise invalid("md5_key may have printable ASCII characters except quotation mark and question mark", pointer)
+    return value
+
+
 _BGP = _object(
     {
         "customer_asn": _number(0, 2**32 - 1),
         "extra_prefixes": _list_of(_prefix),
-        "md5_key": _text,
+        "md5_key": _md5_key,
         "import_filter_id": _text,
         "export_filter_id": _text,
     }

@@ -28,6 +28,14 @@ DEFAULT_SETTINGS: Json = {
     "psk_length": 32,
     # Answer a create by a list with the new object in it, such as `{"routes": [...]}`: so it was until 2024.
     "legacy_create_shape": False,
+    # Choice: a name belongs to one tunnel or interconnect, of whatever kind. The description says "another GRE tunnel" for one kind and
+    # "other tunnels" for the rest; a client that keeps to the stricter reading is right under both.
+    "one_name_space": True,
+    # Choice: tunnels whose insides overlap are refused; somebody reports that Cloudflare takes them.
+    "overlapping_insides": False,
+    # Choice: what stands behind the label of a custom identity: "account_id", as the documentation says, "number", the one in
+    # remote_identities, as somebody reports, or "either".
+    "custom_identity": "either",
 }
 
 

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-from typing import IO, Any, cast
+from typing import IO, Any, Callable, cast
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wsgi import LimitedStream
+
+from .guard import is_loopback
 
 
 class _Body(LimitedStream):
@@ -26,7 +27,7 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     # With Nagle's algorithm each answer would wait for the client's delayed ACK, 40 ms.
     disable_nagle_algorithm = True
-    access_log = False
+    access_log: Callable[[str], str] | None = None
 
     def run_wsgi(self) -> None:
         # Werkzeug closes every connection because its drain after an answer could swallow the next request. A body
@@ -59,33 +60,35 @@ class _Handler(WSGIRequestHandler):
         if self.access_log:
             super().log_request(code, size)
 
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+        if self.access_log:
+            super().log(type, message, *(self.access_log(arg) if isinstance(arg, str) else arg for arg in args))
+
     def log_error(self, *args: Any) -> None:
         pass
 
 
-class _AccessLogHandler(_Handler):
-    access_log = True
-
-
 def loopback(host: str) -> str:
-    """Return ``host`` if it is a loopback address; the emulator guards nothing, so no one else may reach it.
+    """Return ``host`` if it is a loopback address; the emulator's credentials are known to all, so nobody else may reach it.
 
     Raises:
         ValueError: if it is not.
     """
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    if not is_loopback(host):
         raise ValueError("not a loopback address")
     return host
 
 
-def listen(app: Flask, host: str, port: int, access_log: bool = False) -> BaseWSGIServer:
+def listen(app: Flask, host: str, port: int, access_log: Callable[[str], str] | None = None) -> BaseWSGIServer:
     """Bind and listen; connections queue up from here on, ``serve_forever`` answers them.
 
     Args:
         host: a loopback address.
         port: 0 takes a free one.
+        access_log: takes credentials out of a line of the log; None for no log.
 
     Raises:
         OSError: if the port is taken; ValueError: if the address is not a loopback address.
     """
-    return make_server(loopback(host), port, app, threaded=True, request_handler=_AccessLogHandler if access_log else _Handler)
+    handler = type("_Handler", (_Handler,), {"access_log": staticmethod(access_log)}) if access_log else _Handler
+    return make_server(loopback(host), port, app, threaded=True, request_handler=handler)

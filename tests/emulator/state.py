@@ -21,11 +21,15 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 from .kinds import IPSEC, KINDS, ROUTE, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
 from .seed import DEFAULT_SETTINGS
+from .strict import is_count, is_number, is_text
 
 _NS = 10**9
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_TIMESTAMP = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$")
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+# What a timestamp can say. The last microsecond is the limit, because answers are rounded to one.
+_FIRST = (datetime(1, 1, 1, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1) * _NS
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1) * _NS + 999_999_000
 
 
 class SeedError(ValueError):
@@ -38,7 +42,7 @@ def from_timestamp(text: str) -> int:
     Raises:
         SeedError: if it is not such a timestamp.
     """
-    match = _TIMESTAMP.match(text)
+    match = _TIMESTAMP.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise SeedError(f"{text!r} is not a timestamp such as 2026-01-31T12:00:00Z")
     zone = "+00:00" if match.group(4) == "Z" else match.group(4)
@@ -46,14 +50,35 @@ def from_timestamp(text: str) -> int:
         moment = datetime.fromisoformat(f"{match.group(1)}T{match.group(2)}{zone}")
     except ValueError as error:
         raise SeedError(f"{text!r} is not a timestamp: {error}") from None
-    return (moment - _EPOCH) // timedelta(seconds=1) * _NS + int((match.group(3) or "").ljust(9, "0"))
+    return _possible((moment - _EPOCH) // timedelta(seconds=1) * _NS + int((match.group(3) or "").ljust(9, "0")))
+
+
+def from_age(seconds: Any, what: str) -> int:
+    """Return when something was that is so many seconds old, in nanoseconds since 1970.
+
+    Raises:
+        SeedError: if that is no number, or no time that a timestamp can say.
+    """
+    if not is_number(seconds):
+        raise SeedError(f"{what} must be a number")
+    return _possible(time.time_ns() - int(seconds * _NS))
+
+
+def _possible(moment: int) -> int:
+    if not _FIRST <= moment <= _LAST:
+        raise SeedError("this age or timestamp is out of range: the time must be in the years 1 to 9999")
+    return moment
 
 
 def to_timestamp(moment: int, digits: int) -> str:
-    """Render nanoseconds since 1970 as RFC 3339 in UTC, rounded to ``digits`` decimals of a second."""
+    """Render nanoseconds since 1970 as RFC 3339 in UTC, rounded to ``digits`` decimals of a second, without zeros at their end.
+
+    Go writes timestamps so, and what Cloudflare answers has from none to nine decimals.
+    """
     unit = 10 ** (9 - digits)
     seconds, fraction = divmod((moment + unit // 2) // unit * unit, _NS)
-    return "{}.{}Z".format((_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S"), f"{fraction:09d}"[:digits])
+    decimals = f"{fraction:09d}"[:digits].rstrip("0")
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0") + (f".{decimals}" if decimals else "") + "Z"
 
 
 class Credential(NamedTuple):
@@ -111,6 +136,9 @@ class Call(NamedTuple):
     validate_only: bool = False
 
 
+_LONGEST_WINDOW = 10**9
+
+
 class RateLimit:
     """A fixed window for each credential, as Cloudflare documents it for its API.
 
@@ -122,8 +150,8 @@ class RateLimit:
     """
 
     def __init__(self, quota: int, window: float) -> None:
-        if quota < 1 or not window > 0 or not math.isfinite(window):
-            raise SeedError("a rate limit needs a quota of at least 1 and a window longer than 0 seconds")
+        if not is_count(quota) or quota < 1 or not is_number(window) or not 0 < window <= _LONGEST_WINDOW:
+            raise SeedError(f"a rate limit is {{quota: requests, at least 1; seconds: length of the window, at most {_LONGEST_WINDOW}}}")
         self.quota = quota
         self.window = window
         self._windows: dict[str, tuple[float, int]] = {}
@@ -140,6 +168,12 @@ class RateLimit:
         return used < self.quota, max(0, self.quota - used - 1), max(1, math.ceil(start + self.window - now))
 
 
+def _far_end(interface_address: str) -> str:
+    """Return the customer's address inside a tunnel: interface_address has Cloudflare's."""
+    interface = ipaddress.IPv4Interface(interface_address)
+    return str(next(host for host in interface.network.hosts() if host != interface.ip))
+
+
 def _new_item(kind: Kind, account_id: str, fields: Json, direction: str, psk: str | None = None, generated: int | None = None) -> Item:
     """Return an object with all that its creator need not say."""
     now = to_timestamp(time.time_ns(), 6)
@@ -152,6 +186,34 @@ def _new_item(kind: Kind, account_id: str, fields: Json, direction: str, psk: st
     fields.setdefault("created_on", now)
     fields.setdefault("modified_on", now)
     return Item(kind, account_id, fields, psk, generated)
+
+
+# Fields of an account besides its id and name, and fields of objects that only the seed can set.
+_ACCOUNT = {"number": int, "onboarded": bool, "magic_wan_subscribed": bool, "coupler_integration": bool}
+_READ_ONLY = {"colo_name": str, "version": str, "virtual_port_reservation_id": str, "allow_null_cipher": bool}
+
+
+def _refuse_unknown(what: str, item: Json, known: Sequence[str]) -> None:
+    unknown = sorted(set(item) - set(known))
+    if unknown:
+        raise SeedError("{} of the seed has unknown fields: {}; known are {}".format(what, ", ".join(unknown), ", ".join(known)))
+
+
+def _checked_account(item: Json) -> Json:
+    _refuse_unknown("an account", item, ("id", "name", *_ACCOUNT))
+    if not all(is_text(item.get(name)) and item[name] for name in ("id", "name")):
+        raise SeedError("an account of the seed needs id and name, as text")
+    for name, wanted in _ACCOUNT.items():
+        if name in item and not (is_count(item[name]) if wanted is int else isinstance(item[name], wanted)):
+            raise SeedError("{} of an account of the seed must be {}".format(name, "a whole number" if wanted is int else "true or false"))
+    return item
+
+
+def _by(part: str, what: str, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise SeedError(f"{part} of the seed has the same {what} twice")
+    return found
 
 
 class State:
@@ -180,20 +242,25 @@ class State:
         if unknown:
             raise SeedError("unknown part of the seed: {}".format(", ".join(unknown)))
         settings = self._read_settings(seed.get("settings", {}))
-        try:
-            accounts = {item["id"]: dict(item) for item in seed.get("accounts", [])}
-            tokens = {item["token"]: self._credential(item, item["token"], True) for item in seed.get("tokens", [])}
-            key_pairs = {(item["email"], item["key"]): self._credential(item, item["email"], False) for item in seed.get("key_pairs", [])}
-            items = {kind.plural: [self._seed_item(kind, item, accounts) for item in seed.get(kind.plural, [])] for kind in KINDS}
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise SeedError(f"the seed lacks a field or has one of the wrong type: {error}") from None
+        parts = {part: seed.get(part, []) for part in ("accounts", "tokens", "key_pairs", *(kind.plural for kind in KINDS))}
+        for part, given in parts.items():
+            if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+                raise SeedError(f"{part} of the seed must be a list of objects")
+        accounts = _by("accounts", "id", [(item["id"], dict(item)) for item in map(_checked_account, parts["accounts"])])
+        tokens = _by("tokens", "token", [(item.get("token"), self._credential(item, "token", True)) for item in parts["tokens"]])
+        pairs = [((item.get("email"), item.get("key")), self._credential(item, "email", False)) for item in parts["key_pairs"]]
+        key_pairs = _by("key_pairs", "e-mail address and key", pairs)
+        items = {
+            kind.plural: _by(kind.plural, "id", [(item.id, item) for item in (self._seed_item(kind, given, accounts) for given in parts[kind.plural])])
+            for kind in KINDS
+        }
         with self.lock:
             self._settings = settings
             self._accounts = accounts
             self._tokens = tokens
             self._key_pairs = key_pairs
-            self._seed_credentials = copy.deepcopy({"tokens": seed.get("tokens", []), "key_pairs": seed.get("key_pairs", [])})
-            self._items: dict[str, dict[str, Item]] = {plural: {item.id: item for item in known} for plural, known in items.items()}
+            self._seed_credentials = copy.deepcopy({"tokens": parts["tokens"], "key_pairs": parts["key_pairs"]})
+            self._items: dict[str, dict[str, Item]] = items
             self._key_log: list[Json] = []
 
     @staticmethod
@@ -207,37 +274,63 @@ class State:
             settings[name] = value
         if settings["validate_only_psk"] not in ("decoy", "null", "real"):
             raise SeedError("settings.validate_only_psk must be 'decoy', 'null' or 'real'")
-        if not isinstance(settings["psk_length"], int) or not 8 <= settings["psk_length"] <= 1024:
+        if settings["custom_identity"] not in ("either", "number", "account_id"):
+            raise SeedError("settings.custom_identity must be 'either', 'number' or 'account_id'")
+        if not is_count(settings["psk_length"]) or not 8 <= settings["psk_length"] <= 1024:
             raise SeedError("settings.psk_length must be a whole number from 8 to 1024")
-        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape"):
+        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape", "one_name_space", "overlapping_insides"):
             if not isinstance(settings[name], bool):
                 raise SeedError(f"settings.{name} must be true or false")
         return settings
 
     @staticmethod
     def _credential(item: Json, label: str, is_token: bool) -> Credential:
+        names = ("token",) if is_token else ("email", "key")
+        _refuse_unknown("a credential", item, (*names, "permission", "accounts", "owner"))
         permission, owner = item.get("permission", "write"), item.get("owner", "user")
         if permission not in ("read", "write") or owner not in ("user", "account"):
             raise SeedError("a credential's permission is 'read' or 'write', its owner 'user' or 'account'")
-        return Credential(label, permission, tuple(item["accounts"]), owner, is_token)
+        if not all(is_text(item.get(name)) and item[name] for name in names):
+            raise SeedError("a credential of the seed needs {}, as text".format(" and ".join(names)))
+        accounts = item.get("accounts")
+        if not isinstance(accounts, list) or not all(is_text(account) for account in accounts):
+            raise SeedError("a credential of the seed needs accounts, a list of ids")
+        return Credential(item[label], permission, tuple(accounts), owner, is_token)
 
     @staticmethod
     def _seed_item(kind: Kind, item: Json, accounts: Json) -> Item:
-        fields = copy.deepcopy(item)
-        account_id = fields.pop("account_id")
-        if account_id not in accounts:
-            raise SeedError(f"an object in {kind.plural} of the seed belongs to an unknown account: {account_id}")
-        psk, age = fields.pop("psk", None), fields.pop("psk_age_seconds", None)
-        generated_on = fields.pop("psk_metadata", {}).get("last_generated_on")
-        generated = from_timestamp(generated_on) if generated_on else None
+        what = f"an object in {kind.plural} of the seed"
+        fields: Json = {key: copy.deepcopy(value) for key, value in item.items() if value is not None}
+        account_id = fields.pop("account_id", None)
+        if not isinstance(account_id, str) or account_id not in accounts:
+            raise SeedError(f"{what} belongs to an unknown account: {account_id}")
+        psk = fields.pop("psk", None)
+        for name, value in (("id", fields.get("id", "none")), ("psk", "none" if psk is None else psk)):
+            if not isinstance(value, str) or not value:
+                raise SeedError(f"{what} is not valid: {name} must be a text that is not empty")
+        age, metadata = fields.pop("psk_age_seconds", None), fields.pop("psk_metadata", {})
+        if not isinstance(metadata, dict):
+            raise SeedError(f"{what} is not valid: psk_metadata must be an object")
+        generated_on = metadata.get("last_generated_on")
+        generated = None if generated_on is None else from_timestamp(generated_on)
         if age is not None:
-            generated = time.time_ns() - int(float(age) * _NS)
+            generated = from_age(age, "psk_age_seconds of the seed")
+        for name in ("created_on", "modified_on"):
+            if name in fields:
+                from_timestamp(fields[name])
+        for name, wanted in _READ_ONLY.items():
+            if name in fields and not isinstance(fields[name], wanted):
+                raise SeedError(f"{what} is not valid: {name} is of the wrong type")
+        missing = [name for name in kind.required if name not in fields]
+        if missing:
+            raise SeedError("{} lacks {}".format(what, ", ".join(missing)))
         try:
-            parse(kind, {key: fields[key] for key in kind.required}, "reading", False)
-            fields.update(parse(kind, {key: value for key, value in fields.items() if value not in ("", None)}, "reading", False))
+            parsed = parse(kind, fields, "reading", False)
         except ApiError as error:
-            raise SeedError(f"an object in {kind.plural} of the seed is not valid: {error}") from None
-        return _new_item(kind, account_id, fields, "bidirectional", psk, generated)
+            raise SeedError(f"{what} is not valid: {error}") from None
+        if any(parsed[name] == "" for name in kind.required):
+            raise SeedError(f"{what} is not valid: {', '.join(kind.required)} must not be empty")
+        return _new_item(kind, account_id, {**fields, **parsed}, "bidirectional", psk, generated)
 
     def export(self) -> Json:
         """Return everything in the form of a seed, keys and credentials included."""
@@ -278,7 +371,18 @@ class State:
                 raise SeedError(f"no tunnel has the id {tunnel_id!r}")
             self._items[IPSEC.plural][tunnel_id].generated = generated
 
+    def another(self, kind: Kind, account_id: str, item_id: str, new_hc_target: bool) -> Json | None:
+        """Return an object of the same kind and account as the API shows it, but not this one; None if there is no other."""
+        with self.lock:
+            others = (item for item in self._items[kind.plural].values() if item.account_id == account_id and item.id != item_id)
+            return next((self.render(item, new_hc_target) for item in others), None)
+
     # --- credentials and accounts
+
+    def secrets(self) -> list[str]:
+        """Return all tokens and global keys."""
+        with self.lock:
+            return [*self._tokens, *(key for _email, key in self._key_pairs)]
 
     def looks_like_token(self, value: str) -> bool:
         """Tell whether a value given as a global key is in truth an API token."""
@@ -346,8 +450,10 @@ class State:
         if new_hc_target and "health_check" in shown:
             saved = shown["health_check"].get("target", "")
             outside = item.fields.get(kind.endpoints[1]) if kind.endpoints else None
-            computed = saved or outside or str(ipaddress.IPv4Interface(item.fields["interface_address"]).ip)
-            shown["health_check"]["target"] = {"effective": computed, "saved": saved}
+            # A check in both directions ignores the target and asks the end of the inside that is not Cloudflare's.
+            ignored = shown["health_check"].get("direction") == "bidirectional"
+            computed = "" if ignored else saved or outside or ""
+            shown["health_check"]["target"] = {"effective": computed or _far_end(item.fields["interface_address"]), "saved": saved}
         if "bgp" in shown:
             # Cloudflare adds these, to the grief of tools that compare: terraform-provider-cloudflare#6733.
             shown["bgp"] = dict({"extra_prefixes": [], "md5_key": ""}, **shown["bgp"])
@@ -395,7 +501,8 @@ class State:
     def _check_tunnel(self, tunnel: Item, names: set[str], pointer: str, changed: dict[str, Item]) -> None:
         fields, kind = tunnel.fields, tunnel.kind
         alike = [other.fields for other in self._others(tunnel, [kind], changed)]
-        if "name" in names and any(other["name"] == fields["name"] for other in alike):
+        named = self._others(tunnel, TUNNELS if self._settings["one_name_space"] else [kind], changed)
+        if "name" in names and any(other.fields["name"] == fields["name"] for other in named):
             raise invalid("a tunnel with this name exists already", pointer + "/name")
         if fields.get("automatic_return_routing") and not self._accounts[tunnel.account_id].get("coupler_integration"):
             raise invalid("automatic_return_routing needs the coupler_integration account flag", pointer + "/automatic_return_routing")
@@ -405,14 +512,17 @@ class State:
             raise invalid("another tunnel has the same two endpoints", f"{pointer}/{kind.endpoints[1]}")
         for name, inside in tunnel.networks().items():
             insides = (other.networks().get(name) for other in self._others(tunnel, TUNNELS, changed))
-            # Choice: the insides of tunnels must not overlap.
-            if name in names and any(network.overlaps(inside) for network in insides if network):
+            if name in names and not self._settings["overlapping_insides"] and any(network.overlaps(inside) for network in insides if network):
                 raise invalid("overlaps with the interface address of another tunnel", f"{pointer}/{name}")
         fqdn_id = fields.get("custom_remote_identities", {}).get("fqdn_id")
         if fqdn_id:
             where = pointer + "/custom_remote_identities/fqdn_id"
-            if not re.match(rf"^[A-Za-z0-9-]+\.{tunnel.account_id}\.custom\.ipsec\.cloudflare\.com\Z", fqdn_id):
-                raise invalid("fqdn_id must have the form <label>.<account id>.custom.ipsec.cloudflare.com", where)
+            number = self._ipsec_id(tunnel).split("_", maxsplit=1)[0]
+            accepted = {"number": (number,), "account_id": (tunnel.account_id,)}.get(self._settings["custom_identity"], (number, tunnel.account_id))
+            owner = "|".join(map(re.escape, accepted))
+            if not re.match(rf"^[A-Za-z0-9-]+\.(?:{owner})\.custom\.ipsec\.cloudflare\.com\Z", fqdn_id):
+                wanted = " or ".join(f"<label>.{part}.custom.ipsec.cloudflare.com" for part in accepted)
+                raise invalid(f"fqdn_id must have the form {wanted}", where)
             endpoint = fields["cloudflare_endpoint"]
             if any(other.get("custom_remote_identities", {}).get("fqdn_id") == fqdn_id and other["cloudflare_endpoint"] == endpoint for other in alike):
                 raise invalid("another tunnel has this fqdn_id at the same cloudflare_endpoint", where)
@@ -556,6 +666,16 @@ class State:
             return tunnel.generated + 1000
         return now
 
+    def _new_psk(self) -> str:
+        return "".join(secrets.choice(_ALPHANUMERIC) for _unused in range(self._settings["psk_length"]))
+
+    def decoy(self, tunnel_id: str) -> str:
+        """Return a key that looks usable and never is."""
+        with self.lock:
+            psk = self._new_psk()
+            self._log_key(tunnel_id, psk, "decoy")
+            return psk
+
     def _psk_answer(self, tunnel: Item, psk: str, generated: int | None, digits: int) -> Json:
         return {
             "ipsec_id": self._ipsec_id(tunnel),
@@ -564,17 +684,20 @@ class State:
             "psk_metadata": {} if generated is None else {"last_generated_on": to_timestamp(generated, digits)},
         }
 
-    def generate_psk(self, account_id: str, tunnel_id: str, validate_only: bool) -> Json | None:
+    def generate_psk(self, account_id: str, tunnel_id: str, validate_only: bool, pretend: bool = False) -> Json | None:
         """Answer ``POST .../ipsec_tunnels/{id}/psk_generate``; raises ApiError 1032.
 
         The answer has nanoseconds, later reads have rounded microseconds, as in Cloudflare's documentation.
+
+        Args:
+            pretend: answer as if, and do nothing, whatever the settings say of validate_only.
         """
         with self.lock:
             tunnel = self._find(IPSEC, account_id, tunnel_id)
-            psk = "".join(secrets.choice(_ALPHANUMERIC) for _unused in range(self._settings["psk_length"]))
+            psk = self._new_psk()
             now = time.time_ns()
-            if validate_only and self._settings["validate_only_psk"] != "real":
-                if self._settings["validate_only_psk"] == "null":
+            if pretend or (validate_only and self._settings["validate_only_psk"] != "real"):
+                if self._settings["validate_only_psk"] == "null" and not pretend:
                     return None
                 self._log_key(tunnel_id, psk, "decoy")
             else:

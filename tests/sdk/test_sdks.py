@@ -40,7 +40,7 @@ def emulator(monkeypatch):
         monkeypatch.delenv(name)
     with running() as started:
         yield started
-        assert started.violations() == []
+        started.check()
         assert started.errors() == ""
 
 
@@ -79,7 +79,7 @@ def test_python_objects(emulator, python_sdk, kind, new_target):
     assert {name: getattr(created, name) for name in new} == new
     if new_target is not None:
         target = created.health_check.target
-        assert target.effective == new.get("customer_gre_endpoint", "10.213.1.0") if new_target else target == ""
+        assert target.effective == {"ipsec_tunnels": "10.213.1.1", "gre_tunnels": "10.213.1.3"}[kind] if new_target else target == ""
     updated = resource.update(created.id, **new, description="by the SDK", **common)
     assert updated.modified is True and getattr(updated, "modified_" + one).description == "by the SDK"
     assert getattr(resource.get(created.id, **common), one).modified_on == getattr(updated, "modified_" + one).modified_on
@@ -108,7 +108,7 @@ def test_python_interconnects(emulator, python_sdk, new_target):
     interconnects = python_sdk.magic_transit.cf_interconnects
     common = {"account_id": emulator.account_id, "x_magic_new_hc_target": new_target}
     (listed,) = interconnects.list(**common).interconnects
-    assert listed.name == "frankfurt-1" and (listed.health_check.target.effective == "10.213.0.40" if new_target else listed.health_check.target == "")
+    assert listed.name == "frankfurt-1" and (listed.health_check.target.effective == "10.213.0.41" if new_target else listed.health_check.target == "")
     updated = interconnects.update(listed.id, mtu=1500, **common)
     assert updated.modified is True and updated.modified_interconnect.mtu == 1500
     assert interconnects.get(listed.id, **common).interconnect.modified_on == updated.modified_interconnect.modified_on

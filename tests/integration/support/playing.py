@@ -44,17 +44,21 @@ def _emulator():
 
 @pytest.fixture(scope="module")
 def emulator(_emulator: Emulator):
-    """The emulator as it starts. The tests of one file share what they do to it."""
+    """The emulator as it starts. The tests of one file share what they do to it, and each fault that they set has to be met."""
     _emulator.reset()
-    return _emulator
+    yield _emulator
+    assert _emulator.unmet() == []
 
 
 @pytest.fixture(name="emulator")
 def checked_emulator(_emulator: Emulator):
-    """The emulator as it starts, for each test. What is sent and answered has to agree with Cloudflare's description, whatever the test does."""
+    """The emulator as it starts, for each test.
+
+    Whatever the test does: what is sent and answered has to agree with Cloudflare's description, and a fault that it sets has to be met.
+    """
     _emulator.reset()
     yield _emulator
-    assert _emulator.violations() == []
+    _emulator.check()
 
 
 @dataclass

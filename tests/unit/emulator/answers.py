@@ -22,6 +22,13 @@ def result(answer):
     return body["result"]
 
 
+def moment(timestamp):
+    """Return a timestamp in a form that sorts by time: those of answers have from none to nine decimals."""
+    whole, _point, decimals = timestamp.rstrip("Z").partition(".")
+    assert timestamp.endswith("Z") and not decimals.endswith("0") and len(decimals) <= 9
+    return datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S"), decimals.ljust(9, "0")
+
+
 def seconds_ago(timestamp):
     """Return how long ago a timestamp in UTC was."""
     moment = datetime.strptime(timestamp[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)

@@ -34,4 +34,5 @@ def emulator():
     yield shared
     # Tests send bad requests on purpose; the answers must follow the description all the same.
     assert [found for found in shared.violations() if found["side"] == "answer"] == []
+    assert shared.unmet() == []
     assert shared.errors() == ""

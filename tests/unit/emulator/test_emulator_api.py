@@ -12,7 +12,7 @@ import time
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
-from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, result, seconds_ago
+from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, moment, result, seconds_ago
 
 ACCOUNT = Emulator.account_id
 OTHER = Emulator.other_account_id
@@ -250,20 +250,6 @@ def test_list_and_get_show_the_same_and_no_key(emulator):
     assert number_and_id == "123456789_" + by_name["paris-1"]["id"]
 
 
-def test_both_forms_of_the_health_check_target(emulator):
-    tunnel = emulator.tunnel("paris-1")
-    path = "ipsec_tunnels/" + tunnel["id"]
-    assert result(emulator.call("GET", path))["ipsec_tunnel"]["health_check"]["target"] == ""
-    computed = {"effective": tunnel["customer_endpoint"], "saved": ""}
-    assert result(emulator.call("GET", path, headers=NEW_TARGET))["ipsec_tunnel"]["health_check"]["target"] == computed
-    changed = result(emulator.call("PUT", path, {"health_check": {"target": {"saved": "192.0.2.7"}}}, headers=NEW_TARGET))
-    assert changed["modified_ipsec_tunnel"]["health_check"]["target"] == {"effective": "192.0.2.7", "saved": "192.0.2.7"}
-    assert result(emulator.call("GET", path, headers={"x-magic-new-hc-target": "false"}))["ipsec_tunnel"]["health_check"]["target"] == "192.0.2.7"
-    refused = emulator.call("PUT", path, {"health_check": {"target": "192.0.2.8"}}, headers=NEW_TARGET)
-    assert errors(refused)[0]["source"]["pointer"] == "/health_check/target"
-    assert result(emulator.call("DELETE", path, headers=NEW_TARGET))["deleted_ipsec_tunnel"]["health_check"]["target"]["saved"] == "192.0.2.7"
-
-
 def test_create_update_delete(emulator):
     body = {**NEW, "customer_endpoint": "198.51.100.77", "health_check": {"rate": "low"}, "psk": "my-own-key-of-some-length", "replay_protection": False}
     created = result(emulator.call("POST", "ipsec_tunnels", body))
@@ -277,7 +263,7 @@ def test_create_update_delete(emulator):
     after = changed["modified_ipsec_tunnel"]
     assert {key: after[key] for key in ("id", "name", "description")} == {"id": created["id"], "name": "madrid-1", "description": "new"}
     assert (after["health_check"]["rate"], after["health_check"]["type"]) == ("low", "request")
-    assert after["modified_on"] > created["modified_on"] and after["created_on"] == created["created_on"]
+    assert moment(after["modified_on"]) > moment(created["modified_on"]) and after["created_on"] == created["created_on"]
     assert emulator.keys()[created["id"]] == "my-own-key-of-some-length"
     assert "description" not in result(emulator.call("PUT", path, {"description": ""}))["modified_ipsec_tunnel"]
 
@@ -313,12 +299,46 @@ def test_bulk_update_is_all_or_nothing_and_may_swap_names(emulator):
     assert emulator.tunnel("oslo-1")["id"] == paris
 
 
-def test_custom_identity_is_unique_per_endpoint(emulator):
-    identity = {"fqdn_id": f"branch.{ACCOUNT}.custom.ipsec.cloudflare.com"}
+@pytest.mark.parametrize("part", [ACCOUNT, "123456789"])
+def test_custom_identity_is_unique_per_endpoint(emulator, part):
+    identity = {"fqdn_id": f"branch.{part}.custom.ipsec.cloudflare.com"}
     result(emulator.call("POST", "ipsec_tunnels", {**NEW, "custom_remote_identities": identity}))
     second = {**NEW, "name": "madrid-2", "interface_address": "10.213.1.2/31", "custom_remote_identities": identity}
     assert errors(emulator.call("POST", "ipsec_tunnels", second))[0]["source"]["pointer"] == "/custom_remote_identities/fqdn_id"
     result(emulator.call("POST", "ipsec_tunnels", {**second, "cloudflare_endpoint": "203.0.113.2"}))
+
+
+IDENTITIES = {
+    f"branch.{ACCOUNT}": {"either", "account_id"},
+    "branch.{number}": {"either", "number"},
+    "branch.987654321": set(),
+    f"branch.{OTHER}": set(),
+    "branch.{number}0": set(),
+    "branch.0{number}": set(),
+    "branch": set(),
+    "{number}": set(),
+    "a.b.{number}": set(),
+    ".{number}": set(),
+    "bran_ch.{number}": set(),
+}
+
+
+@pytest.mark.parametrize("setting", ["either", "number", "account_id", None])
+@pytest.mark.parametrize("text, accepted", IDENTITIES.items())
+def test_custom_identity(emulator, text, accepted, setting):
+    """Behind the label stands the number that remote_identities.fqdn_id ends in, or the id of the account."""
+    if setting:
+        seed = emulator.state()
+        seed["settings"]["custom_identity"] = setting
+        emulator.set_state(seed)
+    given = result(emulator.call("GET", "ipsec_tunnels"))["ipsec_tunnels"][0]["remote_identities"]["fqdn_id"]
+    number = re.fullmatch(r"[0-9a-f]{32}\.(\d+)\.ipsec\.cloudflare\.com", given).group(1)
+    identity = {"fqdn_id": text.replace("{number}", number) + ".custom.ipsec.cloudflare.com"}
+    answer = emulator.call("POST", "ipsec_tunnels", {**NEW, "custom_remote_identities": identity})
+    if (setting or "either") in accepted:
+        assert result(answer)["custom_remote_identities"] == identity
+    else:
+        assert errors(answer)[0]["source"]["pointer"] == "/custom_remote_identities/fqdn_id"
 
 
 # --- keys
@@ -332,10 +352,11 @@ def test_generate(emulator, body):
     assert re.match(r"^[A-Za-z0-9]{32,}$", given["psk"]) and emulator.keys()[tunnel_id] == given["psk"]
     in_answer = given["psk_metadata"]["last_generated_on"]
     later = result(emulator.call("GET", "ipsec_tunnels/" + tunnel_id))["ipsec_tunnel"]["psk_metadata"]["last_generated_on"]
-    assert re.match(r"^[-0-9]{10}T[:0-9]{8}\.\d{9}Z$", in_answer) and re.match(r"^[-0-9]{10}T[:0-9]{8}\.\d{6}Z$", later)
+    # Nanoseconds, and then rounded to microseconds.
+    assert moment(in_answer) and moment(later)[1].endswith("000")
     assert in_answer[:19] == later[:19] or abs(seconds_ago(in_answer) - seconds_ago(later)) <= 1
     again = result(emulator.call("POST", f"ipsec_tunnels/{tunnel_id}/psk_generate", body))
-    assert again["psk"] != given["psk"] and again["psk_metadata"]["last_generated_on"] > in_answer
+    assert again["psk"] != given["psk"] and moment(again["psk_metadata"]["last_generated_on"]) > moment(in_answer)
     assert [(entry["psk"], entry["how"], entry["in_force"]) for entry in emulator.key_log()] == [
         (given["psk"], "generate", False),
         (again["psk"], "generate", True),
@@ -413,7 +434,7 @@ def test_many_threads(emulator):
         mine = Emulator(emulator.url)
         for turn in range(10):
             answer = result(mine.call("POST", f"ipsec_tunnels/{tunnel_id}/psk_generate"))
-            seen.append((answer["psk_metadata"]["last_generated_on"], answer["psk"]))
+            seen.append((moment(answer["psk_metadata"]["last_generated_on"]), answer["psk"]))
             result(mine.call("POST", "ipsec_tunnels", {**NEW, "name": f"t{number}-{turn}", "interface_address": f"10.213.{100 + number}.{2 * turn}/31"}))
             result(mine.call("PUT", "ipsec_tunnels", {"ipsec_tunnels": [{"id": one, "description": f"by {number}"} for one in ids]}))
             assert len({tunnel["description"] for tunnel in mine.tunnels() if tunnel["id"] in ids}) == 1
@@ -425,7 +446,7 @@ def test_many_threads(emulator):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(seen) == len({moment for moment, _psk in seen}) == 80
+    assert len(seen) == len({when for when, _psk in seen}) == 80
     assert emulator.keys()[tunnel_id] == max(seen)[1]
     assert len(emulator.tunnels()) == 5 + 80 and len(emulator.requests()) == 8 * 10 * 4
 
@@ -443,9 +464,14 @@ def test_rate_limit(emulator):
     assert emulator.call("GET", "ipsec_tunnels", token=emulator.read_token).status_code == 200
     time.sleep(1.05)
     assert emulator.call("GET", "ipsec_tunnels").status_code == 200
-    for quota, seconds in ((0, 1), (1, 0), ("x", 1)):
+    before = emulator.control("GET", "rate_limit")
+    for quota, seconds in ((0, 1), (1, 0), ("x", 1), ("5", 1), (True, 1), (1, True), (1.5, 1), (-1, 1), (1, -1), (1, "1"), (None, 1), (1, None), (1, 10**400)):
         with pytest.raises(ValueError, match="rate limit"):
             emulator.rate_limit(quota, seconds)
+    for body in ([], {}, None, {"quota": 1}, {"quota": 1, "seconds": 1, "more": 1}):
+        with pytest.raises(ValueError, match="rate limit"):
+            emulator.control("PUT", "rate_limit", body)
+    assert emulator.control("GET", "rate_limit") == before
 
 
 # --- control
@@ -457,7 +483,7 @@ def test_requests_are_recorded(emulator):
     first, second = emulator.requests()
     assert (first["method"], first["path"], first["status"]) == ("PUT", "/client/v4" + TUNNELS, 404)
     assert (first["query"], first["query_string"], first["body"]) == ({"validate_only": "true"}, "validate_only=true", f'{{"id": "{UNKNOWN}"}}')
-    assert first["headers"]["x-own"] == "1" and first["headers"]["authorization"] == "Bearer " + emulator.write_token
+    assert first["headers"]["x-own"] == "1" and first["headers"]["authorization"] == emulator.masked("Bearer " + emulator.write_token)
     assert second["body"] is None and seconds_ago(second["at"]) < 60
     emulator.clear_requests()
     assert emulator.requests() == []
@@ -471,20 +497,105 @@ def test_age_of_a_key(emulator):
 
     emulator.set_age(tunnel_id, 3600)
     assert abs(seconds_ago(last()) - 3600) < 60
-    emulator.set_last_generated_on(tunnel_id, "2026-01-31T14:00:00.1234567+02:00")
-    assert last() == "2026-01-31T12:00:00.123457Z"
+    emulator.set_age(tunnel_id, -3600)
+    assert abs(seconds_ago(last()) + 3600) < 60
     emulator.set_age(tunnel_id, None)
     assert last() is None
-    for call in (
-        lambda: emulator.set_age(UNKNOWN, 1),
-        lambda: emulator.set_last_generated_on(tunnel_id, "yesterday"),
-        lambda: emulator.set_last_generated_on(tunnel_id, "2026-13-31T14:00:00Z"),
-        lambda: emulator.control("PUT", "tunnels/" + tunnel_id, {"age_seconds": "1"}),
-        lambda: emulator.control("PUT", "tunnels/" + tunnel_id, {}),
-        lambda: emulator.control("PUT", "tunnels/" + tunnel_id, {"age_seconds": 1, "last_generated_on": None}),
-    ):
-        with pytest.raises(ValueError):
-            call()
+    assert len(result(emulator.call("GET", "ipsec_tunnels"))["ipsec_tunnels"]) == 5
+
+
+ZEROS = {
+    "2026-01-31T14:00:00.1234567+02:00": "2026-01-31T12:00:00.123457Z",
+    "2026-01-31T12:00:00.120000000Z": "2026-01-31T12:00:00.12Z",
+    "2026-01-31T12:00:00.000000000Z": "2026-01-31T12:00:00Z",
+    "2026-01-31T12:00:00Z": "2026-01-31T12:00:00Z",
+    "2026-01-31T12:00:00.00000049Z": "2026-01-31T12:00:00Z",
+    "2026-01-31T12:00:00.9999999Z": "2026-01-31T12:00:01Z",
+    "2026-01-31T12:00:10.00001Z": "2026-01-31T12:00:10.00001Z",
+    "0001-01-01T00:00:00Z": "0001-01-01T00:00:00Z",
+    "1969-12-31T23:59:59.5Z": "1969-12-31T23:59:59.5Z",
+    "9999-12-31T23:59:59.999999Z": "9999-12-31T23:59:59.999999Z",
+}
+
+
+@pytest.mark.parametrize("given, wanted", ZEROS.items())
+def test_timestamps_have_no_zeros_at_their_end(emulator, given, wanted):
+    tunnel_id = emulator.tunnel("oslo-1")["id"]
+    emulator.set_last_generated_on(tunnel_id, given)
+    for answer in (emulator.call("GET", "ipsec_tunnels/" + tunnel_id), emulator.call("PUT", "ipsec_tunnels/" + tunnel_id, {"description": "x"})):
+        tunnel = next(value for value in result(answer).values() if isinstance(value, dict))
+        assert tunnel["psk_metadata"]["last_generated_on"] == wanted
+    seed = emulator.state()
+    emulator.set_state(seed)
+    assert emulator.state() == seed
+
+
+BAD_AGES = {
+    **{f"age {age}": {"age_seconds": age} for age in (1e30, -1e30, 1e11, -1e12, 10**400, -(10**400), True, "1", None, [], {})},
+    **{
+        f"date {date}": {"last_generated_on": date}
+        for date in (
+            "9999-12-31T23:59:59.999999999Z",
+            "9999-12-31T23:59:59-01:00",
+            "0001-01-01T00:00:00+00:01",
+            "0000-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-13-31T14:00:00Z",
+            "2026-02-30T14:00:00Z",
+            "2026-01-31T14:00:60Z",
+            "2026-01-31T14:00:00",
+            "2026-01-31T14:00:00Z\n",
+            "2026-01-31T14:00:00.1234567890Z",
+            "\u0662026-01-31T14:00:00Z",
+            "yesterday",
+            "",
+            5,
+            True,
+            [],
+        )
+    },
+    "nothing": {},
+    "both": {"age_seconds": 1, "last_generated_on": None},
+    "another": {"age": 1},
+    "a list": [],
+}
+
+
+@pytest.mark.parametrize("body", BAD_AGES.values(), ids=map(str, range(len(BAD_AGES))))
+def test_an_age_that_makes_no_sense_is_refused_and_changes_nothing(emulator, body):
+    tunnel_id, before = emulator.tunnel("paris-1")["id"], emulator.state()
+    with pytest.raises(ValueError, match="out of range|must be|timestamp|give either"):
+        emulator.control("PUT", "tunnels/" + tunnel_id, body)
+    with pytest.raises(ValueError, match="no tunnel"):
+        emulator.set_age(UNKNOWN, 1)
+    assert emulator.state() == before
+    assert len(result(emulator.call("GET", "ipsec_tunnels"))["ipsec_tunnels"]) == 5
+
+
+NO_JSON = ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "{", "", "[" * 100000, '"\\x"', "\xff"]
+
+
+@pytest.mark.parametrize("number", NO_JSON)
+def test_what_is_no_json_is_refused_everywhere(emulator, number):
+    tunnel_id, before, limit = emulator.tunnel("paris-1")["id"], emulator.state(), emulator.control("GET", "rate_limit")
+    bodies = {
+        f"tunnels/{tunnel_id}": '{"age_seconds": %s}',
+        "state": '{"accounts": [], "ipsec_tunnels": [{"psk_age_seconds": %s}]}',
+        "rate_limit": '{"quota": 5, "seconds": %s}',
+        "faults": '{"kind": "slow", "seconds": %s}',
+    }
+    for path, body in bodies.items():
+        answer = emulator._session.request(
+            "POST" if path == "faults" else "PUT",
+            emulator.control_url + path,
+            data=(body % number).encode("latin-1"),
+            headers=emulator.control_headers,
+            timeout=10,
+        )
+        assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    answer = emulator.call("PUT", "ipsec_tunnels/" + tunnel_id, data=('{"unknown": ' + number + "}").encode("latin-1"))
+    assert (answer.status_code, errors(answer)[0]["code"]) == (400, 1022)
+    assert (emulator.state(), emulator.control("GET", "rate_limit"), emulator.faults()) == (before, limit, [])
 
 
 def test_state_survives_a_round_trip_and_reset(emulator):
@@ -498,28 +609,116 @@ def test_state_survives_a_round_trip_and_reset(emulator):
     assert len(emulator.tunnels()) == 5 and emulator.requests() == [] and emulator.faults() == []
 
 
+ONE = {"account_id": ACCOUNT, **NEW}
+TOKEN = {"token": "a", "accounts": [ACCOUNT]}
+PAIR_OF_SEED = {"email": "a@b", "key": "k", "accounts": [ACCOUNT]}
+
+
+def with_tunnel(**changes):
+    return {"accounts": [{"id": ACCOUNT, "name": "x"}], "ipsec_tunnels": [{**ONE, **changes}]}
+
+
 BAD_SEEDS = {
     "no object": [],
+    "null": None,
     "unknown part": {"tunnels": []},
     "unknown setting": {"settings": {"x": 1}},
     "bad setting": {"settings": {"validate_only_psk": "x"}},
     "settings a list": {"settings": []},
+    "bad name space": {"settings": {"one_name_space": "yes"}},
+    "bad insides": {"settings": {"overlapping_insides": 1}},
+    "bad identity": {"settings": {"custom_identity": "x"}},
+    "identity a list": {"settings": {"custom_identity": []}},
     "short keys": {"settings": {"psk_length": "x"}},
+    "keys true": {"settings": {"psk_length": True}},
+    "accounts an object": {"accounts": {}},
+    "accounts null": {"accounts": None},
+    "account a text": {"accounts": ["x"]},
     "no id": {"accounts": [{}]},
+    "account without a name": {"accounts": [{"id": "x"}]},
+    "account id a number": {"accounts": [{"id": 5, "name": "x"}]},
+    "account id empty": {"accounts": [{"id": "", "name": "x"}]},
+    "account number a text": {"accounts": [{"id": "x", "name": "x", "number": "5"}]},
+    "account number negative": {"accounts": [{"id": "x", "name": "x", "number": -5}]},
+    "account number true": {"accounts": [{"id": "x", "name": "x", "number": True}]},
+    "account onboarded a text": {"accounts": [{"id": "x", "name": "x", "onboarded": "no"}]},
+    "account with a slip": {"accounts": [{"id": "x", "name": "x", "onborded": False}]},
+    "account twice": {"accounts": [{"id": "x", "name": "x"}, {"id": "x", "name": "y"}]},
     "bad permission": {"tokens": [{"token": "a", "permission": "all", "accounts": []}]},
+    "token a number": {"tokens": [{**TOKEN, "token": 5}]},
+    "token empty": {"tokens": [{**TOKEN, "token": ""}]},
+    "token without accounts": {"tokens": [{"token": "a"}]},
+    "token, accounts a text": {"tokens": [{**TOKEN, "accounts": ACCOUNT}]},
+    "token, accounts numbers": {"tokens": [{**TOKEN, "accounts": [5]}]},
+    "token, permission a list": {"tokens": [{**TOKEN, "permission": []}]},
+    "token twice": {"tokens": [TOKEN, {**TOKEN, "permission": "read"}]},
+    "token with a slip": {"tokens": [{**TOKEN, "permision": "read"}]},
+    "pair without a key": {"key_pairs": [{"email": "a@b", "accounts": []}]},
+    "pair, key a number": {"key_pairs": [{**PAIR_OF_SEED, "key": 5}]},
+    "pair twice": {"key_pairs": [PAIR_OF_SEED, PAIR_OF_SEED]},
     "unknown account": {"ipsec_tunnels": [{"account_id": ACCOUNT, **NEW}]},
-    "bad tunnel": {"accounts": [{"id": ACCOUNT, "name": "x"}], "ipsec_tunnels": [{"account_id": ACCOUNT, **NEW, "name": "a b"}]},
-    "age a list": {"accounts": [{"id": ACCOUNT, "name": "x"}], "ipsec_tunnels": [{"account_id": ACCOUNT, **NEW, "psk_age_seconds": []}]},
-    "bad age": {"accounts": [{"id": ACCOUNT, "name": "x"}], "ipsec_tunnels": [{"account_id": ACCOUNT, **NEW, "psk_metadata": {"last_generated_on": "x"}}]},
+    "account of a tunnel a list": with_tunnel(account_id=[]),
+    "account of a tunnel null": with_tunnel(account_id=None),
+    "tunnel a text": {"ipsec_tunnels": ["x"]},
+    "bad tunnel": with_tunnel(name="a b"),
+    "name null": with_tunnel(name=None),
+    "endpoint empty": with_tunnel(cloudflare_endpoint=""),
+    "id a number": with_tunnel(id=5),
+    "id empty": with_tunnel(id=""),
+    "id a list": with_tunnel(id=["x"]),
+    "id twice": {"accounts": [{"id": ACCOUNT, "name": "x"}], "ipsec_tunnels": [{**ONE, "id": "x"}, {**ONE, "id": "x", "name": "b"}]},
+    "id of a route twice": {
+        "accounts": [{"id": ACCOUNT, "name": "x"}],
+        "routes": [{"account_id": ACCOUNT, "id": "x", "prefix": "10.0.0.0/8", "nexthop": "10.0.0.1", "priority": number} for number in (1, 2)],
+    },
+    "psk a number": with_tunnel(psk=5),
+    "psk empty": with_tunnel(psk=""),
+    "psk a list": with_tunnel(psk=["x"]),
+    "age a list": with_tunnel(psk_age_seconds=[]),
+    "age a text": with_tunnel(psk_age_seconds="5"),
+    "age true": with_tunnel(psk_age_seconds=True),
+    "age too large": with_tunnel(psk_age_seconds=1e30),
+    "age before the year 1": with_tunnel(psk_age_seconds=1e11),
+    "age beyond the year 9999": with_tunnel(psk_age_seconds=-1e12),
+    "bad age": with_tunnel(psk_metadata={"last_generated_on": "x"}),
+    "date out of range": with_tunnel(psk_metadata={"last_generated_on": "9999-12-31T23:59:59.999999999Z"}),
+    "date a number": with_tunnel(psk_metadata={"last_generated_on": 5}),
+    "date false": with_tunnel(psk_metadata={"last_generated_on": False}),
+    "metadata a list": with_tunnel(psk_metadata=[]),
+    "metadata a text": with_tunnel(psk_metadata="x"),
+    "created a number": with_tunnel(created_on=5),
+    "created on no day": with_tunnel(created_on="2026-02-30T00:00:00Z"),
+    "modified soon": with_tunnel(modified_on="soon"),
+    "check a text": with_tunnel(health_check="x"),
+    "check empty": with_tunnel(health_check=""),
+    "target an object": with_tunnel(health_check={"target": {"saved": ""}}),
+    "check with a null": with_tunnel(health_check={"rate": None}),
+    "bgp empty": with_tunnel(bgp=""),
+    "bgp with a question mark": with_tunnel(bgp={"customer_asn": 1, "md5_key": "?"}),
+    "identities a text": with_tunnel(custom_remote_identities=""),
+    "null cipher a text": with_tunnel(allow_null_cipher="no"),
+    "colo a number": {
+        "accounts": [{"id": ACCOUNT, "name": "x"}],
+        "interconnects": [{"account_id": ACCOUNT, "name": "a", "interface_address": "10.0.0.0/31", "colo_name": 5}],
+    },
 }
 
 
 @pytest.mark.parametrize("seed", BAD_SEEDS.values(), ids=BAD_SEEDS.keys())
 def test_bad_state_is_refused_and_changes_nothing(emulator, seed):
     before = emulator.state()
-    with pytest.raises(ValueError, match="seed|setting|credential|timestamp"):
+    with pytest.raises(ValueError, match="seed|setting|credential|timestamp|out of range"):
         emulator.set_state(seed)
     assert emulator.state() == before
+    assert len(result(emulator.call("GET", "ipsec_tunnels"))["ipsec_tunnels"]) == 5
+
+
+def test_what_is_null_in_a_seed_is_not_there(emulator):
+    nothing = dict.fromkeys(("psk", "psk_metadata", "psk_age_seconds", "bgp", "health_check", "custom_remote_identities", "id", "created_on"))
+    emulator.set_state({**emulator.state(), "ipsec_tunnels": [{**ONE, **nothing}]})
+    (tunnel,) = result(emulator.call("GET", "ipsec_tunnels"))["ipsec_tunnels"]
+    assert not {"bgp", "custom_remote_identities"} & set(tunnel) and tunnel["psk_metadata"] == {} and tunnel["created_on"]
+    result(emulator.call("PUT", "ipsec_tunnels/" + tunnel["id"], {"description": "x"}))
 
 
 def test_control_has_an_index_and_clear_errors(emulator):

@@ -88,6 +88,7 @@ def test_times_skip_method_and_order(emulator):
     assert seen == [200, 500, 500, 200] and len(emulator.faults()) == 1
     emulator.clear_faults()
     assert generate(emulator).status_code == 200
+    emulator.forget_unmet()
 
 
 def test_a_slow_request_holds_up_no_other(emulator):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
-from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, result
+from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, moment, result
 
 NEW_TARGET = {"x-magic-new-hc-target": "true"}
 VALIDATE = {"validate_only": "true"}
@@ -97,7 +97,7 @@ def test_create_update_delete(emulator, kind):
     changed = result(emulator.call("PUT", path, {**kind.new, "description": "new", "id": UNKNOWN, "unknown": 1}))
     assert set(changed) == {"modified", "modified_" + kind.singular} and changed["modified"] is True
     after = changed["modified_" + kind.singular]
-    assert after["modified_on"] > created["modified_on"]
+    assert moment(after["modified_on"]) > moment(created["modified_on"])
     assert after == {**created, "description": "new", "modified_on": after["modified_on"]} == shown(emulator, path)
 
     gone = result(emulator.call("DELETE", path))
@@ -236,8 +236,71 @@ def test_invalid_lists(emulator, method, path, body, pointer):
     assert emulator.state() == before
 
 
-def test_names_are_unique_among_their_kind(emulator):
-    assert result(emulator.call("POST", "gre_tunnels", {**GRE.new, "name": "paris-1"}))["name"] == "paris-1"
+def choose(emulator, **settings):
+    seed = emulator.state()
+    seed["settings"].update(settings)
+    emulator.set_state(seed)
+
+
+NAMES = {
+    "IPsec as GRE": (IPSEC, "vienna-gre-1"),
+    "GRE as IPsec": (GRE, "paris-1"),
+    "GRE as an interconnect": (GRE, "frankfurt-1"),
+    "IPsec as an interconnect": (IPSEC, "frankfurt-1"),
+}
+
+
+@pytest.mark.parametrize("kind, name", NAMES.values(), ids=NAMES.keys())
+def test_one_name_space(emulator, kind, name):
+    """By default for all tunnels and interconnects, as a choice for each kind alone."""
+    created = result(emulator.call("POST", kind.path, kind.new))
+    body, path = {**kind.new, "name": name}, f"{kind.path}/{created['id']}"
+    for method, where, pointer in (("PUT", path, "/name"), ("PUT", kind.path, f"/{kind.plural}/0/name")):
+        sent = {kind.plural: [{"id": created["id"], "name": name}]} if where == kind.path else {"name": name}
+        assert errors(emulator.call(method, where, sent))[0]["source"]["pointer"] == pointer
+    emulator.call("DELETE", path)
+    assert errors(emulator.call("POST", kind.path, body))[0]["source"]["pointer"] == "/name"
+    # Those that share a name already can be changed, and go on sharing it.
+    choose(emulator, one_name_space=False)
+    created = result(emulator.call("POST", kind.path, body))
+    assert created["name"] == name
+    choose(emulator, one_name_space=True)
+    assert result(emulator.call("PUT", f"{kind.path}/{created['id']}", {"name": name, "description": "x"}))["modified"] is True
+
+
+def test_an_interconnect_takes_no_tunnels_name(emulator):
+    for name in ("paris-1", "vienna-gre-1"):
+        assert errors(emulator.call("PUT", one(emulator, INTERCONNECT), {"name": name}))[0]["source"]["pointer"] == "/name"
+    choose(emulator, one_name_space=False)
+    assert result(emulator.call("PUT", one(emulator, INTERCONNECT), {"name": "paris-1"}))["modified"] is True
+
+
+def test_overlapping_insides_as_a_choice(emulator):
+    body = {**GRE.new, "interface_address": "10.213.0.10/31", "interface_address6": "fd00:213::b/127"}
+    refused = errors(emulator.call("POST", "gre_tunnels", body))
+    assert refused[0]["source"]["pointer"] == "/interface_address"
+    choose(emulator, overlapping_insides=True)
+    assert result(emulator.call("POST", "gre_tunnels", body))["interface_address"] == "10.213.0.10/31"
+
+
+MD5 = ["guards", "a", "!@#$%^&*()+[]{}<>/.,;:_-~`= \\|'", "x" * 100]
+NO_MD5 = ["?", 'a"b', "a\n", "\n", "a\tb", "\x0b", "\x0c", "\r", "\x00", "\x7f", "\u00e4", "\U0001f600", 5, ["a"]]
+
+
+@pytest.mark.parametrize("key", MD5)
+def test_characters_of_md5_key(emulator, key):
+    for kind in (IPSEC, GRE):
+        assert result(emulator.call("POST", kind.path, {**kind.new, "bgp": {**ASN, "md5_key": key}}))["bgp"]["md5_key"] == key
+
+
+@pytest.mark.parametrize("key", NO_MD5)
+def test_no_characters_of_md5_key(emulator, key):
+    before = emulator.state()
+    calls = [("POST", kind.path, {**kind.new, "bgp": {**ASN, "md5_key": key}}) for kind in (IPSEC, GRE)]
+    calls.append(("PUT", one(emulator, IPSEC), {"bgp": {**ASN, "md5_key": key}}))
+    for method, path, body in calls:
+        assert errors(emulator.call(method, path, body))[0]["source"]["pointer"] == "/bgp/md5_key"
+    assert emulator.state() == before
 
 
 def test_a_tunnel_without_customer_endpoint_shares_the_other_one(emulator):
@@ -336,9 +399,13 @@ def test_bgp_of_a_gre_tunnel_is_set_at_its_creation_only(emulator):
     assert changed["modified_ipsec_tunnel"]["bgp"]["customer_asn"] == 1
 
 
-@pytest.mark.parametrize("kind, effective", [(GRE, "198.51.100.21"), (INTERCONNECT, "10.213.0.40")], ids=["gre_tunnels", "interconnects"])
+@pytest.mark.parametrize(
+    "kind, effective", [(IPSEC, "198.51.100.11"), (GRE, "198.51.100.21"), (INTERCONNECT, "10.213.0.41")], ids=["ipsec_tunnels", "gre_tunnels", "interconnects"]
+)
 def test_both_forms_of_the_health_check_target(emulator, kind, effective):
     path = one(emulator, kind)
+    if kind is not INTERCONNECT:
+        result(emulator.call("PUT", path, {"health_check": {"direction": "unidirectional"}}))
     assert shown(emulator, path)["health_check"]["target"] == ""
     assert shown(emulator, path, headers=NEW_TARGET)["health_check"]["target"] == {"effective": effective, "saved": ""}
     changed = result(emulator.call("PUT", path, {"health_check": {"target": {"saved": "192.0.2.7"}}}, headers=NEW_TARGET))["modified_" + kind.singular]
@@ -346,6 +413,34 @@ def test_both_forms_of_the_health_check_target(emulator, kind, effective):
     assert changed["health_check"]["rate"] == "mid" and shown(emulator, path)["health_check"]["target"] == "192.0.2.7"
     refused = emulator.call("PUT", path, {"health_check": {"target": "192.0.2.8"}}, headers=NEW_TARGET)
     assert errors(refused)[0]["source"]["pointer"] == "/health_check/target"
+
+
+FAR_ENDS = {
+    "10.213.9.10/31": "10.213.9.11",
+    "10.213.9.11/31": "10.213.9.10",
+    "10.213.9.13/30": "10.213.9.14",
+    "10.213.9.14/30": "10.213.9.13",
+    "10.213.9.12/30": "10.213.9.13",
+}
+
+
+@pytest.mark.parametrize("saved", ["", "192.0.2.7"])
+@pytest.mark.parametrize("kind", [IPSEC, GRE], ids=["ipsec_tunnels", "gre_tunnels"])
+@pytest.mark.parametrize("inside, far_end", FAR_ENDS.items())
+def test_a_check_in_both_directions_asks_the_other_end(emulator, kind, inside, far_end, saved):
+    """It ignores the target; what was saved counts again when the direction changes."""
+    check = {"direction": "bidirectional", "target": {"saved": saved}}
+    created = result(emulator.call("POST", kind.path, {**kind.new, "interface_address": inside, "health_check": check}, headers=NEW_TARGET))
+    assert created["health_check"]["target"] == {"effective": far_end, "saved": saved}
+    turned = {"health_check": {"direction": "unidirectional"}}
+    changed = result(emulator.call("PUT", f"{kind.path}/{created['id']}", turned, headers=NEW_TARGET))["modified_" + kind.singular]
+    outside = kind.new["customer_gre_endpoint" if kind is GRE else "customer_endpoint"]
+    assert changed["health_check"]["target"] == {"effective": saved or outside, "saved": saved}
+
+
+def test_without_a_customer_endpoint_the_other_end_is_asked(emulator):
+    body = {**IPSEC.new, "customer_endpoint": "", "health_check": {"direction": "unidirectional"}}
+    assert result(emulator.call("POST", IPSEC.path, body, headers=NEW_TARGET))["health_check"]["target"] == {"effective": "10.213.1.1", "saved": ""}
 
 
 def test_interconnect(emulator):

@@ -34,10 +34,12 @@ def start(*arguments, command=None, **options):
     )
 
 
-def address(process):
+def address(process, token=True):
     line = process.stdout.readline().decode()
     match = re.match(r"^Cloudflare Magic emulator: (http://(?:127\.0\.0\.1|\[::1\]|localhost):\d+/client/v4) \(account ([0-9a-f]{32})\)\n$", line)
     assert match, line + process.stderr.read().decode()
+    if token:
+        assert re.match(r"^Token for /_emulator/, in the header X-Emulator-Token: [\w-]{32,}\n$", process.stdout.readline().decode())
     return match.group(1)
 
 
@@ -175,10 +177,10 @@ def test_a_body_that_is_too_large(emulator):
 def test_a_client_that_goes_away_within_its_body(emulator):
     host, port = emulator.url.split("/")[2].split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
-        raw.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{".encode())
+        raw.sendall(f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{{".encode())
     with socket.create_connection((host, int(port)), timeout=10) as raw:
-        raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
-        assert raw.recv(100).startswith(b"HTTP/1.1 404")
+        raw.sendall(b"GET /client/v4/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 400")
     assert emulator.call("GET", "ipsec_tunnels").status_code == 200
 
 

@@ -45,5 +45,5 @@ def emulator():
     handle = Emulator(_URL[0])
     handle.reset()
     yield handle
-    assert handle.violations() == []
+    handle.check()
     handle.stop()

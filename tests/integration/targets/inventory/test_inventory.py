@@ -117,7 +117,7 @@ def test_templates_of_credentials(emulator, inventory, leaked):
     ran = inventory(content, env=env, args=["-vvv"])
     assert ran.rc == 0, ran.screen
     assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
-    assert {request["headers"].get("authorization") for request in emulator.requests()} == {f"Bearer {emulator.read_token}"}
+    assert {request["headers"].get("authorization") for request in emulator.requests()} == {emulator.masked(f"Bearer {emulator.read_token}")}
     assert leaked(ran.written(), [emulator.read_token, SECRET]) == []
 
 
@@ -130,7 +130,7 @@ def test_a_vaulted_token(emulator, command, tmp_path, leaked):
     ran = command("ansible.cli.inventory", ["-i", "magic.yml", "--graph", "--vault-password-file", "password", "-vvv"], tmp_path, env)
     assert ran.rc == 0, ran.screen
     assert "paris-1" in ran.screen
-    assert {request["headers"].get("authorization") for request in emulator.requests()} == {f"Bearer {emulator.read_token}"}
+    assert {request["headers"].get("authorization") for request in emulator.requests()} == {emulator.masked(f"Bearer {emulator.read_token}")}
     assert leaked(ran.written(), [emulator.read_token]) == []
 
 

@@ -24,9 +24,10 @@ __all__ = ["PASSWORD", "VARIABLE", "Site", "_emulator", "command", "fill", "leak
 
 @pytest.fixture(scope="module")
 def fresh(_emulator: Emulator):
-    """The emulator as it starts. The tests of one file share what they do to it."""
+    """The emulator as it starts. The tests of one file share what they do to it, and each fault that they set has to be met."""
     _emulator.reset()
-    return _emulator
+    yield _emulator
+    assert _emulator.unmet() == []
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def emulator(_emulator: Emulator):
     _emulator.reset()
     fill(_emulator, 12)
     yield _emulator
-    assert _emulator.violations() == []
+    _emulator.check()
 
 
 @pytest.fixture

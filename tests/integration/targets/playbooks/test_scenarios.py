@@ -238,7 +238,7 @@ def test_run_ends_well(run):
 
 @PLACE
 @EACH
-def test_requests_are_exactly_these(run, record, scenario, place):
+def test_requests_are_exactly_these(emulator, run, record, scenario, place):
     expected = []
     for dummy, names in scenario.phases:
         for method, path, query in (REQUESTS[name] for name in names.split()):
@@ -248,7 +248,7 @@ def test_requests_are_exactly_these(run, record, scenario, place):
     for request in sent:
         body = {"psks": [{"id": scenario.tunnel(place), "psk": scenario.options.get("psk")}]}
         assert (json.loads(request["body"]) if request["body"] else None) == (body if request["path"].endswith("/psk") else None)
-        assert request["headers"]["authorization"] == "Bearer a-token-for-all"
+        assert request["headers"]["authorization"] == emulator.masked("Bearer a-token-for-all")
         assert request["headers"]["user-agent"].startswith("ansible-collection-cloudflare.magic/")
 
 

@@ -48,7 +48,7 @@ class Edge:
         self.device.mkdir()
         self.screens = ""
         in_force = {
-            "ansible.builtin.uri": {"url": emulator.url.replace("/client/v4", "/_emulator/keys")},
+            "ansible.builtin.uri": {"url": emulator.control_url + "keys", "headers": emulator.control_headers},
             "register": "in_force",
             "check_mode": False,
             "no_log": True,

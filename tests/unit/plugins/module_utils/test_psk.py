@@ -106,9 +106,9 @@ def read_time(tunnel):
     text = tunnel["psk_metadata"].get("last_generated_on")
     if text is None:
         return None
-    seconds, decimals = text.rstrip("Z").split(".")
+    seconds, _point, decimals = text.rstrip("Z").partition(".")
     moment = datetime.fromisoformat(seconds) + timedelta(microseconds=(int(decimals.ljust(9, "0")) + 500) // 1000)
-    return moment.isoformat(timespec="microseconds") + "Z"
+    return moment.isoformat(timespec="microseconds").rstrip("0").rstrip(".") + "Z"
 
 
 def see_to_requests(emulator, expected, tunnel, own):
@@ -116,7 +116,7 @@ def see_to_requests(emulator, expected, tunnel, own):
     for request in emulator.requests():
         is_set = request["path"].endswith("/psk")
         assert request["body"] == (json.dumps({"psks": [{"id": tunnel["id"], "psk": own}]}) if is_set else None)
-        assert request["headers"]["authorization"] == f"Bearer {emulator.write_token}"
+        assert request["headers"]["authorization"] == emulator.masked(f"Bearer {emulator.write_token}")
 
 
 def test_live_and_twice(emulator, scenario):
