@@ -227,6 +227,8 @@ class Workshop:
             "ANSIBLE_INVENTORY": str(folder / "inventory.ini"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_VAULT_IDENTITY_LIST": f"prod@{home}/.vault-password",
+            # What documents have the reader set to the token that the emulator prints.
+            "EMULATOR_TOKEN": emulator.control_headers["X-Emulator-Token"],
             **emulator.environment(),
         }
 
@@ -390,7 +392,7 @@ def test_block(block: Block, workshops: Callable[[Path], Workshop]) -> None:
         )
         RUNNERS[block.language](block, workshop)
         if block.language == "yaml":
-            assert not workshop.emulator.faults(), "the fault was not used"
+            assert not workshop.emulator.unmet(), "the fault was not used"
     counts[f"{block.language} blocks"] = counts.get(f"{block.language} blocks", 0) + 1
 
 
