@@ -36,6 +36,9 @@ DEFAULT_SETTINGS: Json = {
     # Choice: what stands behind the label of a custom identity: "account_id", as the documentation says, "number", the one in
     # remote_identities, as somebody reports, or "either".
     "custom_identity": "either",
+    # Choice: what becomes of the target of a health check in both directions, which the description calls ignored: it is "saved", and counts
+    # again when the direction changes, or "dropped", so that a client that compares it never comes to an end.
+    "bidirectional_target": "saved",
 }
 
 

@@ -51,6 +51,12 @@ class _Handler(WSGIRequestHandler):
             if body.tell() < length:
                 self.close_connection = True
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        # A fault: it is the last that the client hears. No body may follow, and after 100 it waits for more.
+        if code < 200:
+            self.close_connection = True
+        super().send_response(code, message)
+
     def send_header(self, keyword: str, value: str) -> None:
         if keyword == "Connection" and value == "close" and not self.close_connection:
             return

@@ -53,11 +53,7 @@ def after(fault: Json, answer: Response, state: State, body: str | None) -> Resp
         state: of the emulator.
         body: of the request.
     """
-    spoilt = _CARRY_OUT.get(fault["kind"], _error)(fault, answer, state, body)
-    if spoilt.status_code < 200:
-        # It is the last that the client hears. A body may not follow, and after 100 it would wait for more.
-        spoilt.call_on_close(_hang_up())
-    return spoilt
+    return _CARRY_OUT.get(fault["kind"], _error)(fault, answer, state, body)
 
 
 def _hang_up() -> Callable[[], None]:

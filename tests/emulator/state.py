@@ -274,6 +274,8 @@ class State:
             settings[name] = value
         if settings["validate_only_psk"] not in ("decoy", "null", "real"):
             raise SeedError("settings.validate_only_psk must be 'decoy', 'null' or 'real'")
+        if settings["bidirectional_target"] not in ("saved", "dropped"):
+            raise SeedError("settings.bidirectional_target must be 'saved' or 'dropped'")
         if settings["custom_identity"] not in ("either", "number", "account_id"):
             raise SeedError("settings.custom_identity must be 'either', 'number' or 'account_id'")
         if not is_count(settings["psk_length"]) or not 8 <= settings["psk_length"] <= 1024:
@@ -552,7 +554,7 @@ class State:
             psk = fields.pop("psk", None)
             # Docs: Magic WAN checks both ways by default, Magic Transit one way.
             direction = "bidirectional" if self._accounts[call.account_id].get("magic_wan_subscribed", True) else "unidirectional"
-            item = _new_item(kind, call.account_id, fields, direction, psk)
+            item = self._without_ignored(_new_item(kind, call.account_id, fields, direction, psk))
             self._check_rules(item)
             if not call.validate_only:
                 self._items[kind.plural][item.id] = item
@@ -579,7 +581,13 @@ class State:
                 raise invalid(f"{key} must not be empty", f"{pointer}/{key}")
         merged["modified_on"] = to_timestamp(time.time_ns(), 6)
         # A key given here leaves last_generated_on as it was: so in the docs' own sequence of calls.
-        return Item(kind, call.account_id, merged, psk, old.generated)
+        return self._without_ignored(Item(kind, call.account_id, merged, psk, old.generated))
+
+    def _without_ignored(self, item: Item) -> Item:
+        check = item.fields.get("health_check", {})
+        if self._settings["bidirectional_target"] == "dropped" and check.get("direction") == "bidirectional":
+            item.fields["health_check"] = dict(check, target="")
+        return item
 
     def _commit(self, item: Item) -> None:
         known = self._items[item.kind.plural]

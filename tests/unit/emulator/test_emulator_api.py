@@ -627,6 +627,7 @@ BAD_SEEDS = {
     "settings a list": {"settings": []},
     "bad name space": {"settings": {"one_name_space": "yes"}},
     "bad insides": {"settings": {"overlapping_insides": 1}},
+    "bad target": {"settings": {"bidirectional_target": "x"}},
     "bad identity": {"settings": {"custom_identity": "x"}},
     "identity a list": {"settings": {"custom_identity": []}},
     "short keys": {"settings": {"psk_length": "x"}},

@@ -438,6 +438,22 @@ def test_a_check_in_both_directions_asks_the_other_end(emulator, kind, inside, f
     assert changed["health_check"]["target"] == {"effective": saved or outside, "saved": saved}
 
 
+@pytest.mark.parametrize("kind", [IPSEC, GRE], ids=["ipsec_tunnels", "gre_tunnels"])
+def test_the_target_of_a_check_in_both_directions_may_be_dropped(emulator, kind):
+    choose(emulator, bidirectional_target="dropped")
+    one_way, both = ({"health_check": {"direction": direction}} for direction in ("unidirectional", "bidirectional"))
+    target = {"health_check": {"target": "192.0.2.7"}}
+    created = result(emulator.call("POST", kind.path, {**kind.new, "health_check": {**both["health_check"], **target["health_check"]}}))
+    path = f"{kind.path}/{created['id']}"
+    assert created["health_check"]["target"] == "" and created["health_check"]["rate"] == "mid"
+    # Also where the direction comes from the tunnel, or comes later than the target.
+    for sent, kept in ((target, ""), (one_way, ""), (target, "192.0.2.7"), (both, ""), (one_way, "")):
+        changed = result(emulator.call("PUT", path, sent))["modified_" + kind.singular]
+        assert changed["health_check"]["target"] == kept
+        changed = result(emulator.call("PUT", kind.path, {kind.plural: [{"id": created["id"], **sent}]}))["modified_" + kind.plural][0]
+        assert changed["health_check"]["target"] == kept == shown(emulator, path)["health_check"]["target"]
+
+
 def test_without_a_customer_endpoint_the_other_end_is_asked(emulator):
     body = {**IPSEC.new, "customer_endpoint": "", "health_check": {"direction": "unidirectional"}}
     assert result(emulator.call("POST", IPSEC.path, body, headers=NEW_TARGET))["health_check"]["target"] == {"effective": "10.213.1.1", "saved": ""}

@@ -95,6 +95,7 @@ def _assert_fair(row, outcome, bench):
     missing = [text for text in row.get("shows", []) if text not in screen]
     assert not missing, screen[-3000:]
     assert writes == row["writes"]
+    assert bench.emulator.unmet() == []
     usable = row.get("usable", [])
     labels = usable if isinstance(usable, dict) else {name: name for name in usable}
     wanted = {(label, _sha256(row.get("answer_with") or outcome.keys[name])) for label, name in labels.items()}

@@ -149,6 +149,8 @@ class Instant:
         # A request whose sender is gone takes effect all the same.
         until(lambda: all(request["status"] is not None for request in self.emulator.requests()))
         self.emulator.clear_faults()
+        # Killed at any instant, that is also before its request.
+        self.emulator.forget_unmet()
         return running
 
     def check(self) -> tuple[str, dict[str, str]]:
