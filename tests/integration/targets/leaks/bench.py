@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import re
@@ -28,7 +29,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.release import __version__
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
-from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.search import Secret, files_below
+from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.search import Secret, files_below, unpacked
 
 HERE = Path(__file__).resolve().parent
 ROWS: list[dict[str, Any]] = yaml.safe_load(HERE.joinpath("rows.yml").read_text(encoding="utf-8"))
@@ -40,7 +41,7 @@ TIME_LIMIT = 180
 KEPT = ("PATH", "PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")
 
 # Where a file lies decides to which surface it belongs: the folders of a row.
-FOLDERS = ("log", "callback", "fields", "junit", "tree", "cache", "artifacts", "home", "tmp", "project", "remote")
+FOLDERS = ("log", "callback", "fields", "junit", "tree", "cache", "artifacts", "home", "tmp", "project", "remote", "near", "far", "ara")
 # Not searched: what the user has a key written to, and what the test needs for itself.
 OTHER_FOLDERS = ("delivered", "private")
 
@@ -89,6 +90,14 @@ def holds(condition: str) -> bool:
         bound = tuple(int(number) for number in match.groups()[1:])
         return (bound > SERIES) == (match.group(1) == "<")
     return f"{SERIES[0]}.{SERIES[1]}" in condition.split()
+
+
+def ara_callbacks() -> str:
+    """Return the folder with the callback plugin of ARA."""
+    found = importlib.util.find_spec("ara")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("ara")
+    return str(Path(found.submodule_search_locations[0], "plugins", "callback"))
 
 
 class Syslog:
@@ -275,7 +284,7 @@ class Bench:
             shutil.copytree(self.ssh.home, at / "remote", symlinks=True, dirs_exist_ok=True)
         files = files_below(at)
         surfaces = {
-            name: b"\n".join(path.encode("utf-8", "surrogateescape") + b"\n" + data for path, data in files.items() if path.split("/")[0] == name)
+            name: b"\n".join(path.encode("utf-8", "surrogateescape") + b"\n" + unpacked(data) for path, data in files.items() if path.split("/")[0] == name)
             for name in FOLDERS
         }
         surfaces.update(stdout=done.stdout, stderr=done.stderr, syslog=self.syslog.take())
@@ -311,7 +320,8 @@ class Bench:
         for fault in row.get("faults", []):
             self.emulator.fault(**fault)
         if "answer_with" in row:
-            psk_answer = {"ipsec_tunnel_id": "0", "psk": row["answer_with"], "psk_metadata": {"last_generated_on": "2026-11-23T10:00:00Z"}}
+            tunnel_id = next(tunnel["id"] for tunnel in self.emulator.tunnels() if tunnel["name"] == "paris-1")
+            psk_answer = {"ipsec_tunnel_id": tunnel_id, "psk": row["answer_with"], "psk_metadata": {"last_generated_on": "2026-11-23T10:00:00Z"}}
             body = json.dumps({"success": True, "errors": [], "messages": [], "result": psk_answer})
             self.emulator.fault(kind="html", path="psk_generate", status=200, body=body)
 
@@ -380,7 +390,8 @@ class Bench:
             variables = self.ssh.variables() if connection == "ssh" else f"ansible_connection={connection}"
             lines.append(f"{host} {variables} ansible_python_interpreter={sys.executable}\n")
         project.joinpath("hosts").write_text("".join(lines), encoding="utf-8")
-        project.joinpath("ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
+        if "ansible.cfg" not in row.get("files", {}):
+            project.joinpath("ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
 
     def _environ(self, row: dict[str, Any], at: Path, token: str, supplied: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name.startswith("ANSIBLE_TEST_") or name in KEPT}
@@ -405,6 +416,12 @@ class Bench:
             "LEAKS_DUMP": str(at),
             **{name: str(value).replace("ROW", str(at)) for name, value in row.get("env", {}).items()},
         }
+        if "ara" in row.get("callbacks", []):
+            environ["ANSIBLE_CALLBACK_PLUGINS"] += os.pathsep + ara_callbacks()
+            environ.update(ARA_BASE_DIR=str(at / "ara"), ARA_SETTINGS=str(at / "ara" / "settings.yaml"), ARA_API_CLIENT="offline")
+        environ["ANSIBLE_CALLBACKS_ENABLED"] = ",".join([environ["ANSIBLE_CALLBACKS_ENABLED"], *(name for name in row.get("callbacks", []) if name != "ara")])
+        if "ROW_URL" in str(row):
+            environ["ROW_URL"] = self.emulator.url
         if "ROW_PSK" in str(row):
             environ["ROW_PSK"] = supplied
         kind = row.get("credentials", "process")

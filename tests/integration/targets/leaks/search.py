@@ -12,8 +12,11 @@ import html
 import io
 import json
 import re
+import sqlite3
+import tempfile
 import zipfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -81,8 +84,23 @@ class Secret:
         return found
 
 
+def _database_values(data: bytes) -> list[bytes]:
+    """Return every value of an SQLite database: what is long, or compressed, is in parts on its pages."""
+    values = []
+    with tempfile.NamedTemporaryFile(suffix=".sqlite") as file:
+        file.write(data)
+        file.flush()
+        with closing(sqlite3.connect(file.name)) as database:
+            database.text_factory = bytes
+            tables = [name.decode() for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                for row in database.execute(f'SELECT * FROM "{table}"'):
+                    values += [value for value in row if isinstance(value, bytes)]
+    return values
+
+
 def _unpacked(data: bytes, depth: int = 0) -> list[bytes]:
-    """Return ``data``, and everything that is packed in it: zip, gzip, and either of them in Base64 (the payload of AnsiballZ)."""
+    """Return ``data``, and everything that is packed in it: zip, gzip, zlib, values of an SQLite database, and archives in Base64 (the payload of AnsiballZ)."""
     found = [data]
     if depth == _DEEPEST:
         return found
@@ -98,6 +116,14 @@ def _unpacked(data: bytes, depth: int = 0) -> list[bytes]:
             found += _unpacked(gzip.decompress(data), depth + 1)
         except (OSError, EOFError, zlib.error):
             pass
+    elif data[:16] == b"SQLite format 3\0":
+        for value in _database_values(data):
+            found += _unpacked(value, depth + 1)
+    elif data[:1] == b"\x78" and len(data) > 2 and int.from_bytes(data[:2], "big") % 31 == 0:
+        try:
+            found += _unpacked(zlib.decompress(data), depth + 1)
+        except zlib.error:
+            pass
     else:
         for match in _BASE64_RUN.finditer(data):
             text = match.group().rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
@@ -105,6 +131,11 @@ def _unpacked(data: bytes, depth: int = 0) -> list[bytes]:
             if inner[:2] in (b"PK", b"\x1f\x8b"):
                 found += _unpacked(inner, depth + 1)
     return found
+
+
+def unpacked(data: bytes) -> bytes:
+    """Return data with all that is packed in it behind it."""
+    return b"\n".join(_unpacked(data))
 
 
 def count(data: bytes, secrets: list[Secret]) -> dict[str, int]:
