@@ -59,6 +59,11 @@ SHORTEST_MASKED = 8
 # Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.
 _WITH_KEY = re.compile(r"_task\.(?P<what>polymorphic_result|loop_result|result)(\.psks?|\.results)?")
 
+# Expressions in 'until' that are never an error.
+_PLAIN_TEST = re.compile(
+    r"\w+ is (not )?(success|succeeded|successful|failed|failure|changed|change)|\w+\.(psks?|changed|failed) is (not )?defined|(not )?\w+\.changed"
+)
+
 
 def _gone(what: str) -> MagicError:
     return MagicError(
@@ -120,6 +125,11 @@ def task_identity(task: Task) -> str:
 def is_loop(task: Task) -> bool:
     """Tell whether the task has a loop; ``Task.loop`` and ``Task.loop_with`` (2.18 to 2.22)."""
     return bool(task.loop or task.loop_with)
+
+
+def until_is_safe(task: Task) -> bool:
+    """Tell whether the task cannot end by an error in 'until', after which Ansible (2.18 to 2.22) has no result to register."""
+    return all(_PLAIN_TEST.fullmatch(str(expression).strip()) for expression in task.until or [])
 
 
 def is_registered(task: Task) -> bool:

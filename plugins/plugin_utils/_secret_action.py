@@ -117,12 +117,20 @@ class SecretAction(ClientAction):
 
     def loop_warnings(self) -> list[str]:
         """Warn where even 'register' may be dropped."""
-        if not _core.DROPS_REGISTER or not _core.is_loop(self._task) or self.supplied() or "vault_file" in self.receivers:
+        if self.supplied() or "vault_file" in self.receivers:
             return []
-        return [
-            "On ansible-core 2.18 a template that fails in one item of this loop ends the task without 'register', and the keys of the items before it "
-            "are lost. Give vault_file, which keeps each key at once."
-        ]
+        warnings = []
+        if _core.DROPS_REGISTER and _core.is_loop(self._task):
+            warnings.append(
+                "On ansible-core 2.18 a template that fails in one item of this loop ends the task without 'register', and the keys of the items before it "
+                "are lost. Give vault_file, which keeps each key at once."
+            )
+        if not _core.until_is_safe(self._task):
+            warnings.append(
+                "An error in the expression of 'until' ends the task without 'register', and the new key is lost. Give vault_file, or write a plain test "
+                "like 'result is success', and look at the rest in a task of its own."
+            )
+        return warnings
 
     def delivered(self, result: dict[str, t.Any], entries: dict[str, dict[str, t.Any]], store: VaultFile | None) -> None:
         """Put generated keys into the host's fact, if it is a receiver, and note it in ``delivered_to``.

@@ -229,6 +229,7 @@ class Outcome:
     writes: list[dict[str, Any]]
     keys: dict[str, str]
     probes: set[tuple[str, str]]
+    modes: dict[str, int] = field(default_factory=dict)
     secrets: dict[str, list[Secret]] = field(default_factory=dict)
 
     @property
@@ -249,7 +250,7 @@ class Bench:
         self.ssh = Sshd(folder / "ssh", self.syslog)
         self._seed = emulator.state()
         self._number = 0
-        self._inline: dict[str, Inline] = {}
+        self._inline: dict[str, str] = {}
 
     def close(self) -> None:
         """End what was started."""
@@ -305,6 +306,7 @@ class Bench:
         if "answer_with" in row:
             every.add(row["answer_with"])
         outcome.secrets = {"key": [Secret(key) for key in every], "token": [Secret(token)]}
+        outcome.modes = {name: (at / name).lstat().st_mode & 0o777 for name in files}
         if not os.environ.get("LEAKS_KEEP"):
             shutil.rmtree(at)
         return outcome
@@ -354,6 +356,7 @@ class Bench:
         secret = vault.secrets[0][1]
         encrypt = functools.partial(vault.encrypt, secret=secret, vault_id="leaks")
         self._inline = {name: Inline(encrypt(text).decode()) for name, text in (("INLINE_KEY", supplied), ("INLINE_TOKEN", token))}
+        self._inline["PLAIN_KEY"] = supplied
         defaults = {"account_id": self.emulator.account_id, "api_url": self.emulator.url}
         kind = row.get("credentials", "process")
         from_environment = "{{ lookup('ansible.builtin.env', 'ROW_TOKEN') }}"

@@ -112,6 +112,7 @@ def _assert_fair(row, outcome, bench):
     assert status == row.get("status", 0), screen[-3000:]
     missing = [text for text in row.get("shows", []) if text not in screen]
     assert not missing, screen[-3000:]
+    assert not [text for text in row.get("shows_not", []) if text in screen], screen[-3000:]
     assert writes == row["writes"]
     assert bench.emulator.unmet() == []
     usable = row.get("usable", [])
@@ -121,7 +122,7 @@ def _assert_fair(row, outcome, bench):
         assert outcome.files[path].startswith(b"$ANSIBLE_VAULT")
         wanted |= {(f"{path}:{name}", outcome.keys[name]) for name in names}
     assert probes == wanted, screen[-3000:]
-    if "ad_hoc" not in row:
+    if "ad_hoc" not in row and not row.get("killed"):
         # The surfaces were really there.
         assert b"v2_playbook_on_stats" in outcome.surfaces["callback"]
         assert outcome.surfaces["junit"] and outcome.surfaces["log"]
@@ -162,6 +163,28 @@ def test_row(row, bench):
     done.append(row["name"])
     unexpected.extend(f"{row['name']}: {what}" for what in wrong)
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize("no_log", [False, True])
+def test_a_killed_copy_leaves_its_content(bench, no_log):
+    """What ``copy`` with ``content`` leaves behind when the machine dies: one file here, which only the user can read, and one on the host."""
+    row = {
+        "name": "copy, killed",
+        "hosts": {"there": "killed"},
+        "tasks": [
+            {"name": "Rotate", "cloudflare.magic.ipsec_psk": {"name": "paris-1"}, "register": "rotation"},
+            {"name": "Write", "ansible.builtin.copy": {"content": "{{ rotation.psk }}", "dest": "{{ delivered }}/key", "mode": "0600"}, "no_log": no_log},
+        ],
+        "env": {"ANSIBLE_LOCAL_TEMP": "ROW/tmp", "ANSIBLE_REMOTE_TEMP": "ROW/remote"},
+    }
+    outcome = bench.run(row)
+    assert outcome.status == -9, outcome.text[-3000:]
+    assert len(outcome.writes) == 1
+    key = outcome.keys["paris-1"].encode()
+    left = {name for name, content in outcome.files.items() if key in content and name.split("/")[0] not in ("callback", "fields")}
+    # The first is what the controller has made, the second what arrived at the host.
+    assert sorted(name.split("/")[0] for name in left) == ["remote", "tmp"], sorted(left)
+    assert {outcome.modes[name] for name in left if name.startswith("tmp/")} == {0o600}
 
 
 def test_total(bench, capsys):
