@@ -100,7 +100,7 @@ def _database_values(data: bytes) -> list[bytes]:
 
 
 def _unpacked(data: bytes, depth: int = 0) -> list[bytes]:
-    """Return ``data``, and everything that is packed in it: zip, gzip, zlib, values of an SQLite database, and archives in Base64 (the payload of AnsiballZ)."""
+    """Return ``data``, and everything that is packed in it: zip, gzip, zlib, an SQLite database, and archives in Base64 (the payload of AnsiballZ)."""
     found = [data]
     if depth == _DEEPEST:
         return found
