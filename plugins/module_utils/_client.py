@@ -12,6 +12,7 @@ Nothing of Ansible is here. Facts about the API: https://developers.cloudflare.c
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -21,10 +22,12 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_text
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import requests
 
@@ -67,6 +70,10 @@ class Client:
         self._inherited: list[requests.Session] = []
         self._secrets = [secret for secret in (settings.api_token, settings.api_key) if secret]
 
+    def readable(self, value: t.Any, secrets: Iterable[str] = ()) -> str:
+        """Return something that Cloudflare said as one line of text, without the credential and these secrets."""
+        return shown(str(scrub(value if isinstance(value, str) else json.dumps(value), [*self._secrets, *secrets])))
+
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock: ages of keys are not measured against the clock of this machine, which may be wrong."""
         return datetime.now(timezone.utc) + timedelta(seconds=self._ahead)
@@ -107,6 +114,8 @@ class Client:
         :raises MagicError: if there is no successful answer.
         """
         repeatable = method == "GET" if repeatable is None else repeatable
+        for name, value in {**(body if isinstance(body, dict) else {}), "the path": segments, "the query": params}.items():
+            check_text(name, value)
         path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, "magic", *segments))
         tries = 0
         lost = False

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import all_shown, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -205,5 +205,5 @@ def call_error(
     hint = advice(method, status, errors) or hint
     if hint:
         parts.append(hint)
-    failure = {"method": method, "path": path, "status": status, "errors": list(errors), "ray_id": ray_id}
+    failure = {"method": method, "path": path, "status": status, "errors": all_shown(list(errors)), "ray_id": all_shown(ray_id)}
     return MagicError(" ".join(parts), failure=failure, reached=reached, transient=transient, retry_after=retry_after)

@@ -133,15 +133,6 @@ def check_key(name: str, key: str) -> list[str]:
     return []
 
 
-def check_text(name: str, text: str) -> None:
-    """Refuse text that cannot be sent or saved.
-
-    :raises MagicError: naming the option.
-    """
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise MagicError(f"{name} holds a character that is not valid Unicode (a lone surrogate). Write it again.")
-
-
 def check(options: Mapping[str, t.Any]) -> list[str]:
     """Check what the argument specification of ``ipsec_psk`` cannot, before anything is sent.
 
@@ -150,11 +141,8 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
     """
     if options["ipsec_tunnel_id"] is not None:
         check_segment("ipsec_tunnel_id", options["ipsec_tunnel_id"])
-        check_text("ipsec_tunnel_id", options["ipsec_tunnel_id"])
     elif options["name"] is None or not options["name"].strip():
         raise MagicError("name is empty. Give the tunnel's name, or its ipsec_tunnel_id instead.")
-    else:
-        check_text("name", options["name"])
     _check_shared(options)
     return [] if options["psk"] is None else check_key("psk", options["psk"])
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 
 if t.TYPE_CHECKING:
@@ -132,7 +132,7 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
     applied, unapplied = (member if isinstance(member, dict) else {} for member in members)
     return Applied(
         {tunnel_id: last_generated_on(applied[tunnel_id]) for tunnel_id in keys if tunnel_id in applied and tunnel_id not in unapplied},
-        {tunnel_id: str(scrub(str(unapplied[tunnel_id]), list(keys.values()))) for tunnel_id in keys if tunnel_id in unapplied},
+        {tunnel_id: client.readable(unapplied[tunnel_id], keys.values()) for tunnel_id in keys if tunnel_id in unapplied},
         client.sent - before > 1,
     )
 

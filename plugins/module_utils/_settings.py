@@ -14,14 +14,12 @@ import math
 import os
 import ssl
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASKS
-
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 DEFAULT_TIMEOUT = 30.0
@@ -105,6 +103,7 @@ def checked_url(url: str, name: str) -> str:
 
     :raises MagicError: naming the option or variable ``name``.
     """
+    check_text(name, url)
     advice = f"Write it like {DEFAULT_URL}, or leave it out."
     try:
         parts = urlsplit(url)
@@ -138,11 +137,27 @@ def _checked_ca(path: str) -> str:
     return path
 
 
+def check_text(name: str, value: t.Any) -> None:
+    """Refuse text that cannot be sent or saved, wherever it is in a value.
+
+    :arg name: how to call the value. Names within it are not told, because a key may stand in the place of one.
+    :raises MagicError: naming it.
+    """
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise MagicError(f"{name} holds a character that is not valid Unicode (a lone surrogate). Write it again.")
+    if isinstance(value, Mapping):
+        check_text(name, [*value, *value.values()])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_text(name, item)
+
+
 def check_segment(name: str, value: str) -> str:
     """Return an identifier that can stand in a path.
 
     :raises MagicError: if it is empty, or would lead to another path.
     """
+    check_text(name, value)
     if not value.strip():
         raise MagicError(f"{name} is empty. Give the id that Cloudflare shows (32 hexadecimal characters).")
     if "/" in value or value.strip(".") == "":

@@ -9,11 +9,15 @@
 
 from __future__ import annotations
 
-import json
+import re
+import sys
 import typing as t
+from base64 import b64encode
+from dataclasses import dataclass
+from html import unescape
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MASK = "********"
 # What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
@@ -36,19 +40,162 @@ def _escaped(character: str) -> str:
     return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
 
 
+# A longer text is no message.
+_LONGEST = 64 * 1024
+
+
 def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
-    """Replace each secret in the strings of ``value`` (a JSON value) by a mask. Servers quote what they were sent."""
+    """Replace each secret in the strings of ``value`` (a JSON value) by a mask. Servers quote what they were sent, in many a form."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return MASK if str(value) in secrets else value
+    return _in_strings(value, lambda text: _without(text, secrets), lambda item: scrub(item, secrets))
+
+
+def all_shown(value: t.Any) -> t.Any:
+    """Return a JSON value whose strings can be printed; see ``shown``."""
+    return _in_strings(value, shown, all_shown)
+
+
+def _in_strings(value: t.Any, change: Callable[[str], str], descend: Callable[[t.Any], t.Any]) -> t.Any:
     if isinstance(value, str):
-        # As they are, and as JSON writes them; the longest first, because one may begin with another.
-        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])}
-        for form in sorted(forms, key=len, reverse=True):
-            value = value.replace(form, MASK)
-        return value
+        return change(value)
     if isinstance(value, list):
-        return [scrub(item, secrets) for item in value]
+        return [descend(item) for item in value]
     if isinstance(value, dict):
-        return {key: scrub(item, secrets) for key, item in value.items()}
+        return {key: descend(item) for key, item in value.items()}
     return value
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A text, and for each of its characters where it stands in the text that it was decoded from.
+
+    :ivar starts: of each character; and the end of the last one.
+    """
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    """Mask secrets as they are, and however they were encoded on the way, up to three times."""
+    if not secrets:
+        return text
+    if len(text) > _LONGEST:
+        return f"({len(text)} characters that are left out)"
+    spans: list[tuple[int, int]] = []
+    needles = [needle for secret in secrets if secret for needle in _needles(secret)]
+    seen = {text}
+    level = [_Decoded(text, range(len(text)), range(1, len(text) + 1))]
+    for dummy in range(4):
+        for decoded in level:
+            spans += _found(decoded, needles)
+        further = [_decode(decoded, *decoder) for decoded in level for decoder in _DECODERS]
+        level = [decoded for decoded in {decoded.text: decoded for decoded in further}.values() if decoded.text not in seen]
+        seen.update(decoded.text for decoded in level)
+    pieces, end = [], 0
+    for start, stop in sorted(spans):
+        if start >= end:
+            pieces += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*pieces, text[end:]])
+
+
+def _needles(secret: str) -> Iterator[tuple[str, int, int]]:
+    """Yield what a secret may look like once all escapes are gone, and how many characters before and after it hold a part of it."""
+    yield secret, 0, 0
+    yield secret.replace(" ", "+"), 0, 0
+    data = secret.encode("utf-8", "surrogatepass")
+    yield data.hex(), 0, 0
+    yield data.hex().upper(), 0, 0
+    # It may stand at any place in what was encoded; the characters at the ends depend on its neighbours.
+    for before, skipped in ((0, 0), (1, 2), (2, 3)):
+        whole = (before + len(data)) * 8
+        for altchars in (None, b"-_"):
+            encoded = b64encode(bytes(before) + data, altchars).decode()[skipped : whole // 6]
+            if len(encoded) > 5:
+                yield encoded, 1 if before else 0, 1 if whole % 6 else 0
+
+
+def _found(decoded: _Decoded, needles: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
+    for needle, before, after in needles:
+        start = decoded.text.find(needle)
+        while start >= 0:
+            first, last = max(start - before, 0), min(start + len(needle) - 1 + after, len(decoded.text) - 1)
+            yield decoded.starts[first], decoded.ends[last]
+            start = decoded.text.find(needle, start + 1)
+
+
+def _decode(source: _Decoded, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], Iterator[tuple[str, int]]]) -> _Decoded:
+    """Decode a text. ``replace`` gives the characters of each match, and of how many characters each is made."""
+    text: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    done = 0
+    for match in pattern.finditer(source.text):
+        text.append(source.text[done : match.start()])
+        starts += source.starts[done : match.start()]
+        ends += source.ends[done : match.start()]
+        position = match.start()
+        for character, length in replace(match):
+            text.append(character)
+            starts.append(source.starts[position])
+            position += length
+            ends.append(source.ends[position - 1])
+        done = match.end()
+    return _Decoded("".join([*text, source.text[done:]]), [*starts, *source.starts[done:]], [*ends, *source.ends[done:]])
+
+
+def _bytes(data: bytes, length: int) -> Iterator[tuple[str, int]]:
+    """Yield the characters of UTF-8, or of Latin-1 where it is none."""
+    for character in data.decode("utf-8", "surrogateescape"):
+        stray = "\udc80" <= character <= "\udcff"
+        yield (chr(ord(character) - 0xDC00) if stray else character), length * (1 if stray else len(character.encode("utf-8", "surrogatepass")))
+
+
+def _percent(match: re.Match[str]) -> Iterator[tuple[str, int]]:
+    return _bytes(bytes.fromhex(match[0].replace("%", "")), 3)
+
+
+def _entity(match: re.Match[str]) -> Iterator[tuple[str, int]]:
+    character = unescape(match[0])
+    return iter([(character, len(match[0]))]) if len(character) == 1 else _as_is(match[0])
+
+
+def _as_is(text: str) -> Iterator[tuple[str, int]]:
+    return ((character, 1) for character in text)
+
+
+def _backslash(match: re.Match[str]) -> Iterator[tuple[str, int]]:
+    text = match[0]
+    if match["hex"]:
+        return _bytes(bytes.fromhex(text.replace("\\x", "")), 4)
+    if match["octal"]:
+        return _bytes(bytes(int(number, 8) & 0xFF for number in text.split("\\")[1:]), 4)
+    if match["one"]:
+        return iter([({"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}.get(match["one"], match["one"]), 2)])
+    if match["high"]:
+        return iter([((bytes.fromhex(match["high"]) + bytes.fromhex(match["low"])).decode("utf-16-be"), 12)])
+    code = int(match["four"] or match["eight"] or match["braced"], 16)
+    return iter([(chr(code), len(text))]) if code <= sys.maxunicode else _as_is(text)
+
+
+_DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[tuple[str, int]]]], ...] = (
+    (re.compile("(?:%[0-9A-Fa-f]{2})+"), _percent),
+    (re.compile("&(?:#[0-9]{1,12}|#[xX][0-9A-Fa-f]{1,12}|[A-Za-z][A-Za-z0-9]{1,31});?"), _entity),
+    (
+        re.compile(
+            r"\\u(?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\u(?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})"
+            r"|\\u(?P<four>[0-9A-Fa-f]{4})|\\U(?P<eight>[0-9A-Fa-f]{8})|\\u\{(?P<braced>[0-9A-Fa-f]{1,6})\}"
+            r"|(?P<hex>(?:\\x[0-9A-Fa-f]{2})+)|(?P<octal>(?:\\[0-7]{3})+)|\\(?P<one>.)",
+            re.DOTALL,
+        ),
+        _backslash,
+    ),
+    # Long values may be broken into lines.
+    (re.compile(r"\r?\n[ \t]*"), lambda dummy: iter(())),
+)
 
 
 def listing(items: Iterable[str]) -> str:

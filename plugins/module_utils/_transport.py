@@ -207,7 +207,6 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     :arg secrets: strings to mask in whatever the server says.
     :raises MagicError: for anything but a 2xx status with an envelope whose ``success`` is true.
     """
-    ray_id = scrub(headers.get("cf-ray"), secrets)
     ok = 200 <= status < 300
     try:
         envelope = json.loads(body.decode("utf-8"))
@@ -215,6 +214,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         envelope = None
     if ok and isinstance(envelope, dict) and envelope.get("success") is True:
         return envelope.get("result")
+    ray_id = scrub(headers.get("cf-ray"), secrets)
     errors = scrub(known_errors(envelope), secrets)
     limited = is_rate_limit(status, errors)
     # 409 is a conflict of several changes at once: this one certainly was not made. Below 200 (103 Early Hints, ...) nothing is known.

@@ -23,7 +23,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
-from ansible_collections.cloudflare.magic.plugins.module_utils._settings import CREDENTIAL_VARIABLES
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import CREDENTIAL_VARIABLES, check_text
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
@@ -148,6 +148,10 @@ class ClientAction(ActionBase):
             warnings = _core.check_version()
             self._prepare_arguments()
             self.options = self._validated()
+            for name, option in self.OPTIONS.argument_spec.items():
+                # A path may hold any byte, which Python writes so.
+                if option["type"] != "path":
+                    check_text(name, self.options[name])
             warnings += self._elsewhere() + self.check(self.options)
             with self._environment():
                 result = self.work(client_for(self.options))

@@ -763,6 +763,36 @@ def test_plain_http_goes_past_every_proxy(variable, scheme, monkeypatch):
         assert (len(server.requests), proxy.requests, proxy.connections) == (2, [], 0)
 
 
+# --- what cannot be sent
+
+# name: segments, what else, what the error names
+LONE = {
+    "id": (["ipsec_tunnels", "a\ud800"], {}, "the path"),
+    "query": (["x"], {"params": {"name": "\udfff"}}, "the query"),
+    "description": (["x"], {"body": {"name": "a", "description": "b\udc80"}}, "description"),
+    "nested": (["x"], {"body": {"health_check": {"target": {"saved": "\ud83d"}}}}, "health_check"),
+    "list": (["x"], {"body": {"colo_names": ["a", "\ud83d"]}}, "colo_names"),
+    "name of a member": (["x"], {"body": {"psks": [{"\ud83d": 1}]}}, "psks"),
+    "key": (["x"], {"body": {"psks": [{"id": "a", "psk": PSK + "\ud800"}]}}, "psks"),
+}
+
+
+@pytest.mark.parametrize("segments, more, named", LONE.values(), ids=LONE)
+def test_lone_surrogate_is_refused_before_sending(segments, more, named):
+    with Loopback() as server, client(server.url) as made:
+        error = refusal(made.request, "POST", segments, **more)
+        assert str(error) == f"{named} holds a character that is not valid Unicode (a lone surrogate). Write it again."
+        assert (error.reached, server.requests, made.sent) == (NOT_SENT, [], 0)
+        made.request("POST", ["x"], body={"name": "\U0001f600"})  # a pair is a character
+
+
+@pytest.mark.parametrize(
+    "options, named", [({"account_id": "a\ud800"}, "account_id"), ({"api_url": "https://a\ud800"}, "api_url"), ({"api_token": "t\ud800"}, "api_token")]
+)
+def test_lone_surrogate_in_an_option(options, named):
+    assert str(refusal(settings_for, **options)).startswith(f"{named} holds a character")
+
+
 # --- a client belongs to the process that made it
 
 

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import textwrap
+import unicodedata
+from html.entities import html5
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, listing, scrub, shown
+
+PRINTABLE = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), min_size=8, max_size=20)
+NAMES = {value: name for name, value in html5.items() if len(value) == 1 and name.endswith(";")}
+
+
+def lower(text):
+    return re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), text)
+
+
+def as_utf8(text, form):
+    return "".join(form.format(byte) for byte in text.encode())
+
+
+FORMS = {
+    "as it is": str,
+    "HTML": html.escape,
+    "HTML without quotes": lambda text: html.escape(text, quote=False),
+    "HTML in decimal": lambda text: "".join(f"&#{ord(character)};" for character in text),
+    "HTML in padded decimal": lambda text: "".join(f"&#{ord(character):07};" for character in text),
+    "HTML in hexadecimal": lambda text: "".join(f"&#x{ord(character):x};" for character in text),
+    "HTML in capital hexadecimal": lambda text: "".join(f"&#X{ord(character):X};" for character in text),
+    "HTML by name": lambda text: "".join(f"&{NAMES[character]}" if character in NAMES else character for character in text),
+    "ASCII with decimal": lambda text: text.replace("&", "&amp;").encode("ascii", "xmlcharrefreplace").decode(),
+    "URL": lambda text: quote(text, safe=""),
+    "URL with slashes": quote,
+    "URL in small letters": lambda text: lower(quote(text, safe="")),
+    "URL form": quote_plus,
+    "URL form in small letters": lambda text: lower(quote_plus(text)),
+    "URL, every byte": lambda text: as_utf8(text, "%{:02X}"),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON with letters": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "JSON of PHP": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "JSON of Go": lambda text: json.dumps(text)[1:-1].replace("<", "\\u003c").replace(">", "\\u003E").replace("&", "\\u0026"),
+    "JSON, every letter": lambda text: "".join(f"\\u{unit.hex()}" for unit in units(text)),
+    "JSON, every letter in capitals": lambda text: "".join(f"\\u{unit.hex().upper()}" for unit in units(text)),
+    "JavaScript": lambda text: "".join(f"\\u{{{ord(character):x}}}" for character in text),
+    "C": lambda text: as_utf8(text, "\\x{:02x}"),
+    "octal": lambda text: as_utf8(text, "\\{:03o}"),
+    "Python": lambda text: repr(text)[1:-1],
+    "Python's bytes": lambda text: repr(text.encode())[2:-1],
+    "Base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "Base64 without padding": lambda text: base64.b64encode(text.encode()).decode().rstrip("="),
+    "Base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "Base64 behind one byte": lambda text: base64.b64encode(b":" + text.encode() + b"?").decode(),
+    "Base64 behind two bytes": lambda text: base64.b64encode(b"x:" + text.encode() + b"?").decode(),
+    "Base64 in lines": lambda text: textwrap.fill(base64.b64encode(text.encode()).decode(), 7),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "capital hexadecimal": lambda text: text.encode().hex().upper(),
+}
+
+
+def units(text):
+    encoded = text.encode("utf-16-be")
+    return [encoded[start : start + 2] for start in range(0, len(encoded), 2)]
+
+
+# What stands in a key of one's own, of another program, in a token, and in what is no key at all.
+SECRETS = [
+    "cfut_TheTokenThatMustNotBeSeen",
+    "The\"Key\\That'Must/Not<Be>&Seen+?=#%;",
+    "key with blanks + plus",
+    "Schlüssel-für-ä€-😀-Netz",
+    "100%25&amp;\\u0041&#65;%41-like",
+    "a+b/c==0123456789abcdefghijkl",
+    '\\\\\\\\////""""',
+]
+
+
+def assert_masked(result, before, after, form):
+    """Around Base64 there may be left what belongs to the neighbours, and padding."""
+    assert result.startswith(before) and result.endswith(after) and MASK in result
+    left = result[len(before) : len(result) - len(after)].split(MASK)
+    assert len(left) == 2 and max(map(len, left)) <= (12 if form.startswith("Base64") else 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
+def test_secret_is_masked_in_every_form(secret, form):
+    for before, after in (("", ""), ("cannot parse '", "' at 3"), ("psk=", "&x=1"), ("é\u20ac<", ">")):
+        assert_masked(scrub(f"{before}{FORMS[form](secret)}{after}", ["other-secret", secret]), before, after, form)
+
+
+# What was encoded within Base64 nobody can read.
+TWICE = [(inner, outer) for outer in ("HTML", "URL", "URL form", "JSON", "JSON of PHP") for inner in FORMS] + [("as it is", "Base64")]
+
+
+@pytest.mark.parametrize("inner, outer", TWICE)
+def test_secret_is_masked_when_it_was_encoded_twice(inner, outer):
+    for secret in SECRETS[:4]:
+        assert_masked(scrub(f"<{FORMS[outer](FORMS[inner](secret))}>", [secret]), "<", ">", f"{outer}{inner}" if outer == "Base64" else inner)
+
+
+@given(PRINTABLE, st.sampled_from(sorted(FORMS)), st.text(max_size=10), st.text(max_size=10))
+@example("00000000", "Base64", "", "")
+@settings(deadline=None, database=None, max_examples=300)
+def test_no_secret_is_left(secret, form, before, after):
+    assume(len(set(secret)) > 3)
+    quoted = FORMS[form](secret)
+    result = scrub(f"{before}|{quoted}|{after}", [secret])
+    assert MASK in result and quoted not in result.replace(MASK, "")
+
+
+@given(st.text(max_size=60) | st.from_regex(r"[%&;\\#xu0-9a-f+/=]{0,60}"))
+@settings(deadline=None, database=None)
+def test_text_without_a_secret_stays(text):
+    assert scrub(text, ["NoSuchSecretInHere-\u2603"]) == text
+
+
+def test_scrub_other_values():
+    assert scrub({"a": ["x secret y", 1, None, True, {"b": "secret"}]}, ["secret"]) == {"a": [f"x {MASK} y", 1, None, True, {"b": MASK}]}
+    assert scrub("nothing", []) == "nothing"
+    assert scrub([12345678, 1], ["12345678"]) == [MASK, 1]
+    assert scrub("one-and-one", ["one", "one-and"]) == f"{MASK}-{MASK}" or scrub("one-and-one", ["one", "one-and"]) == f"{MASK}{MASK}"
+    assert scrub("x" * 100_000, ["secret"]) == "(100000 characters that are left out)"
+
+
+# --- what a terminal would obey
+
+OBEYED = {
+    "\x1b[2J\x1b[31m": r"\x1b[2J\x1b[31m",
+    "\x9b31m": r"\x9b31m",
+    "\x1b]0;title\x07": r"\x1b]0;title\x07",
+    "a\nok: [localhost]": r"a\nok: [localhost]",
+    "a\rb\tc\x0bd\x0ce\x1cf\x1ef": r"a\rb\tc\x0bd\x0ce\x1cf\x1ef",
+    "\x85\u2028\u2029": r"\x85\u2028\u2029",
+    "\x00\x08\x7f": r"\x00\x08\x7f",
+    "\u202egnp.exe\u202c\u2066\u2069\u200e\u200f\u061c": r"\u202egnp.exe\u202c\u2066\u2069\u200e\u200f\u061c",
+    "a\u200bb\u200cc\u200dd\u2060e\ufefff\xadg\u180eh\u034fi\u3164j\ufe0fk": r"a\u200bb\u200cc\u200dd\u2060e\ufefff\xadg\u180eh\u034fi\u3164j\ufe0fk",
+    "\ud800x\udfff": r"\ud800x\udfff",
+    "\U000e0041\U000e007f\U000e0100": r"\U000e0041\U000e007f\U000e0100",
+    "a\xa0b\u3000c": r"a\xa0b\u3000c",
+}
+
+
+@pytest.mark.parametrize("text, expected", OBEYED.items(), ids=map(ascii, OBEYED))
+def test_shown(text, expected):
+    assert shown(text) == expected == shown(expected)
+
+
+def test_shown_leaves_what_people_write():
+    for text in ("", "paris-1", "Zürich \u2013 büro", "東京", "Москва", "مكتب", "😀", "a\\nb", "'{{ x }}' \"&<>\""):
+        assert shown(text) == text
+
+
+@given(st.text(st.characters()))
+@settings(deadline=None, database=None)
+def test_shown_is_one_line_without_controls(text):
+    result = shown(text)
+    assert len(result.splitlines()) <= 1 and not {unicodedata.category(character) for character in result} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    result.encode()
+
+
+def test_listing():
+    assert listing(["b", "a"]) == "a, b" and listing([]) == ""
+    assert listing(f"n{number:03}" for number in range(60)).endswith("n049 and 10 more")
