@@ -24,7 +24,7 @@ from ansible.utils.display import Display
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import CREDENTIAL_VARIABLES, check_text
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
 if t.TYPE_CHECKING:
@@ -157,13 +157,17 @@ class ClientAction(ActionBase):
                 result = self.work(client_for(self.options))
         except MagicError as error:
             return failed(error)
-        warnings += result.pop("warnings", [])
+        if isinstance(result.get("msg"), str):
+            result["msg"] = shown(result["msg"])
+        warnings = [shown(warning) for warning in [*warnings, *result.pop("warnings", [])]]
         if warnings:
             result["warnings"] = warnings
             if result.get("_ansible_no_log") and not _core.SHOWS_WARNINGS_OF_CENSORED:
                 for warning in warnings:
                     display.warning(warning)
-        if not self._task.diff:
+        if self._task.diff:
+            result["diff"] = _printable(result.get("diff"))
+        if not result.get("diff"):
             result.pop("diff", None)
         return result
 
@@ -260,3 +264,12 @@ class ClientAction(ActionBase):
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def _printable(diff: t.Any, outermost: bool = True) -> t.Any:
+    """Return a diff whose names and values cannot control the terminal. What is a text of several lines already (the outermost ``before``) is left as it is."""
+    if isinstance(diff, list):
+        return [_printable(part, outermost) for part in diff]
+    if isinstance(diff, dict):
+        return {shown(str(name)): value if outermost and isinstance(value, str) else _printable(value, False) for name, value in diff.items()}
+    return shown(diff) if isinstance(diff, str) else diff
