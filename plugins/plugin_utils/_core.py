@@ -18,6 +18,7 @@ import typing as t
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+import ansible.template
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
@@ -26,11 +27,6 @@ from ansible.vars.reserved import is_reserved_name
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
-try:
-    # From ansible-core 2.19 on.
-    from ansible.template import trust_as_template as _trust_as_template
-except ImportError:
-    _trust_as_template = None
 try:
     # From ansible-core 2.22 on.
     from ansible.module_utils.secrets import register_secret as _register_secret
@@ -187,5 +183,9 @@ def means_something(variable: str) -> bool:
 
 
 def plain_text(text: str) -> str:
-    """Return a text, in which there is no template, as one that Ansible shows as it is. From 2.19 on, all others are shown as ``__ansible_unsafe``."""
-    return text if _trust_as_template is None else _trust_as_template(text)
+    """Return a text, in which there is no template, as one that Ansible shows as it is.
+
+    From 2.19 on, ``ansible-inventory`` shows texts without ``trust_as_template`` as ``__ansible_unsafe``; before, there is none.
+    """
+    trust = getattr(ansible.template, "trust_as_template", None)
+    return text if trust is None else t.cast(str, trust(text))
