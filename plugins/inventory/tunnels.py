@@ -65,7 +65,7 @@ options:
       - gre
   filters:
     description:
-      - Which of the tunnels to make hosts of.
+      - Which of the tunnels to make hosts of. The values can be templates.
     type: dict
     default: {}
     suboptions:
@@ -140,12 +140,13 @@ compose:
   ansible_host: customer_endpoint
 filters:
   names:
-    - branch-*
+    - paris-*
+    - oslo-1
   exclude:
-    - branch-lab-*
+    - "*-lab-*"
 hostnames:
-  - description
-  - tunnel_type ~ '-' ~ name
+  - custom_remote_identities.fqdn_id | split('.') | first
+  - name
 cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: .inventory_cache
@@ -205,7 +206,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._read_config_data(path)  # type: ignore[no-untyped-call]
         warnings: list[str] = []
         try:
-            filters = filters_of(self._option("filters"), self._option("tunnel_types"))
+            if self._option("use_extra_vars"):
+                self.templar.available_variables = self._vars or {}
+            filters = filters_of(self.templar.template(self._option("filters")), self._option("tunnel_types"))
             self._names = variable_names(self._option("hostvars_prefix"), means_something)
             answer = self._answer(self.get_cache_key(path), cache, filters.kinds)
             if answer.others:
@@ -230,8 +233,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # --- the answer
 
     def _answer(self, key: str, cache: bool, kinds: list[str]) -> Answer:
-        if self._option("use_extra_vars"):
-            self.templar.available_variables = self._vars or {}
         options = {name: self._option(name) for name in SHARED.argument_spec}
         if self._option("cache") and cache:
             answer = cached(self._cache.get(key), *self._wanted_origin(options), kinds)
@@ -352,8 +353,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         ours = {*self._names.values(), *(self._option("compose") or {})}
         for name in names:
             inventory.add_host(name)
+            before = dict(inventory.hosts[name].vars)
             for variable, value in built.hosts[name].vars.items():
-                if variable in ours:
+                if variable in ours and not (variable in before and value is before[variable]):
                     inventory.set_variable(name, variable, as_data(value))
         for group in groups:
             for host in group.hosts:
@@ -362,7 +364,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     @staticmethod
     def _sanitize_group_name(name: str, *args: t.Any, **keywords: t.Any) -> str:
         """Return the name of a group that is only a name: it may come from Cloudflare."""
-        plain = safe_group_name(str(to_safe_group_name(name, *args, **keywords)))
+        plain = str(to_safe_group_name(safe_group_name(str(name)), *args, **keywords))
         return f"{plain}_" if plain in C.LOCALHOST else plain
 
 
