@@ -4,17 +4,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import manages
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _resource
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import ObjectAction
-
-
-class ActionModule(ObjectAction):
-    """Runs ``cloudflare.magic.gre_tunnel``."""
-
-    MODULE = "cloudflare.magic.gre_tunnel"
-    KIND = GRE_TUNNEL
-    OPTIONS = GRE_TUNNEL.options
-    check = staticmethod(partial(_resource.check, GRE_TUNNEL))
+ActionModule = manages(GRE_TUNNEL)

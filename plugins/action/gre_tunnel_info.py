@@ -4,17 +4,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import reads
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _info
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
-
-
-class ActionModule(ClientAction):
-    """Runs ``cloudflare.magic.gre_tunnel_info``."""
-
-    MODULE = "cloudflare.magic.gre_tunnel_info"
-    OPTIONS = GRE_TUNNEL.info_options
-    check = staticmethod(partial(_info.check, GRE_TUNNEL))
-    request = staticmethod(partial(_info.run, GRE_TUNNEL))
+ActionModule = reads(GRE_TUNNEL)

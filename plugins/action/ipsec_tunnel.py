@@ -4,17 +4,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import IPSEC_TUNNEL
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import manages
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _resource
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import ObjectAction
-
-
-class ActionModule(ObjectAction):
-    """Runs ``cloudflare.magic.ipsec_tunnel``."""
-
-    MODULE = "cloudflare.magic.ipsec_tunnel"
-    KIND = IPSEC_TUNNEL
-    OPTIONS = IPSEC_TUNNEL.options
-    check = staticmethod(partial(_resource.check, IPSEC_TUNNEL))
+ActionModule = manages(IPSEC_TUNNEL)

@@ -4,17 +4,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import IPSEC_TUNNEL
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import reads
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _info
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
-
-
-class ActionModule(ClientAction):
-    """Runs ``cloudflare.magic.ipsec_tunnel_info``."""
-
-    MODULE = "cloudflare.magic.ipsec_tunnel_info"
-    OPTIONS = IPSEC_TUNNEL.info_options
-    check = staticmethod(partial(_info.check, IPSEC_TUNNEL))
-    request = staticmethod(partial(_info.run, IPSEC_TUNNEL))
+ActionModule = reads(IPSEC_TUNNEL)

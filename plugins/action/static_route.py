@@ -4,17 +4,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import manages
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _resource
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import ObjectAction
-
-
-class ActionModule(ObjectAction):
-    """Runs ``cloudflare.magic.static_route``."""
-
-    MODULE = "cloudflare.magic.static_route"
-    KIND = ROUTE
-    OPTIONS = ROUTE.options
-    check = staticmethod(partial(_resource.check, ROUTE))
+ActionModule = manages(ROUTE)

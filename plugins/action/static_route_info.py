@@ -4,17 +4,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import reads
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _info
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
-
-
-class ActionModule(ClientAction):
-    """Runs ``cloudflare.magic.static_route_info``."""
-
-    MODULE = "cloudflare.magic.static_route_info"
-    OPTIONS = ROUTE.info_options
-    check = staticmethod(partial(_info.check, ROUTE))
-    request = staticmethod(partial(_info.run, ROUTE))
+ActionModule = reads(ROUTE)

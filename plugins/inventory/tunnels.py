@@ -166,8 +166,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
+from ansible_collections.cloudflare.magic.plugins.module_utils._objects import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import list_all
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (

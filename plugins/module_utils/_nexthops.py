@@ -12,9 +12,14 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
     Json = dict[str, t.Any]
 
 # What Cloudflare's end of an inner network is called, by the version of IP, and what the customer's end is called.
@@ -39,48 +44,61 @@ def customer_ends(tunnel: Mapping[str, t.Any]) -> Json:
     return {name: address for name, address in found.items() if address is not None}
 
 
-def nexthop_through(tunnel: Mapping[str, t.Any], prefix: str) -> str:
-    """Return the next hop for a route through a tunnel.
+def through(option: str, name: str, prefix: str, tunnels: Sequence[tuple[str, Json]]) -> str | None:
+    """Return the next hop for a route through the tunnel of this name, or None if there is none.
 
-    :raises ValueError: with what is wrong and what to do, if there is none.
+    :arg option: for messages.
+    :arg tunnels: with the nouns of their kinds.
+    :raises MagicError: if there are several, or the tunnel has no address for such a route.
     """
+    found = [(noun, item) for noun, item in tunnels if item.get("name") == name]
+    if not found:
+        return None
+    if len(found) > 1:
+        several = listing(f"{noun} {item['id']}" for noun, item in found)
+        raise MagicError(f"{option}: {len(found)} tunnels have the name '{name}' ({several}). Give nexthop instead.")
+    tunnel = found[0][1]
     version = ipaddress.ip_network(prefix).version
-    own, name = ENDS[version]
-    address = customer_ends(tunnel).get(name)
-    if address is None and tunnel.get(own):
-        raise ValueError(f"has {own} {tunnel[own]}, from which the customer's end cannot be told. Give nexthop instead.")
-    if address is None:
-        raise ValueError(f"has no IPv{version} addresses inside, which a route for {prefix} needs. Set {own} of the tunnel.")
-    return address
+    own, end = ENDS[version]
+    address: str | None = customer_ends(tunnel).get(end)
+    if address is not None:
+        return address
+    if tunnel.get(own):
+        raise MagicError(f"{option}: the tunnel '{name}' has {own} {tunnel[own]}, from which the customer's end cannot be told. Give nexthop instead.")
+    raise MagicError(f"{option}: the tunnel '{name}' has no IPv{version} addresses inside, which a route for {prefix} needs. Set {own} of the tunnel.")
 
 
-def look_for(nexthop: str, tunnels: list[Json]) -> tuple[bool, str]:
+def look_for(nexthop: t.Any, tunnels: Sequence[tuple[str, Json]]) -> tuple[bool, str]:
     """Look for a next hop in the inner networks of some tunnels.
 
     :returns: whether it is in one of them, and what is wrong with it.
     """
-    address = ipaddress.ip_address(nexthop)
-    for tunnel in tunnels:
-        for own, dummy_name in ENDS.values():
+    for dummy_noun, tunnel in tunnels:
+        for own, dummy_end in ENDS.values():
             try:
-                interface = ipaddress.ip_interface(tunnel.get(own))
+                address, interface = ipaddress.ip_address(nexthop), ipaddress.ip_interface(tunnel.get(own) or "")
             except ValueError:
                 continue
-            if address not in interface.network:
-                continue
-            other = customer_end(tunnel[own])
-            advice = f" Use {other}, the customer's end." if other else " Use the customer's end."
-            if address == interface.ip:
-                return True, f"nexthop {nexthop} is Cloudflare's own end of the tunnel {tunnel.get('name')}, so the route carries nothing.{advice}"
-            if other is not None and address != ipaddress.ip_address(other):
-                return True, f"nexthop {nexthop} is no end of the tunnel {tunnel.get('name')}, so the route carries nothing.{advice}"
-            return True, ""
+            if address in interface.network:
+                return True, _what_is_wrong(address, interface, tunnel)
     return False, ""
 
 
-def mismatch(prefix: str, nexthop: str) -> str:
+def _what_is_wrong(address: Address, interface: Interface, tunnel: Json) -> str:
+    other = customer_end(str(interface))
+    what = "Cloudflare's own end" if address == interface.ip else "no end" if other is not None and str(address) != other else ""
+    if not what:
+        return ""
+    advice = f"{other}, the customer's end" if other else "the customer's end"
+    return f"nexthop {address} is {what} of the tunnel {tunnel.get('name')}, so the route carries nothing. Use {advice}."
+
+
+def mismatch(prefix: t.Any, nexthop: t.Any) -> str:
     """Return what is wrong with a next hop for a prefix: an IPv6 prefix over an IPv4 next hop is accepted, and carries nothing."""
-    if (ipaddress.ip_network(prefix).version, ipaddress.ip_address(nexthop).version) != (6, 4):
+    try:
+        if (ipaddress.ip_network(prefix).version, ipaddress.ip_address(nexthop).version) != (6, 4):
+            return ""
+    except ValueError:
         return ""
     return (
         f"The prefix {prefix} is IPv6 and the next hop {nexthop} is IPv4, so the route carries nothing. "

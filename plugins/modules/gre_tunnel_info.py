@@ -99,8 +99,8 @@ failure:
   type: dict
 """
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL
 
 
 def main() -> None:

@@ -119,8 +119,8 @@ failure:
   type: dict
 """
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import IPSEC_TUNNEL
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import IPSEC_TUNNEL
 
 
 def main() -> None:

@@ -153,8 +153,8 @@ failure:
   type: dict
 """
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import ROUTE
 
 
 def main() -> None:

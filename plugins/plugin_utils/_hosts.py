@@ -24,8 +24,8 @@ from fnmatch import fnmatchcase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import plain_text

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Action plugins of the modules that manage an object, and what the tasks of one run know of each other."""
+"""The action plugins of the modules for tunnels and routes, and what the tasks of one run know of each other."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import json
 import os
 import typing as t
 from contextlib import contextmanager
+from functools import partial
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _resource
+from ansible_collections.cloudflare.magic.plugins.module_utils import _objects
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import Claim
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 
@@ -25,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-    from ansible_collections.cloudflare.magic.plugins.module_utils._resource import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
 
 
 @contextmanager
@@ -50,15 +51,31 @@ def claims_of_this_run() -> Iterator[list[Claim]]:
             file.write(json.dumps(claim) + "\n")
 
 
-class ObjectAction(ClientAction):
-    """Base of the action plugins that manage an object.
+def manages(kind: Kind) -> type[ClientAction]:
+    """Return the action plugin of the module that manages objects of a kind."""
 
-    :cvar KIND: of the object.
-    """
+    class ActionModule(ClientAction):
+        MODULE = f"cloudflare.magic.{kind.result}"
+        OPTIONS = kind.options
+        check = staticmethod(partial(_objects.check, kind))
 
-    KIND: t.ClassVar[Kind]
+        def work(self, client: Client) -> dict[str, t.Any]:
+            if kind.apart and not _core.is_ad_hoc():
+                return _objects.run(kind, client, self.options, self._task.check_mode, claims_of_this_run)
+            return _objects.run(kind, client, self.options, self._task.check_mode)
 
-    def work(self, client: Client) -> dict[str, t.Any]:
-        if self.KIND.apart and not _core.is_ad_hoc():
-            return _resource.run(self.KIND, client, self.options, self._task.check_mode, claims_of_this_run)
-        return _resource.run(self.KIND, client, self.options, self._task.check_mode)
+    return ActionModule
+
+
+def reads(kind: Kind) -> type[ClientAction]:
+    """Return the action plugin of the module that reads objects of a kind."""
+
+    class ActionModule(ClientAction):
+        MODULE = f"cloudflare.magic.{kind.result}_info"
+        OPTIONS = kind.info_options
+        check = staticmethod(partial(_objects.check_info, kind))
+
+        def work(self, client: Client) -> dict[str, t.Any]:
+            return _objects.run_info(kind, client, self.options)
+
+    return ActionModule

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import Emulator, by_task, start_again, task
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
 
 KINDS = {kind.single: kind for kind in (IPSEC_TUNNEL, GRE_TUNNEL, ROUTE)}
 PHASES = ("check", "live", "again")

@@ -18,17 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._resource import (
-    GRE_TUNNEL,
-    IPSEC_TUNNEL,
-    ROUTE,
-    Claim,
-    chosen,
-    desired_of,
-    find,
-    normal,
-    plan,
-)
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, find, plan
 from ansible_collections.cloudflare.magic.tests import emulator as emulator_package
 
 KINDS = (IPSEC_TUNNEL, GRE_TUNNEL, ROUTE)

@@ -1,0 +1,259 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Values and comparison of fields: the form in which equal values are equal, and what differs between what there shall be and what there is. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Json = dict[str, t.Any]
+
+
+# --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
+
+
+def _same(value: t.Any) -> t.Any:
+    return value
+
+
+def address(value: str) -> str:
+    if not value:
+        return ""
+    try:
+        return str(ipaddress.ip_address(value.strip()))
+    except ValueError:
+        raise ValueError("is not an IP address. Write it like 198.51.100.1.") from None
+
+
+def interface(value: str) -> str:
+    if "/" not in value:
+        raise ValueError("has no prefix length. Add /31 (or /30).")
+    try:
+        interface = ipaddress.IPv4Interface(value.strip())
+    except ValueError:
+        raise ValueError("is not an IPv4 address with prefix length. Write it like 10.213.0.10/31.") from None
+    if interface.network.prefixlen not in (30, 31):
+        raise ValueError("must have the prefix length /31 (or /30).")
+    return str(interface)
+
+
+def interface6(value: str) -> str:
+    if not value:
+        return ""
+    try:
+        if "/" not in value:
+            raise ValueError(value)
+        return str(ipaddress.IPv6Interface(value.strip()))
+    except ValueError:
+        raise ValueError("is not an IPv6 address with prefix length. Write it like fd00:213::a/127.") from None
+
+
+def prefix(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value.strip()))
+    except ValueError:
+        pass
+    try:
+        network = ipaddress.ip_network(value.strip(), strict=False)
+    except ValueError:
+        raise ValueError("is not a prefix. Write it like 192.0.2.0/24.") from None
+    raise ValueError(f"has host bits set. Write {network}.")
+
+
+def prefixes(values: list[str]) -> list[str]:
+    return sorted({prefix(value) for value in values})
+
+
+def words(values: list[str]) -> list[str]:
+    return sorted(set(values))
+
+
+def gre_name(value: str) -> str:
+    if len(value) > 15:
+        raise ValueError("is longer than 15 characters, the most that a GRE tunnel's name can have.")
+    return name_of_tunnel(value)
+
+
+def name_of_tunnel(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty. Give the tunnel's name.")
+    return value
+
+
+def target(value: t.Any) -> str:
+    """Return the saved target of a health check; the API has two forms of it. Empty: Cloudflare computes one."""
+    if isinstance(value, dict) and not set(value) - {"saved", "effective"}:
+        value = value.get("saved") or ""
+    if not isinstance(value, str):
+        raise ValueError("is neither an IP address nor a dictionary with 'saved'. Write it like 10.213.0.11, or '' for the one that Cloudflare computes.")
+    return address(value)
+
+
+def asn(value: int) -> int:
+    if not 0 < value < 2**32:
+        raise ValueError("is not an autonomous system number (1 to 4294967295).")
+    return value
+
+
+class Ignored(t.NamedTuple):
+    """When Cloudflare ignores a part of an object.
+
+    :ivar by: the part that decides it.
+    :ivar value: that it has then.
+    :ivar advice: what to do.
+    """
+
+    by: str
+    value: t.Any
+    advice: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that can be set.
+
+    :ivar spec: of the option.
+    :ivar canonical: turns a value into the form in which equal values are equal; raises ``ValueError``.
+    :ivar empty: what it means that the field is not there; None where that is not known.
+    :ivar as_sent: turns the canonical form into what the API takes.
+    :ivar parts: the fields of an object.
+    :ivar needed: those of ``parts`` that the object cannot do without.
+    :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ for ever.
+    """
+
+    spec: Json
+    canonical: Callable[[t.Any], t.Any] = _same
+    empty: t.Any = None
+    as_sent: Callable[[t.Any], t.Any] = _same
+    parts: dict[str, Field] = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+    ignored: Ignored | None = None
+
+    @property
+    def option(self) -> Json:
+        """The specification of the option."""
+        return {**self.spec, "options": options_of(self.parts)} if self.parts else self.spec
+
+
+def options_of(fields: Mapping[str, Field]) -> Json:
+    return {name: one.option for name, one in fields.items()}
+
+
+# --- what a task sets, and what there is
+
+
+def wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = "") -> Json:
+    """Return the canonical form of what a task sets; what is None is not set.
+
+    :raises MagicError: naming the option and what to write.
+    """
+    found: Json = {}
+    for name, one in fields.items():
+        value = given.get(name)
+        if value is None:
+            continue
+        if one.parts:
+            inner = wanted(one.parts, value, f"{path}{name}.")
+            if inner:
+                found[name] = inner
+            continue
+        try:
+            found[name] = one.canonical(value)
+        except ValueError as exc:
+            raise MagicError(f"{path}{name}: '{value}' {exc}") from None
+    return found
+
+
+def as_object(value: t.Any) -> Json:
+    """Return what Cloudflare says of a field that is an object; an empty one if there is none, or something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def known(one: Field, value: t.Any) -> t.Any:
+    """Return the canonical form of what Cloudflare says; what cannot be read stays as it is."""
+    if value is None:
+        return one.empty
+    if one.parts:
+        return {name: known(part, value.get(name)) for name, part in one.parts.items()} if isinstance(value, dict) else value
+    try:
+        return one.canonical(value)
+    except (ValueError, AttributeError, TypeError):
+        return value
+
+
+def difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the part of ``desired`` that is not so yet."""
+    changes: Json = {}
+    for name, value in desired.items():
+        one = fields[name]
+        if one.parts:
+            inner = difference(one.parts, value, as_object(actual.get(name)))
+            if inner:
+                changes[name] = inner
+        elif value != known(one, actual.get(name)):
+            changes[name] = value
+    return changes
+
+
+def heeded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any], path: str = "") -> tuple[Json, list[str]]:
+    """Return ``desired`` without what Cloudflare ignores, and a warning for each of that."""
+    kept: Json = {}
+    warnings: list[str] = []
+    for name, value in desired.items():
+        one, now = fields[name], actual.get(name)
+        if one.parts:
+            value, more = heeded(one.parts, value, as_object(now), f"{path}{name}.")
+            warnings += more
+            if not value:
+                continue
+        when = one.ignored
+        if when is not None and desired.get(when.by, actual.get(when.by)) == when.value:
+            if value != one.empty or known(one, now) != one.empty:
+                warnings.append(f"{path}{name} has no effect with {when.by}: {when.value}, so it is not compared. {when.advice}")
+            continue
+        kept[name] = value
+    return kept, warnings
+
+
+def picked(fields: Mapping[str, Field], names: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the values that ``actual`` has where ``names`` has any."""
+    return {
+        name: picked(fields[name].parts, value, as_object(actual.get(name))) if fields[name].parts else known(fields[name], actual.get(name))
+        for name, value in names.items()
+    }
+
+
+def sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the fields of ``desired`` as they are sent. Objects are sent whole, because the API may replace them as a whole; never a null."""
+    body: Json = {}
+    for name, value in desired.items():
+        one = fields[name]
+        if one.parts:
+            now = {part: item for part, item in as_object(known(one, actual.get(name))).items() if item is not None and item != one.parts[part].empty}
+            body[name] = {part: one.parts[part].as_sent(item) for part, item in {**now, **value}.items()}
+        else:
+            body[name] = one.as_sent(value)
+    return body
+
+
+def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
+    """Return what is more than nothing: a new object needs not be told the rest."""
+    kept: Json = {}
+    for name, value in desired.items():
+        one = fields[name]
+        inner = without_empty(one.parts, value) if one.parts else value
+        if inner != ({} if one.parts else one.empty):
+            kept[name] = inner
+    return kept

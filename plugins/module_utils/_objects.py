@@ -1,0 +1,289 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The calls for tunnels and routes: one object becomes what a task says, or some are read."""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import nullcontext
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import look_for, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
+
+    Json = dict[str, t.Any]
+    # While the context lasts, nobody else decides; what is appended to its list is kept for the tasks to come.
+    Claims = Callable[[], AbstractContextManager[list[Claim]]]
+
+# For a request that Cloudflare only checks.
+_ASK = {"validate_only": "true"}
+
+
+def _nobody_else() -> AbstractContextManager[list[Claim]]:
+    """Return the claims of a run with a single task."""
+    return nullcontext([])
+
+
+def list_all(client: Client, kind: Kind) -> list[Json]:
+    """Return all objects of a kind."""
+    return list_objects(client, kind.several, kind.noun, kind.headers)
+
+
+def read(client: Client, kind: Kind, object_id: str) -> Json:
+    """Return one object.
+
+    :raises MagicError: if there is none with the id.
+    """
+    return read_object(client, kind.several, kind.single, object_id, kind.noun, kind.headers)
+
+
+def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> list[Json]:
+    """Return the one object with an id, or none if it may be absent."""
+    try:
+        return [read(client, kind, object_id)]
+    except MagicError as error:
+        if error.failure is None or error.failure["status"] != 404 or state == "present":
+            raise
+        if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
+            raise  # of a wrong account, it cannot be said that the object is absent
+        return []
+
+
+def _result_of(kind: Kind, method: str, answer: t.Any, object_id: str | None = None) -> Json | None:
+    """Return the object in the answer to a write.
+
+    :arg object_id: which one was to be changed or deleted.
+    :raises MagicError: if it does not say that it was done.
+    """
+    what = f"the {method} of the {kind.noun}"
+    if method == "POST":
+        # Older answers are lists.
+        several = answer.get(kind.several) if isinstance(answer, dict) else None
+        created = several[0] if isinstance(several, list) and several else answer.get(kind.single, answer) if isinstance(answer, dict) else None
+        member(created, "id", str, what, UNKNOWN)
+        return t.cast("Json", _without_psk(created))
+    done = "modified" if method == "PUT" else "deleted"
+    if member(answer, done, bool, what, UNKNOWN) is False:
+        raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.")
+    found = answer.get(f"{done}_{kind.single}")
+    if object_id is not None:
+        check_id(found, "id", object_id, what)
+    return _without_psk(found) if method == "PUT" else None
+
+
+def _without_psk(found: t.Any) -> t.Any:
+    """Return an object without its key: an answer that quotes it must not bring it into the result."""
+    return {name: value for name, value in found.items() if name != "psk"} if isinstance(found, dict) else found
+
+
+def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification cannot, before anything is sent; return warnings.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    desired_of(kind, options)
+    key = options.get("psk")
+    if key is None:
+        return []
+    if options["state"] == "absent":
+        raise MagicError("psk has no effect with state: absent. Leave it out.")
+    return check_key("psk", key)
+
+
+class Account:
+    """The tunnels of an account, read when they are needed, each kind once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._read: dict[str, list[Json]] = {}
+
+    def each_kind(self) -> Iterator[list[tuple[str, Json]]]:
+        """Yield the tunnels of each kind, with its noun."""
+        for kind in TUNNELS:
+            if kind.several not in self._read:
+                self._read[kind.several] = list_all(self._client, kind)
+            yield [(kind.noun, item) for item in self._read[kind.several]]
+
+    def tunnels(self) -> list[tuple[str, Json]]:
+        """Return all tunnels, with the nouns of their kinds."""
+        return [pair for pairs in self.each_kind() for pair in pairs]
+
+
+def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
+    """Do the work of the module that manages objects of this kind.
+
+    :arg options: validated by ``kind.options`` and ``check``.
+    :arg claims: what the tasks of this run have said so far; see ``Claim``.
+    :returns: the module's result.
+    :raises MagicError: if it failed; the text says what state things are in.
+    """
+    desired, account = desired_of(kind, options), Account(client)
+    object_id = options[kind.id_option]
+    there = list_all(client, kind) if object_id is None else _by_id(client, kind, object_id, options["state"])
+    if kind.through is not None and not _lead_through(kind, account, options, desired, there):
+        return {"changed": False, "diff": {"before": {}, "after": {}}}
+    with claims() as claimed:
+        planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
+    warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
+    result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
+    shown = planned.result
+    if planned.method is not None:
+        answer = None
+        if not check_mode:
+            shown = answer = _carry_out(kind, client, planned, secret) or shown
+        elif planned.method != "DELETE" or kind.validates_delete:
+            answer = _send(kind, client, planned, secret, _ASK)
+            result["validated"] = True
+        warnings += _afterwards(kind, planned, as_object(answer), check_mode, secret)
+    if warnings:
+        result["warnings"] = warnings
+    if shown is not None:
+        result[kind.result] = normal(kind, shown)
+    return result
+
+
+def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], desired: Json, there: list[Json]) -> bool:
+    """Set the next hop through the tunnel that a task names, if it does; return whether there can be such a route at all.
+
+    :raises MagicError: if no next hop can be told.
+    """
+    option, field = kind.through or ("", "")
+    name, absent = options[option], options["state"] == "absent"
+    if name is None or (absent and options[kind.id_option] is not None):
+        return True
+    prefix = desired["prefix"] if "prefix" in desired else str(there[0].get("prefix"))
+    tunnels = account.tunnels()
+    nexthop = through(option, name, prefix, tunnels)
+    if nexthop is not None:
+        desired[field] = nexthop
+        return True
+    if not absent:
+        names = listing(str(item.get("name")) for dummy_noun, item in tunnels) or "none"
+        raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
+    routes = [item for item in there if known(kind.fields["prefix"], item.get("prefix")) == prefix]
+    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not look_for(item.get(field), tunnels)[0]]
+    if lost:
+        raise MagicError(
+            f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
+            f"If one of them is meant, give {field} or {kind.id_option}."
+        )
+    return False
+
+
+def _decide(
+    kind: Kind, client: Client, options: Mapping[str, t.Any], desired: Json, there: list[Json], claimed: list[Claim], check_mode: bool
+) -> tuple[Plan, dict[str, str]]:
+    """Return what is to be done, and the secret that is sent with it; claim the object for what this task says.
+
+    :arg there: all objects, or the one with the id.
+    """
+    absent = options["state"] == "absent"
+    account = f"{client.settings.api_url} {client.settings.account_id}"
+    if options[kind.id_option] is None:
+        claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
+        actual = find(kind, there, desired, absent=absent, claims=claims)
+    else:
+        actual = there[0] if there else None
+    secret: dict[str, str] = {}
+    if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
+        secret["psk"] = options["psk"]
+    planned = plan(kind, None if absent else desired, actual, secret)
+    if not absent and kind.apart and kind.apart[0] in desired:
+        claimed.append(claim_of(kind, account, desired, actual, check_mode))
+    return planned, secret
+
+
+def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
+    """Return what is wrong with a next hop that a plan sets: Cloudflare accepts it, and the route carries nothing."""
+    if kind.through is None or planned.result is None or planned.method == "DELETE" or not {"prefix", "nexthop"} & set(planned.after):
+        return []
+    nexthop = planned.result.get("nexthop")
+    found = [mismatch(planned.result.get("prefix"), nexthop)]
+    if "nexthop" in planned.after:
+        try:
+            for tunnels in account.each_kind():
+                is_there, wrong = look_for(nexthop, tunnels)
+                if is_there:
+                    found.append(wrong)
+                    break
+        except MagicError as error:
+            found.append(f"It is not known whether nexthop {nexthop} is the customer's end of a tunnel: {error}")
+    return [warning for warning in found if warning]
+
+
+def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secret: Mapping[str, str]) -> list[str]:
+    """Return warnings of what is otherwise than a user may think; of a new object, Cloudflare decides itself what decides what it ignores."""
+    if planned.method == "DELETE":
+        return []
+    desired, warnings = heeded(kind.fields, planned.desired, answer)
+    left = {} if check_mode else difference(kind.fields, desired, answer)
+    if left:
+        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+    if planned.method == "POST" and kind.has_psk and not secret:
+        warnings.append(
+            f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
+        )
+    return warnings
+
+
+def _send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:
+    segments = [kind.several] if planned.object_id is None else [kind.several, planned.object_id]
+    return client.request(str(planned.method), segments, params=params, body=planned.body, headers=kind.headers, secrets=list(secret.values()))
+
+
+def _carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str]) -> Json | None:
+    method = str(planned.method)
+    try:
+        return _result_of(kind, method, _send(kind, client, planned, secret), planned.object_id)
+    except MagicError as error:
+        if error.reached != UNKNOWN:
+            raise
+        state = "may exist now" if method == "POST" else "may be changed" if method == "PUT" else "may be gone"
+        heal = "Run the task again: it reads what there is, and does what is left."
+        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {heal}") from None
+
+
+def check_info(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification of an info module cannot, before anything is sent.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    chosen(kind, options)
+    return []
+
+
+def run_info(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
+    """Do the work of the module that reads objects of this kind.
+
+    :raises MagicError: if they cannot be read, or there is none with the id.
+    """
+    wanted = chosen(kind, options)
+    if "id" in wanted:
+        items = [read(client, kind, wanted["id"])]
+    else:
+        items = [item for item in list_all(client, kind) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
+    shown = [normal(kind, item) for item in items]
+    if kind.has_psk:
+        now = client.now()
+        shown = [{**item, "psk_age": age(last_generated_on(item), now)} for item in shown]
+    return {"changed": False, kind.results: shown}

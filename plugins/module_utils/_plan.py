@@ -1,0 +1,206 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""From what there is and what there shall be to what is to be done. Pure: a plan is data, for one object as for many."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known, picked, sendable, without_empty
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+
+    Json = dict[str, t.Any]
+
+
+class Claim(t.NamedTuple):
+    """What a task of this run has said that there shall be: a later task that says something else means another object.
+
+    :ivar account: the API's URL and the account.
+    :ivar object_id: of the object that was there already; None if it was to be made.
+    :ivar keys: the values of ``Kind.keys``.
+    :ivar identity: the values of ``Kind.apart``.
+    :ivar check_mode: whether it was only said in check mode, which changes nothing for a task that is not.
+    """
+
+    account: str
+    object_id: str | None
+    keys: Json
+    identity: Json
+    check_mode: bool
+
+    def denies(self, object_id: str, keys: Json, now: Json, then: Json) -> bool:
+        """Tell whether an object must not become another one, because the claim is for it as it is."""
+        same = self.object_id == object_id if self.object_id is not None else (self.keys, self.identity) == (keys, now)
+        return same and self.identity != then
+
+
+def values_of(kind: Kind, names: tuple[str, ...], item: Mapping[str, t.Any]) -> Json:
+    """Return the values of some fields in a form in which equal ones are equal."""
+    return {
+        name: {part: known(one, as_object(item.get(name)).get(part)) for part, one in kind.fields[name].parts.items()}
+        if kind.fields[name].parts
+        else known(kind.fields[name], item.get(name))
+        for name in names
+    }
+
+
+def identity_then(kind: Kind, desired: Json, item: Mapping[str, t.Any]) -> Json:
+    """Return what tells an object apart once it is as desired."""
+    now = values_of(kind, kind.apart, item)
+    return {name: {**now[name], **desired.get(name, {})} if kind.fields[name].parts else desired.get(name, now[name]) for name in kind.apart}
+
+
+def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False, claims: Sequence[Claim] = ()) -> Json | None:
+    """Return the object that a task means, or None if there is none yet.
+
+    It has the values of ``kind.keys`` in ``desired``. Several of these are told apart by ``kind.apart``; a single one may differ in that and be changed,
+    unless an earlier task of this run claims it as it is. One that shall be absent never differs.
+
+    :raises MagicError: if there are several.
+    """
+    found = [item for item in objects if all(known(kind.fields[key], item.get(key)) == desired[key] for key in kind.keys)]
+    just_so = [item for item in found if identity_then(kind, desired, item) == values_of(kind, kind.apart, item)]
+    left = just_so if absent else _told_apart(kind, found, desired)
+    if len(left) > 1:
+        raise MagicError(_ambiguous(kind, left, desired))
+    if not left or absent:
+        return left[0] if left else None
+    now, then = values_of(kind, kind.apart, left[0]), identity_then(kind, desired, left[0])
+    new_is_possible = all(name in desired for name in kind.required)
+    if now != then and new_is_possible and any(claim.denies(left[0]["id"], values_of(kind, kind.keys, left[0]), now, then) for claim in claims):
+        return None
+    return left[0]
+
+
+def _told_apart(kind: Kind, found: list[Json], desired: Json) -> list[Json]:
+    """Return those of objects with the same keys that a task can mean; none if it means a further one."""
+    left = found
+    for number, name in enumerate(kind.apart):
+        if len(left) < 2:
+            break
+        if name in desired:
+            same = [item for item in left if identity_then(kind, {name: desired[name]}, item) == values_of(kind, kind.apart, item)]
+            if not same and kind.apart[0] in desired:
+                return []
+            left = same or left
+        elif number and kind.apart[0] in desired:
+            # A task that says nothing of it means the object that has nothing of it.
+            left = [item for item in left if not any(values_of(kind, (name,), item)[name].values())] or left
+    return left
+
+
+def _ambiguous(kind: Kind, items: list[Json], desired: Json) -> str:
+    what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
+    labels = []
+    for item in items:
+        parts = [f"{name} {_in_words(value)}" for name, value in values_of(kind, kind.apart, item).items() if _in_words(value)]
+        labels.append(f"{item['id']} ({', '.join(parts)})" if parts else str(item["id"]))
+    apart = f", or {' and '.join(kind.apart)} such that one is meant" if kind.apart else " as well"
+    return f"{len(items)} {kind.noun}s have the {what}: {listing(labels)}. Give {kind.id_option}{apart}."
+
+
+def _in_words(value: t.Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {' '.join(map(str, inner))}" for name, inner in value.items() if inner)
+    return "" if value is None else str(value)
+
+
+def claim_of(kind: Kind, account: str, desired: Json, actual: Json | None, check_mode: bool) -> Claim:
+    """Return the claim of a task that has decided on an object, or on a new one (None)."""
+    item = {**(actual or {}), **{key: desired[key] for key in kind.keys if key in desired}}
+    return Claim(account, None if actual is None else actual["id"], values_of(kind, kind.keys, item), identity_then(kind, desired, item), check_mode)
+
+
+class Plan(t.NamedTuple):
+    """What is to be done.
+
+    :ivar before: the part of the object that changes, as it is.
+    :ivar after: the same, as it shall be.
+    :ivar result: the object as it will be, as far as that is known before.
+    :ivar method: POST, PUT or DELETE; None if there is nothing to do.
+    :ivar body: of the request.
+    :ivar object_id: of the object that the request is about; None for a new one.
+    :ivar desired: the fields to be set, without those that Cloudflare ignores.
+    :ivar warnings: what the user should know.
+    """
+
+    before: Json
+    after: Json
+    result: Json | None
+    method: str | None = None
+    body: Json | None = None
+    object_id: str | None = None
+    desired: Json = {}
+    warnings: Sequence[str] = ()
+
+
+def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[str, str] | None = None) -> Plan:
+    """Decide how to get from what there is to what there shall be.
+
+    :arg desired: the fields to be set, in canonical form; None if there shall be no such object.
+    :arg actual: the object as the API gives it; None if there is none.
+    :arg secret: what cannot be compared, because it is never shown: it is sent whenever it is here.
+    :raises MagicError: if there is no way; nothing has been sent.
+    """
+    secret = secret or {}
+    if desired is None:
+        if actual is None:
+            return Plan({}, {}, None)
+        return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE", object_id=actual.get("id"))
+    desired, warnings = heeded(kind.fields, desired, actual or {})
+    for name in desired:
+        lacking = [part for part in kind.fields[name].needed if part not in {**as_object((actual or {}).get(name)), **desired[name]}]
+        if lacking:
+            raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
+    if actual is None:
+        return _creation(kind, desired, secret)._replace(desired=desired, warnings=warnings)
+    return _update(kind, desired, actual, secret)._replace(object_id=actual.get("id"), desired=desired, warnings=warnings)
+
+
+def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
+    missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
+    if missing:
+        raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
+    new = without_empty(kind.fields, desired)
+    body = sendable(kind.fields, new, {})
+    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", {**body, **secret})
+
+
+def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) -> Plan:
+    changes = difference(kind.fields, desired, actual)
+    for name in kind.fixed:
+        if name in changes:
+            raise MagicError(
+                f"{name}: cannot be changed. Cloudflare's API sets it only when a {kind.noun} is made. "
+                f"To change it, delete the {kind.noun} (state: absent) and make it again, which interrupts its traffic."
+            )
+    if not changes and not secret:
+        return Plan({}, {}, normal(kind, actual))
+    whole = sendable(kind.fields, {name: desired[name] for name in changes}, actual)
+    body = {**{name: actual[name] for name in kind.required if actual.get(name) is not None}, **whole, **secret}
+    result = {**actual, **{name: _merged(actual.get(name), value, changes[name]) if kind.fields[name].parts else value for name, value in whole.items()}}
+    before = {**picked(kind.fields, changes, actual), **{name: "(not shown)" for name in secret}}
+    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), "PUT", body)
+
+
+def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
+    """Return what an object is after an update; what does not change stays as Cloudflare shows it."""
+    known = as_object(actual)
+    return {**known, **{name: value for name, value in sent.items() if name in changes or name not in known}}
+
+
+def _settable(kind: Kind, actual: Json) -> Json:
+    """Return what can be set of an object, for the diff of its deletion."""
+    return {name: actual[name] for name in kind.fields if actual.get(name) not in (None, kind.fields[name].empty)}
