@@ -332,7 +332,9 @@ def test_custom_identity(emulator, text, accepted, setting):
         seed["settings"]["custom_identity"] = setting
         emulator.set_state(seed)
     given = result(emulator.call("GET", "ipsec_tunnels"))["ipsec_tunnels"][0]["remote_identities"]["fqdn_id"]
-    number = re.fullmatch(r"[0-9a-f]{32}\.(\d+)\.ipsec\.cloudflare\.com", given).group(1)
+    found = re.fullmatch(r"[0-9a-f]{32}\.(\d+)\.ipsec\.cloudflare\.com", given)
+    assert found
+    number = found[1]
     identity = {"fqdn_id": text.replace("{number}", number) + ".custom.ipsec.cloudflare.com"}
     answer = emulator.call("POST", "ipsec_tunnels", {**NEW, "custom_remote_identities": identity})
     if (setting or "either") in accepted:
@@ -468,7 +470,8 @@ def test_rate_limit(emulator):
     for quota, seconds in ((0, 1), (1, 0), ("x", 1), ("5", 1), (True, 1), (1, True), (1.5, 1), (-1, 1), (1, -1), (1, "1"), (None, 1), (1, None), (1, 10**400)):
         with pytest.raises(ValueError, match="rate limit"):
             emulator.rate_limit(quota, seconds)
-    for body in ([], {}, None, {"quota": 1}, {"quota": 1, "seconds": 1, "more": 1}):
+    bodies: tuple[object, ...] = ([], {}, None, {"quota": 1}, {"quota": 1, "seconds": 1, "more": 1})
+    for body in bodies:
         with pytest.raises(ValueError, match="rate limit"):
             emulator.control("PUT", "rate_limit", body)
     assert emulator.control("GET", "rate_limit") == before
@@ -530,30 +533,29 @@ def test_timestamps_have_no_zeros_at_their_end(emulator, given, wanted):
     assert emulator.state() == seed
 
 
-BAD_AGES = {
-    **{f"age {age}": {"age_seconds": age} for age in (1e30, -1e30, 1e11, -1e12, 10**400, -(10**400), True, "1", None, [], {})},
-    **{
-        f"date {date}": {"last_generated_on": date}
-        for date in (
-            "9999-12-31T23:59:59.999999999Z",
-            "9999-12-31T23:59:59-01:00",
-            "0001-01-01T00:00:00+00:01",
-            "0000-01-01T00:00:00Z",
-            "10000-01-01T00:00:00Z",
-            "2026-13-31T14:00:00Z",
-            "2026-02-30T14:00:00Z",
-            "2026-01-31T14:00:60Z",
-            "2026-01-31T14:00:00",
-            "2026-01-31T14:00:00Z\n",
-            "2026-01-31T14:00:00.1234567890Z",
-            "\u0662026-01-31T14:00:00Z",
-            "yesterday",
-            "",
-            5,
-            True,
-            [],
-        )
-    },
+_AGES: tuple[object, ...] = (1e30, -1e30, 1e11, -1e12, 10**400, -(10**400), True, "1", None, [], {})
+_DATES: tuple[object, ...] = (
+    "9999-12-31T23:59:59.999999999Z",
+    "9999-12-31T23:59:59-01:00",
+    "0001-01-01T00:00:00+00:01",
+    "0000-01-01T00:00:00Z",
+    "10000-01-01T00:00:00Z",
+    "2026-13-31T14:00:00Z",
+    "2026-02-30T14:00:00Z",
+    "2026-01-31T14:00:60Z",
+    "2026-01-31T14:00:00",
+    "2026-01-31T14:00:00Z\n",
+    "2026-01-31T14:00:00.1234567890Z",
+    "\u0662026-01-31T14:00:00Z",
+    "yesterday",
+    "",
+    5,
+    True,
+    [],
+)
+BAD_AGES: dict[str, object] = {
+    **{f"age {age}": {"age_seconds": age} for age in _AGES},
+    **{f"date {date}": {"last_generated_on": date} for date in _DATES},
     "nothing": {},
     "both": {"age_seconds": 1, "last_generated_on": None},
     "another": {"age": 1},

@@ -225,7 +225,8 @@ def way(priority, colo=None, **fields):
     return {**WAY, "id": f"{priority}{colo or ''}", "priority": priority, **scope, **fields}
 
 
-SCOPE_A, SCOPE_B, NO_SCOPE = {"colo_names": ["a"]}, {"colo_names": ["b"]}, {"colo_names": [], "colo_regions": []}
+NO_SCOPE: dict[str, list[str]] = {"colo_names": [], "colo_regions": []}
+SCOPE_A, SCOPE_B = {"colo_names": ["a"]}, {"colo_names": ["b"]}
 # The routes of one prefix and next hop, what the task says, and the id of the one that it means: None is a new one. Ambiguous if it is a tuple.
 MEANT: list[Any] = [
     ([], {"priority": 1}, None),

@@ -9,6 +9,7 @@ import html
 import json
 import re
 import textwrap
+import typing as t
 import unicodedata
 from html.entities import html5
 from urllib.parse import quote, quote_plus
@@ -31,7 +32,7 @@ def as_utf8(text, form):
     return "".join(form.format(byte) for byte in text.encode())
 
 
-FORMS = {
+FORMS: dict[str, t.Callable[[str], str]] = {
     "as it is": str,
     "HTML": html.escape,
     "HTML without quotes": lambda text: html.escape(text, quote=False),

@@ -276,7 +276,7 @@ def test_a_cache_gives_back_what_it_got():
     assert cached(content, None, None, KINDS) == made
 
 
-BROKEN = {
+BROKEN: dict[str, dict[str, object]] = {
     "another account": {"account_id": "other"},
     "another URL": {"api_url": "https://elsewhere.example"},
     "no account": {"account_id": None},
