@@ -2,9 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# make test                 everything, on every ansible-core that this machine has a Python for
+# make check                what takes less than two minutes, for while you work
+# make test                 everything that proves a change, on every ansible-core that this machine has a Python for
 # make test CORES="2.19"    only these ansible-cores
-# make lint, sanity, units, integration, sdk, docs-examples, ike, field, release   parts of it; the ansible-test ones take CORES, too
+# make test-all             every integration target on every ansible-core, and the long crash tests
+# make core, sanity         the tests on each ansible-core, ansible-test sanity of each; with CORES as above
+# make checks, emulator, docs-examples, sdk, ike, field, release   other parts of it
 # make site                 the documentation, as web pages in the folder site
 # make format               put the Python code in order
 # make demo                 the collection at work, on the emulator
@@ -17,20 +20,21 @@ VENV := .venv
 READY := $(VENV)/.ready-1
 # CI=true: checks report what is out of order, and change no file.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
+PARTS := checks emulator docs-examples sdk ike field release
 
-.PHONY: help test lint format sanity units integration sdk docs-examples ike field release site demo clean
+.PHONY: help check test test-all core sanity $(PARTS) format site demo clean
 
 help:
 	@sed -n '/^# make/p; /^# JOBS/p' Makefile | sed 's/^# //'
 
-test: $(READY)
-	@$(RUN) checks sanity units integration sdk docs-examples ike field release
+check: $(READY)
+	@$(RUN) --reuse check
 
-lint: $(READY)
-	@$(RUN) checks
-
-sanity units integration sdk docs-examples ike field release: $(READY)
+test test-all core sanity: $(READY)
 	@$(RUN) $@
+
+$(PARTS): $(READY)
+	@CI=true $(VENV)/bin/nox --session $@
 
 site: $(READY)
 	@$(VENV)/bin/nox --session site

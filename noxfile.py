@@ -6,9 +6,10 @@
 # dependencies = ["nox>=2025.02.09", "antsibull-nox>=1.10.0"]
 # ///
 
-"""Sessions for nox: what antsibull-nox.toml sets up, and ansible-test for each ansible-core, in virtual environments instead of containers.
+"""Sessions for nox: what antsibull-nox.toml sets up, and the tests on each ansible-core, in virtual environments instead of containers.
 
-``make test`` runs all of them; ``nox --list`` names them.
+``nox --list`` names them. Sessions and ansible-cores are named here and nowhere else: tests/tools/run_sessions.py runs those with a tag, in the order of
+this file, which has the long ones first. ``check`` is for while you work, ``test`` proves a change, ``test-all`` runs every target on every ansible-core.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 import shutil
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import nox
@@ -33,28 +35,33 @@ except ImportError:
     sys.exit(1)
 
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """One ansible-core series: the Pythons to run it with, the first one found is taken, and the Pythons for unit tests.
+    """One ansible-core series: the Pythons to run it with, the first one found is taken, and what to install.
 
-    ansible-test would run the unit tests of modules and module_utils on each Python it knows, for each ansible-core: 30 runs. Here every series
-    has the Python it runs on itself, its oldest one, and some of the others, so that all Pythons from 3.8 on have their turn.
+    :ivar early: whether it is not released yet, so that a machine which cannot install it skips it, by name.
     """
 
-    controller: tuple[str, ...]
-    units: tuple[str, ...]
+    pythons: tuple[str, ...]
     requirement: str
-    prerelease: bool = False
+    early: bool = False
 
 
+# From the oldest to the newest.
 CORES = {
-    "2.18": Core(("3.11", "3.12", "3.13"), ("3.8", "3.13"), "ansible-core>=2.18,<2.19"),
-    "2.19": Core(("3.11", "3.12", "3.13"), ("3.8", "3.10"), "ansible-core>=2.19,<2.20"),
-    "2.20": Core(("3.12", "3.13", "3.14"), ("3.9",), "ansible-core>=2.20,<2.21"),
-    "2.21": Core(("3.13", "3.12", "3.14"), ("3.9",), "ansible-core>=2.21,<2.22"),
+    "2.18": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.18,<2.19"),
+    "2.19": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.19,<2.20"),
+    "2.20": Core(("3.12", "3.13", "3.14"), "ansible-core>=2.20,<2.21"),
+    "2.21": Core(("3.13", "3.12", "3.14"), "ansible-core>=2.21,<2.22"),
     # Naming a pre-release in the requirement is what makes pip and uv take one where there is no final release yet.
-    "2.22": Core(("3.13", "3.14", "3.15"), ("3.9",), "ansible-core>=2.22.0a0,<2.23", prerelease=True),
+    "2.22": Core(("3.13", "3.14", "3.15"), "ansible-core>=2.22.0a0,<2.23", early=True),
 }
+# What is being worked on, for the nightly run alone.
+DEVEL = Core(("3.14", "3.13", "3.15"), "ansible-core @ https://github.com/ansible/ansible/archive/devel.tar.gz", early=True)
 
 ROOT = Path(__file__).resolve().parent
 NOX_DIR = ROOT / ".nox"
@@ -89,7 +96,7 @@ def provide_pythons() -> None:
     ansible-test looks for ``pythonX.Y`` on PATH, and runs it without most of the environment: shims that need a variable of their own fail there.
     """
     PYTHONS_DIR.mkdir(parents=True, exist_ok=True)
-    versions = {version for core in CORES.values() for version in core.controller + core.units}
+    versions = {version for core in CORES.values() for version in core.pythons}
     for version in sorted(versions):
         wrapper = PYTHONS_DIR / f"python{version}"
         path = find_python(version)
@@ -193,46 +200,183 @@ def use_released_requirements(session: nox.Session) -> None:
             path.write_text(after, encoding="utf-8")
 
 
-def add_core_sessions(version: str, core: Core) -> None:
-    """Add the sessions sanity-X, units-X and integration-X."""
-    controller = next((python for python in core.controller if find_python(python)), None)
+def python_of(core: Core) -> str | None:
+    """Return the version of the Python to run an ansible-core with, or None if this machine has none that does."""
+    return next((version for version in core.pythons if find_python(version)), None)
 
-    def ansible_test(session: nox.Session, *args: str) -> None:
-        if controller is None:
-            session.skip(f"ansible-core {version} needs one of Python {', '.join(core.controller)}, and none is here")
+
+def install_core(session: nox.Session, name: str, *more: str) -> None:
+    """Install an ansible-core and what else is wanted, or skip the session by name where that cannot be had."""
+    core = CORES.get(name, DEVEL)
+    if python_of(core) is None:
+        session.skip(f"ansible-core {name} needs one of Python {', '.join(core.pythons)}, and none is here")
+    try:
+        session.install(core.requirement, *more)
+    except nox.command.CommandFailed:
+        if core.early:
+            session.skip(f"ansible-core {name} is not released yet, and no pre-release can be installed")
+        raise
+
+
+def ansible_test(session: nox.Session, name: str, *args: str) -> None:
+    """Run ansible-test of the ansible-core that is installed."""
+    use_released_requirements(session)
+    home = private_home(name)
+    provide_get_pip(session, home)
+    color = "yes" if session.env.get("FORCE_COLOR") or sys.stdout.isatty() else "no"
+    with session.chdir(refresh_tree(session.name)):
+        # Programs that tests start must not see the pip or Ansible settings of whoever runs them.
+        session.run("ansible-test", args[0], "-v", "--color", color, *args[1:], env={"HOME": str(home)})
+
+
+def targets_of(name: str) -> list[str]:
+    """Return the integration targets that this ansible-core runs.
+
+    A target says in its ``aliases`` what it depends on: ``cores/all``, ``cores/ends`` (the oldest and the newest), or ``cores/one`` (the newest release).
+    tests/integration/TESTING.md has the rule. An end is one of those that this machine has a Python for, so that no target is left out.
+    """
+    here = [version for version, core in CORES.items() if python_of(core)] or list(CORES)
+    released = [version for version in here if not CORES[version].early] or here
+    classes = {"cores/all"}
+    if name in (here[0], here[-1]):
+        classes.add("cores/ends")
+    if name == released[-1]:
+        classes.add("cores/one")
+    return [target for target, declared in declared_targets().items() if declared in classes]
+
+
+def declared_targets() -> dict[str, str]:
+    """Return the targets for pytest, and the class that each declares."""
+    found = {}
+    for aliases in sorted((ROOT / "tests" / "integration" / "targets").glob("*/aliases")):
+        words = aliases.read_text(encoding="utf-8").split()
+        declared = [word for word in words if word.startswith("cores/")]
+        if (aliases.parent / "runme.sh").exists():
+            found[aliases.parent.name] = declared[0] if declared else "cores/all"
+    return found
+
+
+def run_target(session: nox.Session, tree: Path, target: str, *args: str) -> None:
+    """Run an integration target by pytest, which is all that its runme.sh does.
+
+    Once more on failure, as ``ansible-test integration --retry-on-error`` does: these tests run real programs against each other on machines of any speed.
+    """
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
+    command = ("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", ".", *args)
+    with session.chdir(tree / "tests" / "integration" / "targets" / target):
+        session.log(f"Target {target}")
         try:
-            session.install(core.requirement)
+            session.run(*command, env=environment)
         except nox.command.CommandFailed:
-            if core.prerelease:
-                session.skip(f"ansible-core {version} is not released yet, and no pre-release can be installed")
-            raise
-        if core.prerelease:
-            use_released_requirements(session)
-        home = private_home(version)
-        provide_get_pip(session, home)
-        color = "yes" if session.env.get("FORCE_COLOR") or sys.stdout.isatty() else "no"
-        with session.chdir(refresh_tree(version)):
-            # Programs that tests start must not see the pip or Ansible settings of whoever runs them.
-            session.run("ansible-test", args[0], "-v", "--color", color, *args[1:], *session.posargs, env={"HOME": str(home)})
+            session.warn(f"{target} failed, and is tried once more")
+            session.run(*command, "-vv", env=environment)
+
+
+def run_units(session: nox.Session, tree: Path, *args: str) -> None:
+    """Run unit tests by pytest. What ansible-test adds are environments, which are made here already."""
+    with session.chdir(tree):
+        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", *args, env={"PYTHONPATH": str(tree.parents[2])})
+
+
+def add_core_sessions(name: str, core: Core) -> None:
+    """Add the sessions of one ansible-core: core-X, every-target-X and sanity-X."""
+    requirements = ("-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
+    version = python_of(core)
+    python = find_python(version) if version else None
+
+    def tests(session: nox.Session, targets: list[str]) -> None:
+        install_core(session, name, *requirements)
+        tree = refresh_tree(session.name)
+        if session.posargs:
+            run_units(session, tree, *session.posargs)
+            return
+        run_units(session, tree, "tests/unit/plugins")
+        failed = []
+        for target in targets:
+            try:
+                run_target(session, tree, target)
+            except nox.command.CommandFailed:
+                failed.append(target)
+        if failed:
+            session.error(f"Failed: {', '.join(failed)}")
+
+    def by_class(session: nox.Session) -> None:
+        tests(session, targets_of(name))
+
+    def every(session: nox.Session) -> None:
+        tests(session, list(declared_targets()))
 
     def sanity(session: nox.Session) -> None:
-        ansible_test(session, "sanity")
+        install_core(session, name)
+        ansible_test(session, name, "sanity", *session.posargs)
 
-    def units(session: nox.Session) -> None:
-        wanted = sorted({*core.units, controller or ""} - {""}, key=lambda text: int(text.split(".")[1]))
-        missing = [python for python in wanted if not find_python(python)]
-        if missing:
-            session.warn(f"No unit tests with Python {', '.join(missing)}: not found")
-        targets = [argument for python in wanted if python not in missing for argument in ("--target-python", f"venv/{python}")]
-        ansible_test(session, "units", "--requirements", "--num-workers", "2", *targets)
+    by_class.__doc__ = f"Run the unit tests on ansible-core {name}, and the integration targets that depend on it."
+    every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
+    sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
+    if core is DEVEL:
+        nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
+        return
+    ends = (list(CORES)[0], list(CORES)[-1])
+    nox.session(name=f"core-{name}", python=python, default=False, tags=["test", "core"])(by_class)
+    nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
+    tags = ["sanity", "test-all", *(["test"] if name in ends else [])]
+    nox.session(name=f"sanity-{name}", python=python, default=False, tags=tags)(sanity)
 
-    def integration(session: nox.Session) -> None:
-        # Once more, and more verbosely, on failure: these tests run real programs against each other on machines of any speed.
-        ansible_test(session, "integration", "--requirements", "--retry-on-error", "--venv", "--python", str(controller))
 
-    for function in (sanity, units, integration):
-        function.__doc__ = f"Run ansible-test {function.__name__} of ansible-core {version}."
-        nox.session(name=f"{function.__name__}-{version}", python=find_python(controller) if controller else None, default=False)(function)
+def newest_release() -> str:
+    """Return the newest ansible-core that is released and that this machine has a Python for."""
+    return next((name for name, core in reversed(CORES.items()) if not core.early and python_of(core)), list(CORES)[0])
+
+
+def as_ansible_test(session: nox.Session) -> None:
+    """Run unit tests and some targets by ansible-test itself, as a proof that they work there: an editor or another project may call it."""
+    name = newest_release()
+    python = str(python_of(CORES[name]))
+    install_core(session, name)
+    ansible_test(session, name, "units", "--requirements", "--num-workers", "2", "--python", python, "tests/unit/plugins/plugin_utils/test_vault_text.py")
+    ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk", "smoke")
+
+
+# What antsibull-nox makes of antsibull-nox.toml.
+_CHECKS = ("formatters", "codeqa", "yamllint", "typing", "antsibull-nox-config", "docs-check", "license-check", "extra-checks")
+_CHECKS += ("build-import-check", "ansible-lint")
+
+
+def checks(session: nox.Session) -> None:
+    """Run formatting, types, licences, documentation, Galaxy's import and ansible-lint, one session each."""
+    for name in _CHECKS:
+        session.notify(name)
+
+
+def emulator(session: nox.Session) -> None:
+    """Run the emulator's own tests, which know no ansible-core."""
+    install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
+    run_units(session, refresh_tree(session.name), "tests/unit/emulator", *session.posargs)
+
+
+def check_code(session: nox.Session) -> None:
+    """Run ruff, mypy, validate-modules and ansible-doc: what takes seconds of that which looks at the code alone."""
+    name = list(CORES)[-1] if python_of(list(CORES.values())[-1]) else newest_release()
+    types = ("types-docutils", "types-jsonschema", "types-PyYAML", "types-requests", "sphinx", "antsibull-nox", "nox")
+    install_core(session, name, "ruff", "mypy", *types, "-r", "tests/unit/requirements.txt")
+    session.run("ruff", "check", "--config", "ruff.toml", ".")
+    session.run("ruff", "format", "--check", "--quiet", "--config", "ruff.toml", ".")
+    tree = refresh_tree(session.name)
+    above = str(tree.parents[2])
+    with session.chdir(above):
+        environment = {"MYPYPATH": above, "PYTHONPATH": above}
+        inside = tree.relative_to(above)
+        session.run("mypy", "--config-file", str(inside / ".mypy.ini"), *(str(inside / part) for part in ("plugins", "tests/unit", "tests/emulator")), env=environment)
+    ansible_test(session, name, "sanity", "--test", "validate-modules", "--test", "ansible-doc")
+
+
+def check_tests(session: nox.Session) -> None:
+    """Run the unit tests, a playbook for each module, role and playbook, and some rows of the leak matrix, on one ansible-core."""
+    install_core(session, newest_release(), "-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
+    tree = refresh_tree(session.name)
+    run_units(session, tree, "tests/unit/plugins", "--hypothesis-profile", "quick", *session.posargs)
+    run_target(session, tree, "smoke")
+    run_target(session, tree, "leaks", "-k", "plain or loop or fleet")
 
 
 def pytest_session(session: nox.Session, directory: str) -> None:
@@ -297,10 +441,29 @@ os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 provide_pythons()
 antsibull_nox.load_antsibull_nox_toml()
-for _version, _core in CORES.items():
-    add_core_sessions(_version, _core)
-for _function in (sdk, docs_examples, ike, field, release, site, crash):
-    nox.session(name=_function.__name__.replace("_", "-"), default=False)(_function)
+
+
+def add(function: Callable[[nox.Session], None], *tags: str, name: str = "", python: str | None = None) -> None:
+    """Add a session."""
+    nox.session(name=name or function.__name__.replace("_", "-"), default=False, tags=list(tags), python=python)(function)
+
+
+_ONE = find_python(python_of(CORES[newest_release()]) or "")
+add(field, "test", "test-all")
+add(ike, "test", "test-all")
+for _name, _core in CORES.items():
+    add_core_sessions(_name, _core)
+add_core_sessions("devel", DEVEL)
+add(release, "test", "test-all")
+add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
+add(checks, "test", "test-all")
+add(docs_examples, "test", "test-all")
+add(emulator, "test", "test-all", python=_ONE)
+add(sdk, "test", "test-all")
+add(check_tests, "check", python=_ONE)
+add(check_code, "check", python=find_python(python_of(list(CORES.values())[-1]) or "") or _ONE)
+add(crash, "test-all")
+add(site)
 
 
 if __name__ == "__main__":

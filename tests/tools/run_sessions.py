@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs groups of nox sessions, two at a time, prints what each said in one piece, and sums up at the end.
+"""Runs the nox sessions that have a tag, two at a time, prints what each said in one piece, and sums up at the end.
 
-The last line is ``N passed, N failed, N skipped``, counting sessions; the exit status is 0 if none failed and something ran.
+nox itself runs one session after the other. The sessions, their tags and their order stand in noxfile.py. The last line is
+``N passed, N failed, N skipped``, counting sessions; the exit status is 0 if none failed and something ran.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKS = ("lint", "docs-check", "license-check", "extra-checks", "build-import-check", "ansible-lint")
-CORE_GROUPS = ("sanity", "units", "integration")
-PYTEST_GROUPS = ("sdk", "docs-examples", "ike", "field", "release")
+NOX = str(Path(sys.executable).with_name("nox"))
 # A job that takes longer hangs.
 TIME_LIMIT = 40 * 60
+
+# How the name of a session ends that belongs to one ansible-core.
+_CORE = re.compile(r"-(\d+\.\d+|devel)\Z")
 
 
 @dataclasses.dataclass
@@ -42,23 +44,25 @@ class Outcome:
 
 
 class Job:
-    """One run of nox: sessions that follow each other."""
+    """One run of nox: a session, and those that it calls for."""
 
-    def __init__(self, name: str, sessions: list[str], directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, reuse: bool) -> None:
         self.name = name
-        self.sessions = sessions
+        self.reuse = reuse
         self.log = directory / f"{name}.log"
         self.report = directory / f"{name}.json"
         self.process: subprocess.Popen[bytes] | None = None
         self.timed_out = False
         self.seconds = 0.0
+        self.processor_seconds = 0.0
 
     def run(self, stop: threading.Event, stream: bool) -> None:
         """Run nox; its output goes to the log, or straight to the screen."""
         if stop.is_set():
             return
-        nox = str(Path(sys.executable).with_name("nox"))
-        command = [nox, "--report", str(self.report), "--forcecolor" if sys.stdout.isatty() else "--nocolor", "--session", *self.sessions]
+        command = [NOX, "--report", str(self.report), "--forcecolor" if sys.stdout.isatty() else "--nocolor", "--session", self.name]
+        if self.reuse:
+            command.insert(1, "--reuse-existing-virtualenvs")
         started = time.monotonic()
         with self.log.open("wb") as log:
             target = None if stream else log
@@ -66,13 +70,21 @@ class Job:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=target, stderr=None if stream else subprocess.STDOUT, start_new_session=True
             )
+            watch = threading.Timer(TIME_LIMIT, self._give_up)
+            watch.start()
             try:
-                self.process.wait(TIME_LIMIT)
-            except subprocess.TimeoutExpired:
-                self.timed_out = True
+                # Of this process and all that it has waited for.
+                dummy, status, usage = os.wait4(self.process.pid, 0)
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.processor_seconds = usage.ru_utime + usage.ru_stime
             finally:
+                watch.cancel()
                 self.end()
         self.seconds = time.monotonic() - started
+
+    def _give_up(self) -> None:
+        self.timed_out = True
+        self.end()
 
     def end(self) -> None:
         """End what is left of the process group."""
@@ -98,27 +110,28 @@ class Job:
             seconds = float(entry.get("duration") or 0.0)
             note = str(entry.get("reason") or "") if entry["result"] == "skipped" else ""
             result.append(Outcome(entry["name"], {"success": "passed", "skipped": "skipped"}.get(entry["result"], "failed"), seconds, note))
-        names = {outcome.name for outcome in result}
-        note = "did not end in time" if self.timed_out else "did not run"
-        result += [Outcome(name, "failed", 0.0, note) for name in self.sessions if name not in names]
+        if self.name not in {outcome.name for outcome in result}:
+            result.append(Outcome(self.name, "failed", 0.0, "did not end in time" if self.timed_out else "did not run"))
+        elif self.timed_out or (self.process is not None and self.process.returncode and not any(outcome.result == "failed" for outcome in result)):
+            result.append(Outcome(f"{self.name} as a whole", "failed", 0.0, "did not end in time" if self.timed_out else f"exit {self.process.returncode}"))
         return result
 
 
-def known_cores() -> list[str]:
-    """Read the ansible-cores from noxfile.py."""
-    return re.findall(r'^ {4}"(2\.\d+)": Core\(', (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+def sessions_with(tag: str, cores: list[str]) -> list[str]:
+    """Ask nox for the sessions that have a tag, in the order of noxfile.py.
 
-
-def make_jobs(groups: list[str], cores: list[str], directory: Path) -> list[Job]:
-    """One job for the checks, one for each ansible-core (its sessions share environments), one for the rest."""
-    jobs = []
-    if "checks" in groups:
-        jobs.append(Job("checks", list(CHECKS), directory))
-    core_groups = [group for group in CORE_GROUPS if group in groups]
-    if core_groups:
-        jobs += [Job(f"ansible-core-{core}", [f"{group}-{core}" for group in core_groups], directory) for core in cores]
-    jobs += [Job(group, [group], directory) for group in PYTEST_GROUPS if group in groups]
-    return jobs
+    :arg cores: the ansible-cores to which those that belong to one are restricted; empty for all.
+    """
+    listed = subprocess.run([NOX, "--list", "--json", "--tags", tag], cwd=ROOT, capture_output=True, text=True, check=False)
+    try:
+        names = [str(entry["session"]) for entry in json.loads(listed.stdout)]
+    except ValueError:
+        sys.exit(f"nox cannot list its sessions:\n{listed.stdout}{listed.stderr}")
+    found = [name for name in names if not cores or not (core := _CORE.search(name)) or core[1] in cores]
+    unknown = [core for core in cores if not any(name.endswith(f"-{core}") for name in names)]
+    if unknown or not found:
+        sys.exit(f"There is no session of {tag} for {' '.join(unknown) or 'this'}. These there are: {', '.join(names)}.")
+    return found
 
 
 def run_all(jobs: list[Job], parallel: int) -> None:
@@ -130,7 +143,7 @@ def run_all(jobs: list[Job], parallel: int) -> None:
         try:
             for job, future in zip(jobs, futures):
                 if not stream:
-                    print(f"... {job.name}: {', '.join(job.sessions)}", flush=True)
+                    print(f"... {job.name}", flush=True)
                 future.result()
                 if not stream:
                     sys.stdout.buffer.write(job.log.read_bytes())
@@ -144,31 +157,30 @@ def run_all(jobs: list[Job], parallel: int) -> None:
 
 def main() -> int:
     """Run what the command line asks for."""
-    cores = known_cores()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("groups", nargs="+", choices=["checks", *CORE_GROUPS, *PYTEST_GROUPS])
-    parser.add_argument("--cores", default=" ".join(cores), help="ansible-cores, such as '2.19 2.21'")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many runs of nox at a time")
+    parser.add_argument("tag", help="the tag of the sessions in noxfile.py, or the name of one")
+    parser.add_argument("--cores", default="", help="ansible-cores, such as '2.19 2.21'; without it, all")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many sessions at a time")
+    parser.add_argument("--reuse", action="store_true", help="keep the environments of the last run")
     args = parser.parse_args()
-    wanted = args.cores.replace(",", " ").split()
-    unknown = [core for core in wanted if core not in cores]
-    if unknown or not wanted:
-        parser.error(f"unknown ansible-core {' '.join(unknown)}: there are {' '.join(cores)}")
     if args.jobs < 1:
         parser.error("--jobs must be at least 1")
+    names = sessions_with(args.tag, args.cores.replace(",", " ").split())
 
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sessions-") as directory:
-        jobs = make_jobs(args.groups, wanted, Path(directory))
+        jobs = [Job(name, Path(directory), args.reuse) for name in names]
         run_all(jobs, args.jobs)
-        outcomes = [outcome for job in jobs for outcome in job.outcomes()]
+        outcomes = [(job, outcome) for job in jobs for outcome in job.outcomes()]
 
-    print(f"Summary, after {time.monotonic() - started:.0f} s:")
-    width = max(len(outcome.name) for outcome in outcomes)
-    for outcome in outcomes:
+    width = max(len(outcome.name) for dummy, outcome in outcomes)
+    print("Summary (seconds by the clock, and of processor time):")
+    for job, outcome in outcomes:
         note = f"  ({outcome.note})" if outcome.note else ""
-        print(f"  {outcome.name:{width}}  {outcome.result:7}  {outcome.seconds:6.1f} s{note}")
-    count = {result: sum(outcome.result == result for outcome in outcomes) for result in ("passed", "failed", "skipped")}
+        processor = f"{job.processor_seconds:6.0f} s" if outcome.name == job.name else ""
+        print(f"  {outcome.name:{width}}  {outcome.result:7}  {outcome.seconds:6.1f} s  {processor}{note}")
+    print(f"Together {time.monotonic() - started:.0f} s by the clock, {sum(job.processor_seconds for job in jobs):.0f} s of processor time.")
+    count = {result: sum(outcome.result == result for dummy, outcome in outcomes) for result in ("passed", "failed", "skipped")}
     print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped", flush=True)
     return 1 if count["failed"] or not count["passed"] else 0
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Edge
+from ansible_collections.cloudflare.magic.tests.integration.support.edge import Edge
 
 STEPS = ["stage", "load", "verify"]
 

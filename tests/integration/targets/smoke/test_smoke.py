@@ -1,0 +1,97 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each module, plugin, playbook and role once, as a user would: enough to see that an ansible-core gets along with it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support.edge import Edge
+
+PASSWORD = ["--vault-id", "prod@password"]
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder with a vault password, for Ansible to start in."""
+    (tmp_path / "password").write_text("only for tests\n", encoding="utf-8")
+    return tmp_path
+
+
+def tasks() -> list[dict]:
+    """Every module, in the order of a first day: tunnels, a route, keys, a look at all of it, and the end of the route."""
+    tunnel = {"name": "rome-1", "cloudflare_endpoint": "162.159.64.1", "interface_address": "10.214.200.8/31"}
+    gre = {"name": "rome-2", "cloudflare_gre_endpoint": "162.159.64.1", "customer_gre_endpoint": "203.0.113.9", "interface_address": "10.214.200.12/31"}
+    route = {"prefix": "10.77.0.0/16", "nexthop_tunnel": "rome-1", "priority": 100}
+    made = [
+        ("tunnel", "ipsec_tunnel", tunnel),
+        ("same", "ipsec_tunnel", tunnel),
+        ("gre", "gre_tunnel", gre),
+        ("route", "static_route", route),
+        ("key", "ipsec_psk", {"name": "rome-1", "vault_file": "keys.yml"}),
+        ("fleet", "ipsec_psks", {"names": ["rome-*"], "vault_file": "keys.yml"}),
+        ("tunnels", "ipsec_tunnel_info", {"name": "rome-1"}),
+        ("gres", "gre_tunnel_info", {}),
+        ("routes", "static_route_info", {}),
+        ("gone", "static_route", {**route, "state": "absent"}),
+    ]
+    return [{f"cloudflare.magic.{module}": options, "register": name} for name, module, options in made]
+
+
+@pytest.mark.parametrize("host", ["here", "there"])
+def test_modules(emulator: Emulator, play, leaked, home, host):
+    played = play(tasks(), hosts=[host], env=emulator.environment(), args=["-vvv", "--diff", *PASSWORD], folder=home)
+    assert played.rc == 0, played.screen
+    found = played[host]
+    changed = {name for name, result in found.items() if result["changed"]}
+    assert changed == {"tunnel", "gre", "route", "key", "fleet", "gone"}
+    tunnel_id = emulator.tunnel("rome-1")["id"]
+    assert found["tunnel"]["ipsec_tunnel"]["id"] == tunnel_id == found["tunnels"]["ipsec_tunnels"][0]["id"]
+    assert found["route"]["static_route"]["nexthop"] == found["tunnel"]["ipsec_tunnel"]["customer_address"] == "10.214.200.9"
+    assert "rome-2" in [gre["name"] for gre in found["gres"]["gre_tunnels"]]
+    assert "10.77.0.0/16" in [route["prefix"] for route in found["routes"]["static_routes"]]
+    assert emulator.keys()[tunnel_id] == found["fleet"]["psks"][tunnel_id]["psk"] != found["key"]["psk"]
+    assert (home / "keys.yml").read_bytes().startswith(b"$ANSIBLE_VAULT")
+    assert leaked(played.screen, [found["key"]["psk"], emulator.keys()[tunnel_id]]) == []
+
+
+def test_inventory(emulator: Emulator, command, home):
+    (home / "account.magic.yml").write_text(json.dumps({"plugin": "cloudflare.magic.tunnels", "groups": {"stale": "psk_age_days is none"}}), encoding="utf-8")
+    played = command("ansible.cli.inventory", ["-i", "account.magic.yml", "--list"], home, emulator.environment())
+    assert played.rc == 0, played.screen
+    listed = json.loads(played.screen[played.screen.index("{") :])
+    names = {tunnel["name"] for tunnel in emulator.state()["ipsec_tunnels"]}
+    assert names and names <= {fields["tunnel_name"] if "tunnel_name" in fields else host for host, fields in listed["_meta"]["hostvars"].items()}
+    assert set(listed["ipsec_tunnels"]["hosts"]) >= names
+
+
+def test_playbooks(emulator: Emulator, command, leaked, home):
+    before = {key for key in emulator.keys().values() if key}
+    rotated = command("ansible.cli.playbook", ["cloudflare.magic.rotate_psks", "-e", "vault_file=keys.yml", *PASSWORD], home, emulator.environment())
+    assert rotated.rc == 0, rotated.screen
+    made = {str(key) for key in emulator.keys().values()} - before
+    assert made
+    report = ["-e", "report=audit.csv", "-e", "max_age=1d"]
+    audited = command("ansible.cli.playbook", ["cloudflare.magic.psk_audit", *report, *PASSWORD], home, emulator.environment())
+    assert audited.rc == 0, audited.screen
+    assert leaked(rotated.screen + audited.screen, sorted(made)) == []
+
+
+def test_rotate_edge(edge: Edge):
+    edge.rotate()
+    assert edge.keys() == edge.loaded() == edge.saved() != edge.before
+
+
+def test_strongswan_edge_refuses_what_would_be_a_command(play):
+    """The role itself needs strongSwan: tests/ike has it. Here it is loaded, and checks what it is given."""
+    tunnel = {"id": "0" * 32, "name": "rome-1\ninclude /etc/passwd"}
+    role = {"ansible.builtin.include_role": {"name": "cloudflare.magic.strongswan_edge"}}
+    played = play([{**role, "vars": {"strongswan_edge_tunnel": tunnel, "strongswan_edge_psk": "x" * 40, "strongswan_edge_if_id": 101}}])
+    assert played.rc == 2
+    assert "Traceback" not in played.screen
+    assert played.shows("strongswan_edge_tunnel")
