@@ -366,7 +366,9 @@ def check_code(session: nox.Session) -> None:
     with session.chdir(above):
         environment = {"MYPYPATH": above, "PYTHONPATH": above}
         inside = tree.relative_to(above)
-        session.run("mypy", "--config-file", str(inside / ".mypy.ini"), *(str(inside / part) for part in ("plugins", "tests/unit", "tests/emulator")), env=environment)
+        session.run(
+            "mypy", "--config-file", str(inside / ".mypy.ini"), *(str(inside / part) for part in ("plugins", "tests/unit", "tests/emulator")), env=environment
+        )
     ansible_test(session, name, "sanity", "--test", "validate-modules", "--test", "ansible-doc")
 
 
@@ -374,7 +376,7 @@ def check_tests(session: nox.Session) -> None:
     """Run the unit tests, a playbook for each module, role and playbook, and some rows of the leak matrix, on one ansible-core."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
     tree = refresh_tree(session.name)
-    run_units(session, tree, "tests/unit/plugins", "--hypothesis-profile", "quick", *session.posargs)
+    run_units(session, tree, "tests/unit/plugins", *session.posargs)
     run_target(session, tree, "smoke")
     run_target(session, tree, "leaks", "-k", "plain or loop or fleet")
 

@@ -27,7 +27,7 @@ description:
 extends_documentation_fragment:
   - constructed
   - inventory_cache
-  - cloudflare.magic._options
+  - cloudflare.magic.options
 requirements:
   - requests >= 2.25 (with urllib3 >= 1.26)
 notes:

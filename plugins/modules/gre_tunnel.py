@@ -16,13 +16,13 @@ description:
   - Makes, changes, renames and deletes GRE tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
   - The API sets O(bgp) only when a tunnel is made. To change it is an error, which says so before anything is sent.
 extends_documentation_fragment:
-  - cloudflare.magic._options
-  - cloudflare.magic._options.writes
-  - cloudflare.magic._options.tunnel
-  - cloudflare.magic._attributes
-  - cloudflare.magic._attributes.client
-  - cloudflare.magic._attributes.state
-  - cloudflare.magic._attributes.actiongroup_all
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.options.tunnel
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state
+  - cloudflare.magic.attributes.actiongroup_all
 options:
   gre_tunnel_id:
     description:

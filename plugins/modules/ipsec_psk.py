@@ -24,11 +24,11 @@ notes:
   - If an answer with a generated key is lost, for example because the connection broke, the key in force is unknown. The module then
     generates one more key, and confirms that it is the last one. If it cannot, the task fails, and running it again heals that.
 extends_documentation_fragment:
-  - cloudflare.magic._options
-  - cloudflare.magic._options.psk
-  - cloudflare.magic._attributes
-  - cloudflare.magic._attributes.client
-  - cloudflare.magic._attributes.actiongroup_all
+  - cloudflare.magic.options
+  - cloudflare.magic.options.psk
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.actiongroup_all
 attributes:
   async:
     details:

@@ -22,11 +22,11 @@ description:
 notes:
   - With more than one batch, a line on standard error tells of the progress after each.
 extends_documentation_fragment:
-  - cloudflare.magic._options
-  - cloudflare.magic._options.psk
-  - cloudflare.magic._attributes
-  - cloudflare.magic._attributes.client
-  - cloudflare.magic._attributes.actiongroup_all
+  - cloudflare.magic.options
+  - cloudflare.magic.options.psk
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.actiongroup_all
 attributes:
   async:
     details:

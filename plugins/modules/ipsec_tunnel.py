@@ -17,13 +17,13 @@ description:
   - A tunnel needs a pre-shared key to work. Set O(psk), or have M(cloudflare.magic.ipsec_psk) make one.
   - No failure deletes a tunnel.
 extends_documentation_fragment:
-  - cloudflare.magic._options
-  - cloudflare.magic._options.writes
-  - cloudflare.magic._options.tunnel
-  - cloudflare.magic._attributes
-  - cloudflare.magic._attributes.client
-  - cloudflare.magic._attributes.state
-  - cloudflare.magic._attributes.actiongroup_all
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.options.tunnel
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state
+  - cloudflare.magic.attributes.actiongroup_all
 attributes:
   idempotent:
     support: partial

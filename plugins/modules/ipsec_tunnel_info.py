@@ -16,12 +16,12 @@ description:
   - Returns the IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them, and the age of their pre-shared keys.
   - Keys themselves are not in it. Cloudflare never shows them.
 extends_documentation_fragment:
-  - cloudflare.magic._options
-  - cloudflare.magic._options.reads
-  - cloudflare.magic._attributes
-  - cloudflare.magic._attributes.client
-  - cloudflare.magic._attributes.reads
-  - cloudflare.magic._attributes.actiongroup_all
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
 options:
   ipsec_tunnel_id:
     description:

@@ -15,12 +15,12 @@ author:
 description:
   - Makes, changes and deletes static routes, which say through which tunnel Cloudflare WAN (formerly Magic WAN) or Magic Transit reaches a prefix.
 extends_documentation_fragment:
-  - cloudflare.magic._options
-  - cloudflare.magic._options.writes
-  - cloudflare.magic._attributes
-  - cloudflare.magic._attributes.client
-  - cloudflare.magic._attributes.state
-  - cloudflare.magic._attributes.actiongroup_all
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state
+  - cloudflare.magic.attributes.actiongroup_all
 attributes:
   check_mode:
     details:

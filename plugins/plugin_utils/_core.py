@@ -36,6 +36,7 @@ except ImportError:
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ansible.parsing.vault import VaultLib
     from ansible.playbook.task import Task
     from ansible.plugins.action import ActionBase
 
@@ -79,6 +80,14 @@ def check_version() -> list[str]:
         newest = ".".join(map(str, NEWEST_TESTED))
         return [f"cloudflare.magic was tested with ansible-core up to {newest}, and this is {__version__}. Look for a newer version of the collection."]
     return []
+
+
+def vault_of(action: ActionBase) -> VaultLib:
+    """Return Ansible's vault with the secrets of this run. ``DataLoader._vault`` (2.18 to 2.22)."""
+    vault: VaultLib | None = getattr(action._loader, "_vault", None)
+    if vault is None:
+        raise _gone("DataLoader._vault")
+    return vault
 
 
 def environment_of(action: ActionBase) -> dict[str, str]:

@@ -67,7 +67,7 @@ class SecretAction(ClientAction):
         if options["vault_file"] is None:
             return nullcontext()
         path = self._loader.path_dwim(options["vault_file"])
-        return VaultFile(path, self._loader._vault, options["vault_id"], read_only=read_only, tell=self.notice)
+        return VaultFile(path, _core.vault_of(self), options["vault_id"], read_only=read_only, tell=self.notice)
 
     def supplied(self) -> bool:
         """Whether the user supplies the keys, which then need no receiver."""

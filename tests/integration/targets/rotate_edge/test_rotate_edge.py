@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ansible_collections.cloudflare.magic.tests.integration.support.edge import Edge
 
 STEPS = ["stage", "load", "verify"]

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rooms of the house: what may import what, how large they are, and what each integration target says of itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = ROOT / "plugins"
+FILES = sorted(path for path in PLUGINS.rglob("*.py"))
+PREFIX = "ansible_collections.cloudflare.magic.plugins."
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 45
+
+# From the ground up: a room imports from lower rows only. CONTRIBUTING tells the same in words.
+ROWS = [
+    {"module_utils._text"},
+    {"module_utils._errors", "module_utils._wire"},
+    {"module_utils._times", "module_utils._settings"},
+    {"module_utils._transport"},
+    {"module_utils._client", "module_utils._options"},
+    {"module_utils._policy", "module_utils._fields", "module_utils._nexthops"},
+    {"module_utils._psk", "module_utils._kinds"},
+    {"module_utils._plan"},
+    {"module_utils._module", "module_utils._objects"},
+    {"plugin_utils._core"},
+    {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action"},
+    {"plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
+    {"plugin_utils._fleet", "plugin_utils._secret_action"},
+]
+HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
+TOP = len(ROWS)
+
+# What ansible-core keeps to itself, or may change without notice. plugin_utils/_core.py alone touches it.
+PRIVATE = re.compile(
+    r"\b(?:_?task|_loader|loader|_play_context|_connection|_templar|context|C)\._\w+|CLIARGS|_compute_environment_string|ansible\._internal|datatag"
+)
+
+
+def room_of(path: Path) -> str:
+    return ".".join(path.relative_to(PLUGINS).with_suffix("").parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the rooms that a file imports, also those that it imports for its types."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and (node.module + ".").startswith(PREFIX):
+            room = node.module[len(PREFIX) :]
+            found |= {room} if "." in room else {f"{room}.{name.name}" for name in node.names}
+    return found
+
+
+def private_uses(text: str) -> list[str]:
+    code = "\n".join(line.split("  # ")[0] for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return PRIVATE.findall(code)
+
+
+@pytest.mark.parametrize("path", FILES, ids=room_of)
+def test_imports_point_down(path):
+    room = room_of(path)
+    assert room in HEIGHT or room.split(".")[0] in {"action", "inventory", "modules", "doc_fragments"}, "a new room needs its place in ROWS"
+    height = HEIGHT.get(room, TOP)
+    against = sorted(other for other in imports_of(path) if HEIGHT.get(other, TOP) >= height)
+    assert against == []
+
+
+def test_what_modules_import_is_transferred_with_them():
+    """A module file has documentation and options; whatever it imports has to be there without ansible-core's controller side."""
+    for path in (PLUGINS / "modules").glob("*.py"):
+        assert {room.split(".")[0] for room in imports_of(path)} == {"module_utils"}, path
+
+
+@pytest.mark.parametrize("path", FILES, ids=room_of)
+def test_no_room_is_too_large(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_FILE
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert [(node.name, node.end_lineno - node.lineno + 1) for node in functions if node.end_lineno - node.lineno >= LONGEST_FUNCTION] == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name != "_core.py"], ids=room_of)
+def test_private_interfaces_stand_in_one_room(path):
+    assert private_uses(path.read_text(encoding="utf-8")) == []
+
+
+def test_private_interfaces_would_be_found():
+    assert private_uses("x = self._loader._vault") and private_uses("task._ds") and private_uses("context.CLIARGS")
+    assert private_uses((PLUGINS / "plugin_utils" / "_core.py").read_text(encoding="utf-8"))
+
+
+def test_contributing_names_the_rooms():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [room for room in HEIGHT if f"    {room.split('.')[1]}.py " not in text] == []
+
+
+def test_each_target_says_on_which_cores_it_runs():
+    targets = sorted((ROOT / "tests" / "integration" / "targets").glob("*/aliases"))
+    declared = {path.parent.name: re.findall(r"^cores/(\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE) for path in targets}
+    assert len(declared) > 5
+    assert [name for name, classes in declared.items() if len(classes) != 1 and name != "setup_emulator"] == []
+    assert {words for classes in declared.values() for words in classes} == {"all", "ends", "one"}
+    # What meets ansible-core's behaviour is asked of each.
+    assert {"leaks", "playbooks", "vault_file", "inventory", "smoke"} <= {name for name, classes in declared.items() if classes == ["all"]}
