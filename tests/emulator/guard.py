@@ -127,13 +127,13 @@ class Mask:
         self._headers = list(headers)
         given = [_SCHEME.sub("", value) for name, value in self._headers if name.lower() in _SECRET_HEADERS]
         secret_values = {value for value in (*given, *known, token) if len(value) >= _SHORT}
+        self._forms = {form: value for value in secret_values for form in (urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value), value)}
         # The longest first, because one may be a part of another.
-        forms = sorted({form for value in secret_values for form in (value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value))}, key=len)
-        self._found = re.compile("|".join(map(re.escape, reversed(forms)))) if forms else None
+        self._found = re.compile("|".join(map(re.escape, sorted(self._forms, key=len, reverse=True)))) if self._forms else None
 
     def text(self, value: str) -> str:
         """Return a text without them."""
-        return self._found.sub(lambda match: masked(urllib.parse.unquote_plus(match.group()), self._token), value) if self._found else value
+        return self._found.sub(lambda match: masked(self._forms[match.group()], self._token), value) if self._found else value
 
     def headers(self) -> dict[str, str]:
         """Return the headers by their names in lower case."""

@@ -26,7 +26,7 @@ _PLACE = re.compile(r"/accounts/([^/]+)/magic/(\w+)(?:/([^/]+))?")
 _MIB = 1024 * 1024
 # Of these kinds, a request that takes no effect is answered as if it had.
 _WHOLE_ANSWERS = ("cut_body", "drip", "huge")
-_FORMS: dict[str, Callable[[str], str]] = {"plain": str, "html": html.escape, "url": lambda text: urllib.parse.quote(text, safe="")}
+_FORMS: dict[str, Callable[[str], str]] = {"plain": str, "html": html.escape, "url": lambda text: urllib.parse.quote(text, safe="", errors="backslashreplace")}
 
 
 def before(fault: Json) -> Response | None:

@@ -337,6 +337,14 @@ def test_an_error_quotes_the_keys_of_a_request(emulator, form):
     assert KEY not in emulator.keys().values()
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_an_error_quotes_what_cannot_be_written(emulator, form):
+    emulator.fault(kind="echo", form=form)
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    message = errors(emulator.call("PUT", "ipsec_tunnels/" + tunnel_id, {"psk": "half \ud800 of a pair"}))[0]["message"]
+    assert message.startswith("Invalid Request: cannot use 'half") and message.endswith("pair'")
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_error_quotes_the_key_in_force(emulator, when):
     tunnel_id = emulator.tunnel("paris-1")["id"]

@@ -295,8 +295,13 @@ def test_credentials_are_masked_wherever_they_stand(emulator):
 
 
 def test_quoted_credentials_are_masked(emulator):
-    emulator.call("GET", "/accounts", token=SECRET, params={"name": SECRET})
-    assert "ThatMust" not in json.dumps(emulator.requests())
+    emulator.call("PUT", "routes", {"description": SECRET}, token=SECRET, params={"validate_only": SECRET})
+    (recorded,) = emulator.requests()
+    assert "ThatMust" not in json.dumps(recorded)
+    # In each place as the same.
+    shown = emulator.masked(SECRET)
+    assert recorded["headers"]["authorization"] == f"Bearer {shown}" and recorded["query"] == {"validate_only": shown}
+    assert recorded["query_string"] == f"validate_only={shown}" and json.loads(recorded["body"]) == {"description": shown}
 
 
 def test_two_emulators_mask_differently(emulator):
