@@ -76,10 +76,11 @@ DOCUMENTED: dict[str, Json] = {
     },
     "gre": {**_TUNNEL, "cloudflare_gre_endpoint": str, "customer_gre_endpoint": str, "mtu": int, "ttl": int},
 }
-# The identities are in the samples of Cloudflare's documentation; the address of the customer's end is computed by this collection.
+# The identities are in the samples of Cloudflare's documentation; the addresses of the customer's end are computed by this collection.
+_COMPUTED = {"customer_address": str, "customer_address6": str}
 FURTHER: dict[str, Json] = {
-    "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, "customer_address": str},
-    "gre": {"customer_address": str},
+    "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, **_COMPUTED},
+    "gre": _COMPUTED,
 }
 _MADE_HERE = ("tunnel_type", "psk_age_days")
 
