@@ -168,6 +168,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
@@ -303,7 +304,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if isinstance(found, (str, int)) and not isinstance(found, bool) and str(found).strip():
                 return str.__str__(str(found)).strip()
         if templates and self._option("strict"):
-            raise AnsibleParserError(f"hostnames: none works for the tunnel with the id {ascii(tunnel.id)}: {problem}")
+            raise AnsibleParserError(f"hostnames: none works for the tunnel with the id {shown(tunnel.id)}: {shown(str(problem))}")
         return tunnel.name
 
     def _host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:

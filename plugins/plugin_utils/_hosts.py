@@ -27,7 +27,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import plain_text
 
@@ -235,9 +235,13 @@ class Filters:
         if self.names is not None:
             unknown = [name for name in self.names if not _is_pattern(name) and all(tunnel.name != name for tunnel in tunnels)]
             if unknown:
-                warnings.append(f"filters.names: no tunnel is called {listing(ascii(name) for name in unknown)}. Check filters, tunnel_types and account_id.")
+                warnings.append(f"filters.names: no tunnel is called {listing(map(_quoted, unknown))}. Check filters, tunnel_types and account_id.")
             tunnels = [tunnel for tunnel in tunnels if any(fnmatchcase(tunnel.name, name) for name in self.names)]
         return [tunnel for tunnel in tunnels if not any(tunnel.id == item or fnmatchcase(tunnel.name, item) for item in self.exclude)]
+
+
+def _quoted(name: t.Any) -> str:
+    return f"'{shown(str(name))}'"
 
 
 def _is_pattern(name: str) -> bool:
@@ -251,12 +255,12 @@ def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:
     """
     if not isinstance(written, Mapping):
         raise MagicError("filters: must be a dictionary of names, exclude and kinds, like {names: ['branch-*'], kinds: [ipsec]}.")
-    strangers = [ascii(name) for name in written if name not in ("names", "exclude", "kinds")]
+    strangers = [_quoted(name) for name in written if name not in ("names", "exclude", "kinds")]
     if strangers:
         raise MagicError(f"filters: there is no filter {listing(strangers)}. There are names, exclude and kinds.")
     read = {name: _words(f"filters.{name}", value) for name, value in written.items() if value is not None}
     kinds = read.get("kinds", list(KINDS))
-    unknown = [ascii(kind) for kind in kinds if kind not in KINDS]
+    unknown = [_quoted(kind) for kind in kinds if kind not in KINDS]
     if unknown:
         raise MagicError(f"filters.kinds: {listing(unknown)} is no kind of tunnels. There are {' and '.join(KINDS)}.")
     return Filters(read.get("names"), read.get("exclude", []), [kind for kind in KINDS if kind in kinds and kind in set(tunnel_types)])
@@ -314,12 +318,12 @@ def future_keys(tunnels: Iterable[Tunnel], now: datetime) -> list[str]:
     """Return a warning if keys are dated in the future, or in a way that cannot be read."""
     warnings = []
     dated = {tunnel.id: last_generated_on(tunnel.fields) for tunnel in tunnels if tunnel.kind == "ipsec"}
-    future = [ascii(tunnel_id)[1:-1] for tunnel_id, timestamp in dated.items() if from_future(timestamp, now)]
+    future = [shown(tunnel_id) for tunnel_id, timestamp in dated.items() if from_future(timestamp, now)]
     if future:
         warnings.append(
             f"Cloudflare dates the keys of these tunnels in the future, so psk_age_days is below 0: {listing(future)}. Their age is not known; replace them."
         )
-    unread = [ascii(tunnel_id)[1:-1] for tunnel_id, timestamp in dated.items() if timestamp and _is_unreadable(timestamp)]
+    unread = [shown(tunnel_id) for tunnel_id, timestamp in dated.items() if timestamp and _is_unreadable(timestamp)]
     if unread:
         warnings.append(f"Cloudflare's date of the keys of these tunnels cannot be read, so psk_age_days is null: {listing(unread)}. Report it.")
     return warnings
