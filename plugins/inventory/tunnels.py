@@ -168,6 +168,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
@@ -208,8 +209,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             if self._option("use_extra_vars"):
                 self.templar.available_variables = self._vars or {}
-            filters = filters_of(self.templar.template(self._option("filters")), self._option("tunnel_types"))
-            self._names = variable_names(self._option("hostvars_prefix"), means_something)
+            types = self._option("tunnel_types")
+            filters = filters_of(self.templar.template(self._option("filters") or {}), KINDS if types is None else types)
+            self._names = variable_names(self._option("hostvars_prefix") or "", means_something)
             answer = self._answer(self.get_cache_key(path), cache, filters.kinds)
             if answer.others:
                 warnings.append(
@@ -272,7 +274,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         fields = [wrap_var(variables_of(tunnel, answer.now())) for tunnel in tunnels]
         wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
         groups: set[str] = {*inventory.groups, *_GROUPS.values()}
-        separate = self._option("existing_hosts") == "separate"
+        separate = self._option("existing_hosts") != "combine"
 
         def taken(tunnel: Tunnel, name: str) -> bool:
             if name in groups or name in _NEVER:
@@ -291,8 +293,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _wish(self, tunnel: Tunnel, variables: dict[str, t.Any]) -> str:
         """Return the name that the host should have: the first of ``hostnames`` that works, or the tunnel's."""
-        problem: Exception | None = None
-        for template in self._option("hostnames"):
+        templates = self._option("hostnames") or []
+        problem: Exception | str = "they give no text"
+        for template in templates:
             try:
                 found = self._host_name(template, variables)
             except Exception as error:  # whatever a template of the user's raises, on any ansible-core
@@ -300,8 +303,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if isinstance(found, (str, int)) and not isinstance(found, bool) and str(found).strip():
                 return str.__str__(str(found)).strip()
-        if problem is not None and self._option("strict"):
-            raise AnsibleParserError(f"hostnames: none works for the tunnel with the id {ascii(tunnel.id)}: {problem}")
+        if templates and self._option("strict"):
+            raise AnsibleParserError(f"hostnames: none works for the tunnel with the id {shown(tunnel.id)}: {shown(str(problem))}")
         return tunnel.name
 
     def _host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:

@@ -15,7 +15,7 @@ import unicodedata
 from collections import Counter, defaultdict
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +75,7 @@ def host_names(tunnels: Sequence[Tunnel], wishes: Sequence[str], taken: Callable
         for index, several in enumerate(claims):
             if place[index] == len(several):
                 raise MagicError(
-                    f"No name is left for the host of the tunnel with the id {ascii(tunnels[index].id)}: its names and ids are names of groups. "
+                    f"No name is left for the host of the tunnel with the id {shown(tunnels[index].id)}: its names and ids are names of groups. "
                     "Give the groups that keyed_groups makes a prefix."
                 )
             by_name[several[place[index]].name].append(index)

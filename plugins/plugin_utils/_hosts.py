@@ -13,6 +13,7 @@ Nothing here talks to Cloudflare or to Ansible's inventory.
 
 from __future__ import annotations
 
+import ipaddress
 import keyword
 import re
 import typing as t
@@ -26,7 +27,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import plain_text
 
@@ -38,25 +39,32 @@ if t.TYPE_CHECKING:
 KINDS = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
 _DAY = timedelta(days=1)
 
+
+class _Address(str):
+    """The form of an IP address, with or without a prefix length, or of none: it may become a connection's, and ``-oProxyCommand=...`` must not."""
+
+    __slots__ = ()
+
+
 # A form: a type, a list of one form, the members of an object, or alternatives.
-_BGP = {"customer_asn": int, "extra_prefixes": [str], "md5_key": str, "import_filter_id": str, "export_filter_id": str}
+_BGP = {"customer_asn": int, "extra_prefixes": [_Address], "md5_key": str, "import_filter_id": str, "export_filter_id": str}
 _BGP_STATUS = {
     "bgp_state": str,
-    "cf_speaker_ip": str,
+    "cf_speaker_ip": _Address,
     "cf_speaker_port": int,
-    "customer_speaker_ip": str,
+    "customer_speaker_ip": _Address,
     "customer_speaker_port": int,
     "state": str,
     "tcp_established": bool,
     "updated_at": str,
 }
-_HEALTH_CHECK = {"enabled": bool, "rate": str, "target": ({"effective": str, "saved": str}, str), "type": str, "direction": str}
+_HEALTH_CHECK = {"enabled": bool, "rate": str, "target": ({"effective": _Address, "saved": _Address}, _Address), "type": str, "direction": str}
 _TUNNEL = {
     "id": str,
     "name": str,
     "description": str,
-    "interface_address": str,
-    "interface_address6": str,
+    "interface_address": _Address,
+    "interface_address6": _Address,
     "health_check": _HEALTH_CHECK,
     "automatic_return_routing": bool,
     "bgp": _BGP,
@@ -67,19 +75,20 @@ _TUNNEL = {
 DOCUMENTED: dict[str, Json] = {
     "ipsec": {
         **_TUNNEL,
-        "cloudflare_endpoint": str,
-        "customer_endpoint": str,
+        "cloudflare_endpoint": _Address,
+        "customer_endpoint": _Address,
         "replay_protection": bool,
         "allow_null_cipher": bool,
         "custom_remote_identities": {"fqdn_id": str},
         "psk_metadata": {"last_generated_on": str},
     },
-    "gre": {**_TUNNEL, "cloudflare_gre_endpoint": str, "customer_gre_endpoint": str, "mtu": int, "ttl": int},
+    "gre": {**_TUNNEL, "cloudflare_gre_endpoint": _Address, "customer_gre_endpoint": _Address, "mtu": int, "ttl": int},
 }
-# The identities are in the samples of Cloudflare's documentation; the address of the customer's end is computed by this collection.
+# The identities are in the samples of Cloudflare's documentation; the addresses of the customer's end are computed by this collection.
+_COMPUTED = {"customer_address": _Address, "customer_address6": _Address}
 FURTHER: dict[str, Json] = {
-    "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, "customer_address": str},
-    "gre": {"customer_address": str},
+    "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, **_COMPUTED},
+    "gre": _COMPUTED,
 }
 _MADE_HERE = ("tunnel_type", "psk_age_days")
 
@@ -95,9 +104,12 @@ _missing = object()
 def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
     """Return the part of a value that has the form; what has another one is left out, and its path noted in ``others``."""
     if isinstance(form, tuple):
-        found = [fitting for fitting in (_fitting(one, value, path, set()) for one in form) if fitting is not _missing]
-        if found:
-            return found[0]
+        for one in form:
+            within: set[str] = set()
+            fitting = _fitting(one, value, path, within)
+            if fitting is not _missing:
+                others |= within
+                return fitting
     elif value is None:
         return None
     elif isinstance(form, dict) and isinstance(value, dict):
@@ -106,10 +118,21 @@ def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
     elif isinstance(form, list) and isinstance(value, list):
         items = [_fitting(form[0], item, path, others) for item in value]
         return [item for item in items if item is not _missing and item is not None]
+    elif form in (str, _Address) and isinstance(value, str):
+        if form is str or _is_address(value):
+            return value.encode("utf-8", "replace").decode("utf-8")
     elif isinstance(form, type) and type(value) is form:
-        return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+        return value
     others.add(path)
     return _missing
+
+
+def _is_address(value: str) -> bool:
+    try:
+        # A scope may be any text.
+        return not value or bool(ipaddress.ip_interface(value)) and "%" not in value
+    except ValueError:
+        return False
 
 
 class Tunnel(t.NamedTuple):
@@ -212,9 +235,13 @@ class Filters:
         if self.names is not None:
             unknown = [name for name in self.names if not _is_pattern(name) and all(tunnel.name != name for tunnel in tunnels)]
             if unknown:
-                warnings.append(f"filters.names: no tunnel is called {listing(ascii(name) for name in unknown)}. Check filters, tunnel_types and account_id.")
+                warnings.append(f"filters.names: no tunnel is called {listing(map(_quoted, unknown))}. Check filters, tunnel_types and account_id.")
             tunnels = [tunnel for tunnel in tunnels if any(fnmatchcase(tunnel.name, name) for name in self.names)]
         return [tunnel for tunnel in tunnels if not any(tunnel.id == item or fnmatchcase(tunnel.name, item) for item in self.exclude)]
+
+
+def _quoted(name: t.Any) -> str:
+    return f"'{shown(str(name))}'"
 
 
 def _is_pattern(name: str) -> bool:
@@ -228,12 +255,12 @@ def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:
     """
     if not isinstance(written, Mapping):
         raise MagicError("filters: must be a dictionary of names, exclude and kinds, like {names: ['branch-*'], kinds: [ipsec]}.")
-    strangers = [ascii(name) for name in written if name not in ("names", "exclude", "kinds")]
+    strangers = [_quoted(name) for name in written if name not in ("names", "exclude", "kinds")]
     if strangers:
         raise MagicError(f"filters: there is no filter {listing(strangers)}. There are names, exclude and kinds.")
     read = {name: _words(f"filters.{name}", value) for name, value in written.items() if value is not None}
     kinds = read.get("kinds", list(KINDS))
-    unknown = [ascii(kind) for kind in kinds if kind not in KINDS]
+    unknown = [_quoted(kind) for kind in kinds if kind not in KINDS]
     if unknown:
         raise MagicError(f"filters.kinds: {listing(unknown)} is no kind of tunnels. There are {' and '.join(KINDS)}.")
     return Filters(read.get("names"), read.get("exclude", []), [kind for kind in KINDS if kind in kinds and kind in set(tunnel_types)])
@@ -291,12 +318,12 @@ def future_keys(tunnels: Iterable[Tunnel], now: datetime) -> list[str]:
     """Return a warning if keys are dated in the future, or in a way that cannot be read."""
     warnings = []
     dated = {tunnel.id: last_generated_on(tunnel.fields) for tunnel in tunnels if tunnel.kind == "ipsec"}
-    future = [ascii(tunnel_id)[1:-1] for tunnel_id, timestamp in dated.items() if from_future(timestamp, now)]
+    future = [shown(tunnel_id) for tunnel_id, timestamp in dated.items() if from_future(timestamp, now)]
     if future:
         warnings.append(
             f"Cloudflare dates the keys of these tunnels in the future, so psk_age_days is below 0: {listing(future)}. Their age is not known; replace them."
         )
-    unread = [ascii(tunnel_id)[1:-1] for tunnel_id, timestamp in dated.items() if timestamp and _is_unreadable(timestamp)]
+    unread = [shown(tunnel_id) for tunnel_id, timestamp in dated.items() if timestamp and _is_unreadable(timestamp)]
     if unread:
         warnings.append(f"Cloudflare's date of the keys of these tunnels cannot be read, so psk_age_days is null: {listing(unread)}. Report it.")
     return warnings

@@ -223,7 +223,9 @@ def test_hostnames(account, inventory):
     assert ids(ran) == {"edge_1": A, "ipsec-1-b": B, "___1___": C, "ipsec--d": D, "edge_1_gre": E}, ran.screen
     ran = inventory({"hostnames": ["no_such_variable"]}, env=account.environment())
     assert sorted(ids(ran)) == ["a", "b", "c", "d", "e"]
-    ran = inventory({"hostnames": ["no_such_variable"], "strict": True}, env=account.environment())
+    ran = inventory({"hostnames": ["customer_gre_endpoint"], "strict": True, "filters": {"names": ["d"]}}, env=account.environment())
+    assert ran.shows("hostnames: none works") and ran.shows(D) and not ran.listed["_meta"]["hostvars"], ran.screen
+    ran = inventory({"hostnames": ["description", "no_such_variable"], "strict": True}, env=account.environment())
     assert ran.shows("hostnames: none works") and ran.shows("no_such_variable") and not ran.listed["_meta"]["hostvars"], ran.screen
 
 
@@ -239,6 +241,14 @@ def test_filters(account, inventory):
     ran = inventory({"filters": {"name": ["branch-*"]}}, env=account.environment())
     assert ran.shows("there is no filter 'name'") and not ran.listed["_meta"]["hostvars"]
     assert account.answers == before + 1
+
+
+def test_options_without_a_value(account, inventory):
+    """A key of YAML without a value is as if it were not there."""
+    account.lists = {"ipsec_tunnels": [ipsec(A, "there")], "gre_tunnels": [gre(B, "b")]}
+    options = ("filters", "hostnames", "hostvars_prefix", "existing_hosts", "tunnel_types", "compose", "groups", "keyed_groups")
+    ran = inventory(dict.fromkeys(options), before=["hosts.json"], env=account.environment())
+    assert ids(ran) == {"there_aaaaaaaa": A, "b": B}, ran.screen
 
 
 # --- time

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sys
 
@@ -59,6 +60,8 @@ def test_list(emulator, inventory, leaked):
         assert shown["health_check"]["target"]["saved"] == ""
         # Left out by Cloudflare where it is false.
         assert shown["automatic_return_routing"] is False
+        ends = [address for address in ipaddress.ip_interface(tunnel["interface_address"]).network if str(address) != tunnel["interface_address"].split("/")[0]]
+        assert [shown["customer_address"]] == list(map(str, ends))
         assert not {"name", "psk", "account_id", "api_token"} & set(shown)
     assert hosts["paris-2"]["replay_protection"] is True and hosts["paris-1"]["replay_protection"] is False
     assert {name: hosts[name]["psk_age_days"] for name in IPSEC} == AGES
