@@ -179,13 +179,14 @@ def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
         )
 
 
-def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None) -> list[dict[str, t.Any]]:
+def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None, path: str | None = None) -> list[dict[str, t.Any]]:
     """Return all objects of a kind; the API has no pages here.
 
-    :arg several: the kind's name in the path and in the answer.
+    :arg several: the kind's name in the answer.
     :arg noun: the kind, for messages.
+    :arg path: the kind's name in the path, if it has another one there.
     """
-    items = member(client.request("GET", [several], headers=headers), several, list, f"the list of {noun}s")
+    items = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
     return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 

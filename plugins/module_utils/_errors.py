@@ -63,7 +63,7 @@ def _not_found(noun: str, option: str, instead: str) -> Code:
 CODES: dict[int, Code] = {
     971: Code(_RATE_LIMIT, rate_limit=True),
     1012: Code(_NOT_ONBOARDED),
-    1020: _not_found("route", "route_id", "prefix and nexthop"),
+    1020: _not_found("route", "static_route_id", "prefix and nexthop"),
     1025: Code(_NOT_ONBOARDED),
     1029: _not_found("GRE tunnel", "gre_tunnel_id", "name"),
     1032: _not_found("IPsec tunnel", "ipsec_tunnel_id", "name"),

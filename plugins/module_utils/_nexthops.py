@@ -58,7 +58,10 @@ def through(option: str, name: str, prefix: str, tunnels: Sequence[tuple[str, Js
         several = listing(f"{noun} {item['id']}" for noun, item in found)
         raise MagicError(f"{option}: {len(found)} tunnels have the name '{name}' ({several}). Give nexthop instead.")
     tunnel = found[0][1]
-    version = ipaddress.ip_network(prefix).version
+    try:
+        version = ipaddress.ip_network(prefix).version
+    except ValueError:
+        raise MagicError(f"{option}: Cloudflare shows the prefix '{prefix}' of the route, which cannot be read. Give nexthop instead.") from None
     own, end = ENDS[version]
     address: str | None = customer_ends(tunnel).get(end)
     if address is not None:
@@ -73,24 +76,25 @@ def look_for(nexthop: t.Any, tunnels: Sequence[tuple[str, Json]]) -> tuple[bool,
 
     :returns: whether it is in one of them, and what is wrong with it.
     """
-    for dummy_noun, tunnel in tunnels:
+    found = []
+    for noun, tunnel in tunnels:
         for own, dummy_end in ENDS.values():
             try:
                 address, interface = ipaddress.ip_address(nexthop), ipaddress.ip_interface(tunnel.get(own) or "")
             except ValueError:
                 continue
             if address in interface.network:
-                return True, _what_is_wrong(address, interface, tunnel)
-    return False, ""
+                found.append(_what_is_wrong(address, interface, f"{noun} {tunnel.get('name')}"))
+    return bool(found), "" if "" in found or not found else found[0]
 
 
-def _what_is_wrong(address: Address, interface: Interface, tunnel: Json) -> str:
+def _what_is_wrong(address: Address, interface: Interface, tunnel: str) -> str:
     other = customer_end(str(interface))
     what = "Cloudflare's own end" if address == interface.ip else "no end" if other is not None and str(address) != other else ""
     if not what:
         return ""
     advice = f"{other}, the customer's end" if other else "the customer's end"
-    return f"nexthop {address} is {what} of the tunnel {tunnel.get('name')}, so the route carries nothing. Use {advice}."
+    return f"nexthop {address} is {what} of the {tunnel}, so the route carries nothing. Use {advice}."
 
 
 def mismatch(prefix: t.Any, nexthop: t.Any) -> str:

@@ -111,22 +111,26 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
 
 
 class Account:
-    """The tunnels of an account, read when they are needed, each kind once."""
+    """The tunnels of an account, and what else has an inside with addresses, read when they are needed, each kind once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._read: dict[str, list[Json]] = {}
 
-    def each_kind(self) -> Iterator[list[tuple[str, Json]]]:
-        """Yield the tunnels of each kind, with its noun."""
+    def _all(self, several: str, noun: str, path: str | None = None, headers: Mapping[str, str] | None = None) -> list[tuple[str, Json]]:
+        if several not in self._read:
+            self._read[several] = list_objects(self._client, several, noun, headers, path)
+        return [(noun, item) for item in self._read[several]]
+
+    def insides(self) -> Iterator[list[tuple[str, Json]]]:
+        """Yield what has an inside, kind by kind, with its noun. Routes can lead to interconnects, too."""
         for kind in TUNNELS:
-            if kind.several not in self._read:
-                self._read[kind.several] = list_all(self._client, kind)
-            yield [(kind.noun, item) for item in self._read[kind.several]]
+            yield self._all(kind.several, kind.noun, headers=kind.headers)
+        yield self._all("interconnects", "interconnect", "cf_interconnects")
 
     def tunnels(self) -> list[tuple[str, Json]]:
         """Return all tunnels, with the nouns of their kinds."""
-        return [pair for pairs in self.each_kind() for pair in pairs]
+        return [pair for kind in TUNNELS for pair in self._all(kind.several, kind.noun, headers=kind.headers)]
 
 
 def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
@@ -181,7 +185,7 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
         names = listing(str(item.get("name")) for dummy_noun, item in tunnels) or "none"
         raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
     routes = [item for item in there if known(kind.fields["prefix"], item.get("prefix")) == prefix]
-    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not look_for(item.get(field), tunnels)[0]]
+    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not any(look_for(item.get(field), insides)[0] for insides in account.insides())]
     if lost:
         raise MagicError(
             f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
@@ -221,8 +225,8 @@ def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
     found = [mismatch(planned.result.get("prefix"), nexthop)]
     if "nexthop" in planned.after:
         try:
-            for tunnels in account.each_kind():
-                is_there, wrong = look_for(nexthop, tunnels)
+            for insides in account.insides():
+                is_there, wrong = look_for(nexthop, insides)
                 if is_there:
                     found.append(wrong)
                     break

@@ -53,7 +53,7 @@ def by_task(requests: list[dict]) -> list[list[dict]]:
     groups: list[list[dict]] = []
     for number, request in enumerate(requests):
         rest = requests[number:]
-        looks = len(list(itertools.takewhile(lambda one: one["method"] == "GET" and one["path"].endswith("_tunnels"), rest)))
+        looks = len(list(itertools.takewhile(lambda one: one["method"] == "GET" and one["path"].endswith(("_tunnels", "_interconnects")), rest)))
         write = rest[looks]["method"] != "GET" and "/routes" in rest[looks]["path"] if looks and rest[looks:] else False
         if write and "/routes" in groups[-1][0]["path"]:
             continue

@@ -244,17 +244,24 @@ def test_what_led_through_a_tunnel_that_is_gone(emulator, play, seeded):
 # --- routes that carry nothing
 
 
-OWN_END = "is Cloudflare's own end of the tunnel"
+OWN_END = "is Cloudflare's own end of the"
 # The options of the task, what the warning has to say, or None.
 DEAD_ENDS = {
-    "own end of IPsec": ({"prefix": "192.0.2.0/25", "nexthop": "10.213.0.10", "priority": 1}, ("nexthop 10.213.0.10", OWN_END, "paris-1", "Use 10.213.0.11")),
-    "own end of GRE": ({"prefix": "192.0.2.128/25", "nexthop": "10.213.0.30", "priority": 1}, (OWN_END, "vienna-gre-1", "Use 10.213.0.31")),
+    "own end of IPsec": (
+        {"prefix": "192.0.2.0/25", "nexthop": "10.213.0.10", "priority": 1},
+        ("nexthop 10.213.0.10", OWN_END, "IPsec tunnel paris-1", "Use 10.213.0.11"),
+    ),
+    "own end of GRE": ({"prefix": "192.0.2.128/25", "nexthop": "10.213.0.30", "priority": 1}, (OWN_END, "GRE tunnel vienna-gre-1", "Use 10.213.0.31")),
+    "own end of an interconnect": (
+        {"prefix": "192.0.2.64/26", "nexthop": "10.213.0.40", "priority": 1},
+        (OWN_END, "interconnect frankfurt-1", "Use 10.213.0.41"),
+    ),
     "own end by IPv6": ({"prefix": "2001:db8::/32", "nexthop": "FD00:213:0::A", "priority": 1}, (OWN_END, "lisbon-1", "Use fd00:213::b")),
     "IPv6 over IPv4": ({"prefix": "2001:db8:1::/48", "nexthop": "10.213.0.11", "priority": 1}, ("2001:db8:1::/48 is IPv6", "10.213.0.11 is IPv4")),
     "the customer's end": ({"prefix": "192.0.2.0/26", "nexthop": "10.213.0.11", "priority": 1}, None),
     "IPv6": ({"prefix": "2001:db8:2::/48", "nexthop": "fd00:213::b", "priority": 1}, None),
     "moved to an own end": ({"static_route_id": "0" * 32, "nexthop": "10.213.0.12"}, (OWN_END, "paris-2", "Use 10.213.0.13")),
-    "moved to another address of it": ({"static_route_id": "0" * 32, "nexthop": "10.214.9.3"}, ("is no end of the tunnel wide-1", "Use 10.214.9.2")),
+    "moved to another address of it": ({"static_route_id": "0" * 32, "nexthop": "10.214.9.3"}, ("is no end of the IPsec tunnel wide-1", "Use 10.214.9.2")),
     "another prefix": ({"static_route_id": "1" * 32, "prefix": "2001:db8:3::/48"}, ("is IPv6",)),
 }
 
