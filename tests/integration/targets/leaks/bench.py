@@ -428,7 +428,7 @@ class Bench:
         if "ROW_PSK" in str(row):
             environ["ROW_PSK"] = supplied
         kind = row.get("credentials", "process")
-        if kind not in ("vaulted", "inline"):
+        if kind not in ("vaulted", "inline", "variable"):
             environ["CLOUDFLARE_API_TOKEN" if kind == "process" else "ROW_TOKEN"] = token
         return environ
 

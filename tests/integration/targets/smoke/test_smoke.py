@@ -66,7 +66,7 @@ def test_inventory(emulator: Emulator, command, home):
     assert played.rc == 0, played.screen
     listed = json.loads(played.screen[played.screen.index("{") :])
     names = {tunnel["name"] for tunnel in emulator.state()["ipsec_tunnels"]}
-    assert names and names <= {fields["tunnel_name"] if "tunnel_name" in fields else host for host, fields in listed["_meta"]["hostvars"].items()}
+    assert names and names <= {fields.get("tunnel_name", host) for host, fields in listed["_meta"]["hostvars"].items()}
     assert set(listed["ipsec_tunnels"]["hosts"]) >= names
 
 
