@@ -120,8 +120,13 @@ _DEEPEST_CHAIN = 10
 
 
 def known_errors(envelope: t.Any, depth: int = 0) -> list[dict[str, t.Any]]:
-    """Return the entries of ``errors`` that have the documented shape, with their documented fields."""
+    """Return the entries of ``errors`` that have the documented shape, with their documented fields.
+
+    Parts of Cloudflare that are older, or in front of the API, give one ``code`` with ``message`` or ``error`` at the top instead.
+    """
     entries = envelope.get("errors") if isinstance(envelope, dict) else None
+    if not entries and isinstance(envelope, dict) and "code" in envelope and envelope.get("success") is not True:
+        entries = [{"message": envelope.get("error"), **{name: envelope[name] for name in ("code", "message", "error_chain") if name in envelope}}]
     known = []
     for entry in entries if isinstance(entries, list) else []:
         if not isinstance(entry, dict):

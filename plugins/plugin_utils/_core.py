@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Mapping
-from importlib.util import find_spec
 
 import ansible.template
 from ansible import constants as C
@@ -45,7 +44,7 @@ NEWEST_TESTED = (2, 22)
 VERSION = tuple(int(part) for part in re.findall(r"\d+", __version__)[:2])
 
 # Before ansible-core 2.19, which has data tags, the warnings of a censored result are not shown.
-SHOWS_WARNINGS_OF_CENSORED = find_spec("ansible.module_utils.datatag") is not None
+SHOWS_WARNINGS_OF_CENSORED = VERSION >= (2, 19)
 
 # Up to ansible-core 2.18, an item of a loop whose options cannot be templated ends the task without 'register' for the items before it.
 DROPS_REGISTER = VERSION < (2, 19)

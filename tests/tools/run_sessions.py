@@ -55,6 +55,7 @@ class Job:
         self.timed_out = False
         self.seconds = 0.0
         self.processor_seconds = 0.0
+        self.status = 0
 
     def run(self, stop: threading.Event, stream: bool) -> None:
         """Run nox; its output goes to the log, or straight to the screen."""
@@ -75,7 +76,7 @@ class Job:
             try:
                 # Of this process and all that it has waited for.
                 dummy, status, usage = os.wait4(self.process.pid, 0)
-                self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.process.returncode = self.status = os.waitstatus_to_exitcode(status)
                 self.processor_seconds = usage.ru_utime + usage.ru_stime
             finally:
                 watch.cancel()
@@ -112,8 +113,8 @@ class Job:
             result.append(Outcome(entry["name"], {"success": "passed", "skipped": "skipped"}.get(entry["result"], "failed"), seconds, note))
         if self.name not in {outcome.name for outcome in result}:
             result.append(Outcome(self.name, "failed", 0.0, "did not end in time" if self.timed_out else "did not run"))
-        elif self.timed_out or (self.process is not None and self.process.returncode and not any(outcome.result == "failed" for outcome in result)):
-            result.append(Outcome(f"{self.name} as a whole", "failed", 0.0, "did not end in time" if self.timed_out else f"exit {self.process.returncode}"))
+        elif self.timed_out or (self.status and not any(outcome.result == "failed" for outcome in result)):
+            result.append(Outcome(f"{self.name} as a whole", "failed", 0.0, "did not end in time" if self.timed_out else f"exit status {self.status}"))
         return result
 
 

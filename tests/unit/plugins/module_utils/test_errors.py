@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _errors
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, MagicError, call_error, is_hopeless, is_rate_limit
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, NOT_SENT, REFUSED, MagicError, call_error, is_hopeless, is_rate_limit
+from ansible_collections.cloudflare.magic.plugins.module_utils._transport import read_answer
 
 CREDENTIAL = [6003, 6103, 6111, 9103, 9106, 9109, 10000]
 ACCOUNT = [7003, 1012, 1025]
@@ -41,6 +43,25 @@ def test_one_table_decides(code):
             assert CODES[code].advice.split("{")[0] in str(error)
             assert is_hopeless(error) is (code not in NOT_FOUND)
             assert is_rate_limit(status, errors) is (code in LIMITS)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+@pytest.mark.parametrize("success", [{}, {"success": False}, {"success": False, "errors": []}, {"success": False, "errors": None}], ids=range(4))
+def test_code_at_the_top_of_an_answer(code, success):
+    for words in ({"error": "Oops"}, {"message": "Oops"}, {"error": {}, "message": "Oops"}, {"message": "Oops", "error": "other"}):
+        with pytest.raises(MagicError) as caught:
+            read_answer("POST", "/x", 400, {}, json.dumps({**success, **words, "code": code}).encode())
+        assert f"[{code}] Oops" in str(caught.value) and CODES[code].advice.split("{")[0] in str(caught.value)
+        assert is_hopeless(caught.value) is (code not in NOT_FOUND) and caught.value.failure
+        assert caught.value.failure["errors"] == [{"message": "Oops", "code": code}]
+        assert caught.value.reached == (NOT_SENT if code in LIMITS else REFUSED)
+
+
+def test_code_at_the_top_does_not_hide_errors_nor_make_one():
+    with pytest.raises(MagicError) as caught:
+        read_answer("POST", "/x", 400, {}, json.dumps({"success": False, "code": 971, "errors": [{"code": 1022, "message": "m"}]}).encode())
+    assert caught.value.failure and caught.value.failure["errors"] == [{"code": 1022, "message": "m"}]
+    assert read_answer("POST", "/x", 200, {}, json.dumps({"success": True, "code": 971, "result": 1}).encode()) == 1
 
 
 @pytest.mark.parametrize("code", [None, 0, -1, 1022, True, 971.5, "x", "", "\u0b69", "9" * 5000, "971 ", "0x3cb"])
