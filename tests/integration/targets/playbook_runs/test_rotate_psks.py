@@ -170,6 +170,32 @@ def test_a_dry_run_that_fails_changes_nothing(emulator, run):
     assert sent(emulator) == ["GET", "POST validate_only=true"]
 
 
+def test_tunnels_that_are_not_ours_to_rotate(emulator, run):
+    before = in_force(emulator)
+    ran = run("rotate_psks", *FILE, "-e", "exclude=berlin-*,oslo-1")
+    assert ran.rc == 0, ran.screen
+    after = in_force(emulator)
+    assert {name for name, key in after.items() if key != before[name]} == {"paris-2"}
+    assert set(saved(ran)) == {"paris-2"}
+
+
+@pytest.mark.parametrize("task", ["Rotate what is older", "What the dry run says", "What happened"])
+@pytest.mark.parametrize("file", [FILE, ()], ids=["file", "no file"])
+def test_start_at_task(emulator, run, task, file):
+    """Whoever leaves tasks out gets what the others do, or an error of ours, and not one of a variable."""
+    before = in_force(emulator)
+    ran = run("rotate_psks", *file, "--start-at-task", task)
+    assert "undefined" not in ran.screen
+    if task == "What happened":
+        assert (ran.rc, in_force(emulator)) == (0, before)
+    elif file:
+        assert ran.rc == 0, ran.screen
+        assert {name for name, key in in_force(emulator).items() if key != before[name]} == {"paris-2", "berlin-1", "oslo-1"}
+    else:
+        assert (ran.rc, in_force(emulator)) == (2, before)
+        assert ran.shows("vault_file is empty")
+
+
 def test_an_account_without_tunnels(emulator, run):
     emulator.set_state({**emulator.state(), "ipsec_tunnels": []})
     ran = run("rotate_psks", *FILE)
