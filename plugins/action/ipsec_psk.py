@@ -23,12 +23,14 @@ class FileKeeper(_psk.Keeper):
     def __init__(self, store: VaultFile, client: Client) -> None:
         self._store = store
         self._client = client
+        self._doubted = False
 
     def interrupted(self, tunnel_id: str) -> bool:
         return is_interrupted(self._store.entries.get(tunnel_id))
 
     def begin(self, tunnel_id: str, name: str | None) -> None:
         entries = self._store.entries
+        self._doubted = self.interrupted(tunnel_id)
         entries[tunnel_id] = replacing(entries.get(tunnel_id), name, self._client.now())
         try:
             self._store.save()
@@ -36,6 +38,8 @@ class FileKeeper(_psk.Keeper):
             raise MagicError(f"vault_file: {self._store.path} cannot be written ({exc.strerror}). Check the disk. Nothing has been requested.") from None
 
     def unchanged(self, tunnel_id: str) -> None:
+        if self._doubted:
+            return  # by a run before this one: what that one has done is as unknown as it was
         entry = replaced(self._store.entries[tunnel_id])
         if entry is None:
             del self._store.entries[tunnel_id]
