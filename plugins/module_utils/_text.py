@@ -41,7 +41,7 @@ def _escaped(character: str) -> str:
 
 
 # A longer text is no message.
-_LONGEST = 64 * 1024
+_LONGEST = 4096
 
 
 def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
