@@ -115,26 +115,36 @@ class MagicError(Exception):
         return MagicError(message, failure=self.failure, reached=self.reached)
 
 
-# Deeper than any chain of errors that means something, and far from what Python's stack holds.
+# Deeper than any chain of errors that means something, and far from what Python's stack holds; and more of them than anybody reads.
 _DEEPEST_CHAIN = 10
+_MOST_ERRORS = 30
 
 
-def known_errors(envelope: t.Any, depth: int = 0) -> list[dict[str, t.Any]]:
-    """Return the entries of ``errors`` that have the documented shape, with their documented fields.
+def known_errors(envelope: t.Any) -> list[dict[str, t.Any]]:
+    """Return the entries of ``errors`` that have the documented shape, with their documented fields; of very many, the first ones.
 
     Parts of Cloudflare that are older, or in front of the API, give one ``code`` with ``message`` or ``error`` at the top instead.
     """
-    entries = envelope.get("errors") if isinstance(envelope, dict) else None
-    if not entries and isinstance(envelope, dict) and "code" in envelope and envelope.get("success") is not True:
+    if not isinstance(envelope, dict):
+        return []
+    entries = envelope.get("errors")
+    if not entries and "code" in envelope and envelope.get("success") is not True:
         entries = [{"message": envelope.get("error"), **{name: envelope[name] for name in ("code", "message", "error_chain") if name in envelope}}]
+    return _known_entries(entries, _DEEPEST_CHAIN, iter(range(_MOST_ERRORS)))
+
+
+def _known_entries(entries: t.Any, depth: int, places: Iterator[int]) -> list[dict[str, t.Any]]:
+    """See ``known_errors``. ``places`` are used up by the entries and their chains."""
     known = []
     for entry in entries if isinstance(entries, list) else []:
         if not isinstance(entry, dict):
             continue
+        if next(places, None) is None:
+            break
         error = {name: entry[name] for name in ("code", "message", "documentation_url") if isinstance(entry.get(name), (int, str))}
         if isinstance(entry.get("source"), dict) and isinstance(entry["source"].get("pointer"), str):
             error["source"] = {"pointer": entry["source"]["pointer"]}
-        chain = known_errors({"errors": entry.get("error_chain")}, depth + 1) if depth < _DEEPEST_CHAIN else []
+        chain = _known_entries(entry.get("error_chain"), depth - 1, places) if depth else []
         if chain:
             error["error_chain"] = chain
         if error:

@@ -41,7 +41,7 @@ def _escaped(character: str) -> str:
 
 
 # A longer text is no message.
-_LONGEST = 64 * 1024
+_LONGEST = 4096
 
 
 def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
@@ -52,8 +52,9 @@ def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
 
 
 def all_shown(value: t.Any) -> t.Any:
-    """Return a JSON value whose strings can be printed; see ``shown``."""
-    return _in_strings(value, shown, all_shown)
+    """Return a JSON value whose strings and names can be printed; see ``shown``."""
+    changed = _in_strings(value, shown, all_shown)
+    return {shown(name) if isinstance(name, str) else name: item for name, item in changed.items()} if isinstance(changed, dict) else changed
 
 
 def _in_strings(value: t.Any, change: Callable[[str], str], descend: Callable[[t.Any], t.Any]) -> t.Any:

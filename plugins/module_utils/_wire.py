@@ -76,6 +76,12 @@ class _Response(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Bounded(self.fp.detach(), sock))
 
+    def begin(self) -> None:
+        super().begin()
+        if self.status < 200:
+            # The answer proper may follow, and would be taken for that to the next request.
+            self.will_close = True
+
 
 def _watched(base: t.Any, wire: Wire) -> t.Any:
     """Return a class of connections that bounds answers and tells the adapter when it sends a request."""

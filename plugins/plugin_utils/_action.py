@@ -24,7 +24,7 @@ from ansible.utils.display import Display
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import CREDENTIAL_VARIABLES, check_text
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, all_shown, shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
 if t.TYPE_CHECKING:
@@ -118,6 +118,9 @@ class ClientAction(ActionBase):
         try:
             super().run(tmp, task_vars)
             result = self._run(task_vars or {})
+            if result.get("failed") and not result.get("_ansible_no_log"):
+                # Ansible prints all of it.
+                result = {name: value if name == "diff" else all_shown(value) for name, value in result.items()}
         finally:
             self._hide(result)
         return result
@@ -157,8 +160,6 @@ class ClientAction(ActionBase):
                 result = self.work(client_for(self.options))
         except MagicError as error:
             return failed(error)
-        if isinstance(result.get("msg"), str):
-            result["msg"] = shown(result["msg"])
         warnings = [shown(warning) for warning in [*warnings, *result.pop("warnings", [])]]
         if warnings:
             result["warnings"] = warnings

@@ -6,18 +6,14 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import re
-import threading
-import unicodedata
 
 import pytest
-import requests
 
-FORGED = "\nok: [forged] => changed\r\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp.exe\u202c\u2066x\u2069 \u200b\u2028fatal: [forged]\x85\ufeff\x08\u061c"
-SHOWN = r"\nok: [forged] => changed\r\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp.exe\u202c\u2066x\u2069 \u200b\u2028fatal: [forged]\x85\ufeff\x08\u061c"
-NAMES = ("paris-1", "paris-2", "lisbon-1", "berlin-1")
+from ansible_collections.cloudflare.magic.tests.integration.support.hostile import FORGED, NAMES, SHOWN, assert_harmless, evil
+
+__all__ = ["evil"]
+
 ERROR = {
     "code": 1022,
     "message": f"message{FORGED}",
@@ -27,73 +23,12 @@ ERROR = {
 }
 
 
-def assert_harmless(played):
-    """The screen and the log have what can be printed, and no line that a name has made."""
-    for text in (played.screen, (played.folder / "ansible.log").read_text(encoding="utf-8")):
-        wrong = {ascii(character) for character in text if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") and character not in "\n\t"}
-        assert not wrong
-        assert not re.search(r"^\s*(ok|fatal|changed): \[forged\]", text, re.MULTILINE)
-
-
 def squeezed(text):
     return re.sub(r"\s|\\", "", text)
 
 
 def shows(played, text):
     return squeezed(text) in squeezed(played.screen)
-
-
-class Evil:
-    """A server that passes everything on to the emulator, and gives its tunnels names of that kind in the answers."""
-
-    def __init__(self, emulator):
-        self.requests = []
-        evil = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self):
-                evil.requests.append(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).replace(json.dumps(FORGED)[1:-1].encode(), b"")
-                kept = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length", "accept-encoding")}
-                with requests.Session() as session:
-                    session.trust_env = False
-                    answer = session.request(self.command, emulator.url.split("/client/")[0] + self.path, headers=kept, data=body, timeout=30)
-                content = json.dumps(renamed(answer.json())).encode()
-                self.send_response(answer.status_code)
-                self.send_header("cf-ray", "8f2b\x9b31m-CDG")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_PUT = answer
-
-            def log_message(self, *args):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        path = emulator.environment()["CLOUDFLARE_BASE_URL"].split("/", 3)[3]
-        self.environment = {**emulator.environment(), "CLOUDFLARE_BASE_URL": f"http://127.0.0.1:{self._server.server_port}/{path}"}
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def renamed(value):
-    if isinstance(value, dict):
-        evil = {name for name, item in value.items() if (name == "name" and item in NAMES) or (name == "description" and str(item).startswith("Tunnel of"))}
-        return {name: item + FORGED if name in evil else renamed(item) for name, item in value.items()}
-    return [renamed(item) for item in value] if isinstance(value, list) else value
-
-
-@pytest.fixture(scope="module")
-def evil(emulator):
-    server = Evil(emulator)
-    yield server
-    server.close()
 
 
 def task(register, module, **options):
@@ -114,6 +49,7 @@ def failures(emulator, evil, play):
         task("unapplied", "ipsec_psks", names=[f"{NAMES[0]}*", f"{NAMES[1]}*"], batch_size=1),
     ]
     emulator.fault(kind="status", status=400, errors=[ERROR], method="POST", path="psk_generate")
+    emulator.fault(kind="status", status=400, errors=[ERROR], method="POST", path="ipsec_tunnels/psk$", times=99)
     emulator.fault(kind="status", status=403, errors=[ERROR], method="GET", path="ipsec_tunnels", skip=3)
     return play(failing, env=evil.environment, args=["--diff"])
 
@@ -143,8 +79,17 @@ def test_errors_of_the_server_are_escaped(failures, name):
         assert result["failure"]["ray_id"] == r"8f2b\x9b31m-CDG"
 
 
+def test_what_was_not_applied_is_listed_escaped(failures):
+    result = failures["here"]["unapplied"]
+    assert result["msg"].count("Not set: ") == 1
+    for number in (0, 1):
+        assert f"{NAMES[number]}{SHOWN} (" in result["msg"]
+    assert len(result["unapplied"]) == 2 and all(f"message{SHOWN}" in reason for reason in result["unapplied"].values())
+
+
 @pytest.fixture(scope="module")
 def successes(emulator, evil, play):
+    emulator.clear_faults()
     emulator.set_last_generated_on(emulator.tunnel("berlin-1")["id"], "2099-01-01T00:00:00Z")
     tasks = [
         task("by_name", "ipsec_psk", name=f"paris-1{FORGED}"),

@@ -4,14 +4,21 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import os
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _errors
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, NOT_SENT, REFUSED, MagicError, call_error, is_hopeless, is_rate_limit
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import (
+    CODES,
+    NOT_SENT,
+    REFUSED,
+    MagicError,
+    call_error,
+    is_hopeless,
+    is_rate_limit,
+    known_errors,
+)
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import read_answer
 
 CREDENTIAL = [6003, 6103, 6111, 9103, 9106, 9109, 10000]
@@ -81,25 +88,12 @@ def test_error_without_a_call_is_hopeless():
     assert is_hopeless(MagicError("no call was made"))
 
 
-def imported(path):
-    """Names of the collection's modules that a file imports when it is loaded."""
-    with open(path, encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and ".magic.plugins." in node.module:
-            yield from [node.module.split(".")[-1], *(name.name for name in node.names)]
-
-
-def test_no_room_imports_itself_in_a_circle():
-    """Not even for types; and module_utils imports nothing of plugin_utils."""
-    folder = os.path.dirname(os.path.abspath(_errors.__file__))
-    rooms = {name[:-3]: set(imported(os.path.join(folder, name))) for name in sorted(os.listdir(folder)) if name.endswith(".py")}
-    assert {"_text", "_errors", "_settings", "_transport", "_client"} <= set(rooms)
-    left = {name: needed & set(rooms) for name, needed in rooms.items()}
-    while left:
-        free = [name for name, needed in left.items() if not needed & set(left)]
-        assert free, f"a circle among {sorted(left)}"
-        for name in free:
-            del left[name]
-    utils = os.path.join(os.path.dirname(folder), "plugin_utils")
-    assert not {name[:-3] for name in os.listdir(utils)} & {needed for names in rooms.values() for needed in names}
+def test_very_many_errors_are_not_all_told():
+    wide = [{"code": number, "message": "m", "error_chain": [{"code": 971}]} for number in range(5000)]
+    deep: dict = {"code": 971}
+    for number in range(5000):
+        deep = {"code": number, "error_chain": [deep] * 2 if number < 5 else [deep]}
+    assert [entry["code"] for entry in known_errors({"errors": wide})] == list(range(15))
+    assert str(known_errors({"errors": [deep]})).count("code") == 11
+    text = json.dumps(known_errors({"errors": [{"message": "x" * 10**6}]}))
+    assert len(scrub(text, ["secret"])) < 100

@@ -6,17 +6,39 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from urllib.parse import quote_plus
 
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper, find_tunnel, last_generated_on, list_ipsec_tunnels, read_tunnel, run, set_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import (
+    Keeper,
+    find_tunnel,
+    last_generated_on,
+    list_ipsec_tunnels,
+    read_tunnel,
+    run,
+    set_key,
+    set_keys,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import TOLERANCE
-from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import OWN, Loopback, client, emulated, envelope, everything, options_for, refusal, sent
+from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import (
+    OWN,
+    TOKEN,
+    Loopback,
+    client,
+    emulated,
+    envelope,
+    everything,
+    options_for,
+    refusal,
+    sent,
+)
 
 UTC = timezone.utc
 DAY = 86400
@@ -657,3 +679,15 @@ def test_an_interrupted_replacement_is_due(emulator):
     with emulated(emulator) as made:
         result = run(made, options_for(name="paris-1", **MISSING), False, Notes(interrupted=True))
     assert (result["reason"], result["psk"]) == ("interrupted", emulator.keys()[result["ipsec_tunnel_id"]])
+
+
+@pytest.mark.parametrize("form", [str, html.escape, quote_plus, lambda text: json.dumps([text])])
+def test_reason_why_a_key_was_not_set_is_harmless(form):
+    """It shows neither keys nor the token, however they are quoted, and cannot control the terminal."""
+    key = 'the-"key"-<that>&must/not-be-seen-0123456789'
+    reason = f"refused\x1b[2J\u202e: {form(key)} with {form(TOKEN)}\nok: [forged]"
+    with Loopback(body=envelope({"unapplied_psks": {"a": reason, "b": {"why": [reason]}}})) as server, client(server.url) as made:
+        unapplied = set_keys(made, {"a": key, "b": key + "-2"}).unapplied
+    for text in unapplied.values():
+        assert "must" not in text and TOKEN not in text and text.count("********") == 2
+        assert text.isprintable() and "refused" in text and "forged" in text

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, listing, scrub, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, all_shown, listing, scrub, shown
 
 PRINTABLE = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), min_size=8, max_size=20)
 NAMES = {value: name for name, value in html5.items() if len(value) == 1 and name.endswith(";")}
@@ -169,6 +169,11 @@ def test_shown_is_one_line_without_controls(text):
     result = shown(text)
     assert len(result.splitlines()) <= 1 and not {unicodedata.category(character) for character in result} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     result.encode()
+
+
+def test_all_shown():
+    value = {"a\n": ["b\x1b", 1, None, {"c\u202e": "d\x9b"}], 5: True}
+    assert all_shown(value) == {r"a\n": [r"b\x1b", 1, None, {r"c\u202e": r"d\x9b"}], 5: True}
 
 
 def test_listing():

@@ -159,6 +159,17 @@ def re_start(requests):
     return [request.rsplit(b" ", 1)[0].split(b" HTTP/")[0] for request in (request.splitlines()[0] for request in requests)]
 
 
+@pytest.mark.parametrize("status", [b"101 Switching Protocols", b"102 Processing", b"103 Early Hints", b"199 Whatever"], ids=lambda status: status[:3].decode())
+@pytest.mark.parametrize("together", [True, False], ids=["together", "later"])
+def test_answer_behind_an_interim_one_is_not_taken_for_that_to_the_next_request(status, together):
+    first = [b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n", answer(envelope({"about": "first"}))]
+    with Wire(lambda: [b"".join(first)] if together else first, answer(envelope({"about": "second"}))) as server, client(server.url, max_retries=0) as made:
+        error = refusal(made.request, "POST", ["first"])
+        assert (error.reached, error.failure["status"]) == (UNKNOWN, int(status[:3]))
+        assert made.request("GET", ["second"]) == {"about": "second"}
+        assert server.connections == 2
+
+
 # --- size
 
 ZEROS = gzip.compress(bytes(LARGEST_BODY * 4))
