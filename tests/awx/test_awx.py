@@ -111,7 +111,7 @@ def test_credential_type():
     fields = {entry["id"]: entry for entry in inputs["fields"]}
     assert fields["api_token"]["secret"] is True and set(inputs["required"]) <= set(fields)
     marks = {name: f"<{name}>" for name in fields}
-    documented = (field.ROOT / "plugins" / "doc_fragments" / "_options.py").read_text(encoding="utf-8")
+    documented = (field.ROOT / "plugins" / "doc_fragments" / "options.py").read_text(encoding="utf-8")
     assert inject(marks) == {"CLOUDFLARE_API_TOKEN": "<api_token>", "CLOUDFLARE_ACCOUNT_ID": "<account_id>", "CLOUDFLARE_BASE_URL": "<base_url>"}
     assert all(f"E({name})" in documented for name in inject(marks))
     # AWX hides variables of such names where it stores a job's environment.

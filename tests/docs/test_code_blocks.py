@@ -61,7 +61,7 @@ ADDRESS = "127.0.0.1:8787"
 BIN = Path(sys.executable).parent
 TIME_LIMIT = 120
 
-KNOWN_VARIABLES = re.findall(r"E\((\w+)\)", (ROOT / "plugins" / "doc_fragments" / "_options.py").read_text(encoding="utf-8"))
+KNOWN_VARIABLES = re.findall(r"E\((\w+)\)", (ROOT / "plugins" / "doc_fragments" / "options.py").read_text(encoding="utf-8"))
 
 # The variables that blocks and EXAMPLES may use without defining them. Those in documents should rather be defined there.
 VARIABLES = {

@@ -34,7 +34,7 @@ def test_requirement_is_what_the_readme_says() -> None:
     match = re.fullmatch(r"requests>=([\d.]+)", lines[0])
     assert match, lines
     assert f"`requests` {match.group(1)} or newer" in (ROOT / "README.md").read_text(encoding="utf-8")
-    fragment = (ROOT / "plugins" / "doc_fragments" / "_options.py").read_text(encoding="utf-8")
+    fragment = (ROOT / "plugins" / "doc_fragments" / "options.py").read_text(encoding="utf-8")
     modules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
     assert set(re.findall(r"requests >= ([\d.]+)", fragment + modules)) == {match.group(1)}
 
