@@ -354,6 +354,12 @@ def emulator(session: nox.Session) -> None:
     run_units(session, refresh_tree(session.name), "tests/unit/emulator", *session.posargs)
 
 
+def boundaries(session: nox.Session) -> None:
+    """End runs at every boundary, in process, and try sequences of what can happen; they know no ansible-core either."""
+    install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
+    run_units(session, refresh_tree(session.name), "tests/unit/crash", *session.posargs)
+
+
 def check_code(session: nox.Session) -> None:
     """Run ruff, mypy, validate-modules and ansible-doc: what takes seconds of that which looks at the code alone."""
     name = list(CORES)[-1] if python_of(list(CORES.values())[-1]) else newest_release()
@@ -423,9 +429,12 @@ def site(session: nox.Session) -> None:
 
 
 def crash(session: nox.Session) -> None:
-    """Kill runs at all the instants that the crash tests know: 200 for the vault file, 300 for a fleet. The other sessions take a sample of them."""
-    session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt")
+    """Kill real runs at 200 instants for the vault file and 300 for a fleet, and try 20,000 sequences. The other sessions take a sample of them."""
+    session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt", "-r", "tests/unit/requirements.txt")
     tree = refresh_tree(session.name)
+    with session.chdir(tree):
+        environment = {"CRASH_SEQUENCES": "20000", "PYTHONPATH": str(tree.parents[2])}
+        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/crash", *session.posargs, env=environment)
     for target, instants in (("vault_file", 200), ("ipsec_psks", 300)):
         environment = {"CRASH_INSTANTS": str(instants), "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
         with session.chdir(tree / "tests" / "integration" / "targets" / target):
@@ -461,6 +470,7 @@ add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
 add(checks, "test", "test-all")
 add(docs_examples, "test", "test-all")
 add(emulator, "test", "test-all", python=_ONE)
+add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")
 add(check_tests, "check", python=_ONE)
 add(check_code, "check", python=find_python(python_of(list(CORES.values())[-1]) or "") or _ONE)

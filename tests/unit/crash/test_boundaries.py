@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import typing as t
 
@@ -43,6 +44,11 @@ def staged(world):
     world.fleet(stage=True)
 
 
+def staged_and_lost(world):
+    staged(world)
+    world.cloud.faults = ["lost after"]
+
+
 # What there is, what the run does that ends, and the tunnels that it is about. The run that follows asks only for what is missing.
 ONE: dict[str, tuple[Step, Step, list[str]]] = {
     "a first key": (nothing, lambda world: world.one(A), [A]),
@@ -70,7 +76,7 @@ STAGED: dict[str, tuple[Step, Step, list[str]]] = {
     "staged keys are sent": (staged, lambda world: world.fleet(), [A, B, C]),
     "staged keys are staged again": (staged, lambda world: world.fleet(stage=True), [A, B, C]),
     "staged keys are sent, and the answer is lost": (
-        lambda world: (staged(world), world.cloud.faults.append("lost after")),
+        staged_and_lost,
         lambda world: world.fleet(),
         [A, B, C],
     ),
@@ -114,7 +120,7 @@ def ends(start: World, run: Step, folder):
     """Yield a world for each boundary of a run, ended there, and the boundary's name; the last one ran to the end."""
     for number in itertools.count():
         world = start.copy(folder)
-        clock = world.living(lambda world=world: run(world), end=number)
+        clock = world.living(functools.partial(run, world), end=number)
         yield world, clock.names[-1] if clock.dead else "the end"
         if not clock.dead:
             return

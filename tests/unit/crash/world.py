@@ -4,9 +4,9 @@
 
 """A world that can end at any of its boundaries: the disk below the vault file, and the account above it.
 
-A run of ``ipsec_psk`` or ``ipsec_psks`` does here what it does under Ansible: its action plugin, its vault file on a real disk, its locks. Every operation on the
-disk and every request is a boundary with a name. When the world ends at one, the operation does not happen, nothing that the dying process would still like to
-do happens either (no ``finally``), and what it held open is closed, as the kernel does for a process that is killed. The next run finds what is left.
+A run of ``ipsec_psk`` or ``ipsec_psks`` does here what it does under Ansible: its action plugin, its vault file on a real disk, its locks. Every operation on
+the disk and every request is a boundary with a name. When the world ends at one, the operation does not happen, nothing that the dying process would still like
+to do happens either (no ``finally``), and what it held open is closed, as the kernel does for a process that is killed. The next run finds what is left.
 
 That this is what a real SIGKILL does is tested with real ones, in tests/integration/targets/vault_file and ipsec_psks.
 """
@@ -34,6 +34,8 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text impor
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HEADER = b"$ANSIBLE_VAULT;1.1;AES256\n"
 SECRET = VaultSecret(b"only for tests")
+# Where the vault file finds its operating system.
+_SYSTEM: t.Any = _vault_file
 
 
 class Died(BaseException):
@@ -267,15 +269,15 @@ class World:
         :returns: the clock, with the names of the boundaries passed.
         """
         clock = Clock(end, between, at)
-        saved = self.cloud.clock, _vault_file.os, _vault_file.fcntl, _vault_file.LOCK_TIMEOUT
-        _vault_file.LOCK_TIMEOUT = -1.0  # whoever would have to wait gives up
-        self.cloud.clock, _vault_file.os, _vault_file.fcntl = clock, t.cast(t.Any, Disk(clock)), t.cast(t.Any, Locks(clock))
+        saved = self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT
+        # Whoever would have to wait for the file gives up.
+        self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT = clock, Disk(clock), Locks(clock), -1.0
         try:
             run()
         except (Died, MagicError):
             pass
         finally:
-            self.cloud.clock, _vault_file.os, _vault_file.fcntl, _vault_file.LOCK_TIMEOUT = saved
+            self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT = saved
         return clock
 
     # --- what is left
