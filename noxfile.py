@@ -396,7 +396,7 @@ def pytest_session(session: nox.Session, directory: str) -> None:
 
 
 def sdk(session: nox.Session) -> None:
-    """Compare the collection and its emulator with Cloudflare's own SDKs."""
+    """Compare the collection and its emulator with Cloudflare's own SDKs, and ask the language server what it offers."""
     pytest_session(session, "tests/sdk")
 
 
