@@ -22,6 +22,7 @@ import pytest
 import requests
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
 HERE = Path(__file__).resolve().parent
 # The folder that has ansible_collections/cloudflare/magic; not resolved, because the collection may be there by a link.
@@ -161,7 +162,9 @@ def command(tmp_path_factory: pytest.TempPathFactory):
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        return Played(done.returncode, done.stdout.decode("utf-8"), folder)
+        screen = done.stdout.decode("utf-8")
+        assert_quiet(screen)
+        return Played(done.returncode, screen, folder)
 
     return run
 

@@ -19,6 +19,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, HERE
+from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
 VARIABLE = "cloudflare_magic_ipsec_psks"
 PASSWORD = "the password of the vault"
@@ -146,6 +147,7 @@ class Site:
         )
         screen = done.stdout.decode("utf-8")
         assert rc is None or done.returncode == rc, screen
+        assert_quiet(screen)
         return screen
 
     def registered(self, host: str = "here") -> dict:

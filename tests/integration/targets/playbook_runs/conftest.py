@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, _emulator, checked_emulator
+from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
 __all__ = ["_emulator", "checked_emulator"]
 
@@ -93,7 +94,7 @@ def run(installed: Path, emulator: Emulator, tmp_path: Path):
         environ = {**_environ(folder), "ANSIBLE_COLLECTIONS_PATH": str(installed), **(emulator.environment() if env is None else env)}
         done = subprocess.run(command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         screen = done.stdout.decode("utf-8")
-        assert "Traceback" not in screen, screen
+        assert_quiet(screen)
         return Ran(done.returncode, screen, folder)
 
     return start
