@@ -487,12 +487,15 @@ class State:
                     yield changed.get(other.id, other) if kind is item.kind else other
 
     def _check_route(self, route: Item, names: set[str], pointer: str, changed: dict[str, Item]) -> None:
-        fields, identity = route.fields, ("prefix", "nexthop", "priority")
-        # Choice: Cloudflare's tables show a prefix by the same tunnel twice, with another priority.
-        if names.intersection(identity) and any(
-            all(other.fields[name] == fields[name] for name in identity) for other in self._others(route, [ROUTE], changed)
-        ):
-            raise invalid("a route with this prefix, nexthop and priority exists already", pointer + "/prefix")
+        fields = route.fields
+
+        def identity(item: Item) -> list[Any]:
+            places = {name: sorted(set(values)) for name, values in item.fields.get("scope", {}).items() if values}
+            return [*(item.fields[name] for name in ("prefix", "nexthop", "priority")), places]
+
+        # Choice: Cloudflare's tables show a prefix by the same tunnel twice, with another priority. So it is with another scope.
+        if names.intersection(("prefix", "nexthop", "priority", "scope")) and identity(route) in map(identity, self._others(route, [ROUTE], changed)):
+            raise invalid("a route with this prefix, nexthop, priority and scope exists already", pointer + "/prefix")
         # Choice: any address inside a tunnel or interconnect of the account will do. A tunnel can be deleted although
         # routes point at it, and those can still be changed.
         nexthop = ipaddress.ip_address(fields["nexthop"])

@@ -348,6 +348,11 @@ KEPT: dict[str, tuple] = {
     "nexthop in an interconnect": (ROUTE, {"nexthop": "10.213.0.41"}, {"nexthop": "10.213.0.41"}),
     "priority 0": (ROUTE, {"priority": 0}, {"priority": 0}),
     "another priority": (ROUTE, {"prefix": "10.10.0.0/16", "priority": 200}, {"prefix": "10.10.0.0/16", "priority": 200}),
+    "another scope": (
+        ROUTE,
+        {"prefix": "10.10.0.0/16", "priority": 100, "scope": {"colo_names": ["den01"]}},
+        {"prefix": "10.10.0.0/16", "priority": 100, "scope": {"colo_names": ["den01"]}},
+    ),
     "weight 0": (ROUTE, {"weight": 0}, {"weight": ...}),
     "scope": (ROUTE, {"scope": {"colo_names": ["den01"]}, "weight": 1}, {"scope": {"colo_names": ["den01"]}, "weight": 1}),
     "half of a scope": (ROUTE, {"scope": {"colo_names": [], "colo_regions": ["APAC"]}}, {"scope": {"colo_regions": ["APAC"]}}),
@@ -502,6 +507,15 @@ def test_a_tunnel_can_be_deleted_although_routes_point_at_it(emulator):
     assert emulator.routes()[2] == route
     result(emulator.call("PUT", "routes/" + route["id"], {"description": "still there", "nexthop": route["nexthop"]}))
     assert errors(emulator.call("POST", "routes", {**ROUTE.new, "nexthop": route["nexthop"]}))[0]["source"]["pointer"] == "/nexthop"
+
+
+def test_a_scope_is_the_same_in_any_order(emulator):
+    scoped = {**ROUTE.new, "scope": {"colo_names": ["den01", "fra01"]}}
+    result(emulator.call("POST", "routes", scoped))
+    plain = result(emulator.call("POST", "routes", ROUTE.new))
+    turned = {"scope": {"colo_names": ["fra01", "den01", "fra01"], "colo_regions": []}}
+    assert errors(emulator.call("POST", "routes", {**ROUTE.new, **turned}))[0]["source"]["pointer"] == "/prefix"
+    assert errors(emulator.call("PUT", f"routes/{plain['id']}", turned))[0]["source"]["pointer"] == "/prefix"
 
 
 def test_the_inside_of_another_account_is_no_nexthop(emulator):

@@ -31,6 +31,17 @@ PLAYS = {
     "in place": ([(300, None)], [{"priority": 100, "weight": 5}], [(100, (), 5)]),
     "the one that is there is meant by the second task": ([(200, None)], [{"priority": 100}, {"priority": 200}], [(100, (), 0), (200, (), 0)]),
     "two scopes": ([], [{"priority": 100, "scope": AMS}, {"priority": 200, "scope": FRA}], [(100, ("ams01",), 0), (200, ("fra01",), 0)]),
+    "one priority, two scopes and none": (
+        [],
+        [{"priority": 100, "scope": AMS}, {"priority": 100, "scope": FRA}, {"priority": 100, "scope": {"colo_names": []}}],
+        [(100, (), 0), (100, ("ams01",), 0), (100, ("fra01",), 0)],
+    ),
+    "none and then a scope": ([], [{"priority": 100}, {"priority": 100, "scope": AMS}], [(100, (), 0), (100, ("ams01",), 0)]),
+    "of two scopes, one changes and one goes": (
+        [(100, AMS), (100, FRA)],
+        [{"priority": 100, "scope": AMS, "weight": 3}, {"priority": 100, "scope": FRA, "state": "absent"}],
+        [(100, ("ams01",), 3)],
+    ),
     "one route by two tasks": ([], [{"priority": 100}, {"priority": 100, "weight": 9}, {"description": "by its next hop"}], [(100, (), 9)]),
     "a scope is added to the only one": ([(100, None)], [{"scope": AMS}], [(100, ("ams01",), 0)]),
     "one is deleted, the other stays": (
