@@ -18,8 +18,8 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import list
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-    Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+    Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+    Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
     Json = dict[str, t.Any]
 
 # What Cloudflare's end of an inner network is called, by the version of IP, and what the customer's end is called.

@@ -150,7 +150,7 @@ def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[
     if sent:
         return f"the answer cannot be read ({type(exc).__name__}).", True
     host = urlsplit(settings.api_url).hostname
-    if type(exc) is OSError and "CA certificate bundle" in str(exc):
+    if isinstance(exc, OSError) and "CA certificate bundle" in str(exc):
         return "the CA bundle that the environment names does not exist. Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, or set ca_path.", False
     for cause in causes:
         if type(cause).__name__ == "CertificateError":  # of urllib3 before 2.0

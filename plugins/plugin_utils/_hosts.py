@@ -121,7 +121,7 @@ def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
     elif form in (str, _Address) and isinstance(value, str):
         if form is str or _is_address(value):
             return value.encode("utf-8", "replace").decode("utf-8")
-    elif isinstance(form, type) and type(value) is form:
+    elif isinstance(form, type) and isinstance(value, form) and (form is bool or not isinstance(value, bool)):
         return value
     others.add(path)
     return _missing

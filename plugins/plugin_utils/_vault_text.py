@@ -177,9 +177,13 @@ def is_interrupted(entry: t.Any) -> bool:
 
 
 def fact_entries(entries: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-    """Return what the file adds to the fact of the same name: the entries that have a key, with the members of the fact."""
+    """Return what the file adds to the fact of the same name: the entries that have a key, with the members of the fact, as plain strings."""
+
+    def plain(value: t.Any) -> t.Any:
+        return str(value) if isinstance(value, str) else value
+
     return {
-        tunnel_id: {"psk": entry["psk"], "name": entry.get("name"), "last_generated_on": entry.get("last_generated_on")}
+        str(tunnel_id): {name: plain(entry.get(name)) for name in ("psk", "name", "last_generated_on")}
         for tunnel_id, entry in entries.items()
         if isinstance(entry, Mapping) and entry.get("psk")
     }

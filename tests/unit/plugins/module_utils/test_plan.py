@@ -844,7 +844,7 @@ def check_that_it_comes_true(kind, options, cloud):
             plan(kind, wanted, cloud.shown())
         return
     planned = plan(kind, wanted, cloud.shown())
-    health_check = {**((before or {}).get("health_check") or {}), **{part: value for part, value in (options.get("health_check") or {}).items()}}
+    health_check = {**((before or {}).get("health_check") or {}), **(options.get("health_check") or {})}
     if health_check.get("direction") == "bidirectional" and "target" in (options.get("health_check") or {}):
         # Cloudflare ignores it.
         options = {**options, "health_check": {part: value for part, value in options["health_check"].items() if part != "target"}}

@@ -160,7 +160,7 @@ def test_two_tunnels_of_one_id(kind):
 def is_plain(text) -> bool:
     """Tell whether Ansible shows a text as it is, which it does with what might be a template to it."""
     if find_spec("ansible.module_utils.datatag") is None:
-        return type(text) is str
+        return text.__class__ is str
     from ansible.template import is_trusted_as_template
 
     return is_trusted_as_template(text)

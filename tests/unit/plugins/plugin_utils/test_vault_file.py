@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _vault_file
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, join, split, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, fact_entries, join, split, updated
 
 try:
     from ansible.template import trust_as_template  # from ansible-core 2.19 on
@@ -1094,3 +1094,15 @@ def test_a_long_queue_is_no_reason_to_give_up(tmp_path, monkeypatch):
     os.close(lock)
     assert ended_well(child)
     assert OTHER in as_ansible_reads(path, lib("default"))[VARIABLE]
+
+
+def test_fact_has_plain_strings(tmp_path):
+    """Ansible warns of other kinds of strings in a variable, and would take them for something else."""
+    path = tmp_path / "keys.yml"
+    braces = "a{{ key }}with-braces-012345678901"
+    put(path, lib("default"), entry={**NEW, "psk": braces})
+    with VaultFile(str(path), lib("default")) as store:
+        fact = fact_entries(store.entries)
+    assert fact[ID]["psk"] == braces
+    assert {value.__class__ for value in fact[ID].values()} <= {str, type(None)}
+    assert [name.__class__ for name in fact] == [str]
