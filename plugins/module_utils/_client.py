@@ -161,10 +161,10 @@ def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SE
 
     :raises MagicError: if it isn't.
     """
-    member = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(member, kind):
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, kind):
         raise MagicError(f"Cloudflare's answer to {what} has no '{name}' of the documented form.", reached=reached)
-    return member
+    return found
 
 
 def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
