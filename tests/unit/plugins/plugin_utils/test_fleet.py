@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import binascii
 import dataclasses
 import itertools
 import os
@@ -15,7 +14,7 @@ import tempfile
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.parsing.vault import VaultLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,21 +22,9 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import RE
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import ALPHABET, Applied, make_key
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet, select, supplied
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+from ansible_collections.cloudflare.magic.tests.unit.crash.world import SECRET, QuickVault
 
-SECRET = VaultSecret(b"only for this test")
-HEADER = b"$ANSIBLE_VAULT;1.1;AES256\n"
 OLD = "the-key-before-of-"
-
-
-class QuickVault(VaultLib):
-    """The form of Ansible's vault without its cipher, which takes its time on purpose."""
-
-    def encrypt(self, plaintext, secret=None, vault_id=None, salt=None):
-        return HEADER + binascii.hexlify(plaintext) + b"\n"
-
-    def decrypt_and_get_vault_id(self, vaulttext, filename=None, obj=None):
-        assert vaulttext.startswith(HEADER)
-        return binascii.unhexlify(vaulttext[len(HEADER) :].strip()), "default", SECRET
 
 
 def ids(count):
