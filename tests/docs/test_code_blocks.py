@@ -56,6 +56,7 @@ GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS += sorted((ROOT / "roles").rglob("*.md"))
 MODULES = sorted((ROOT / "plugins" / "modules").glob("[!_]*.py"))
+FILTERS = sorted((ROOT / "plugins" / "filter").glob("[!_]*.py"))
 INVENTORIES = sorted((ROOT / "plugins" / "inventory").glob("[!_]*.py"))
 ADDRESS = "127.0.0.1:8787"
 BIN = Path(sys.executable).parent
@@ -410,9 +411,9 @@ def examples_of(plugin: Path) -> str:
     return str(texts[0])
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", MODULES + FILTERS, ids=lambda path: path.stem)
 def test_examples(module: Path, tmp_path: Path) -> None:
-    """Run all tasks in the EXAMPLES of a module."""
+    """Run all tasks in the EXAMPLES of a module or a filter."""
     plays = as_plays(yaml.safe_load(examples_of(module)))
     with running(check_schema=False) as emulator:
         seed = emulator.state()

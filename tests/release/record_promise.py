@@ -37,7 +37,7 @@ HEAD = [line[2:] for line in Path(__file__).read_text(encoding="utf-8").splitlin
 
 def plugins() -> list[Path]:
     """Return the files of the plugins that have EXAMPLES."""
-    return [*machinery.MODULES, *machinery.INVENTORIES]
+    return [*machinery.MODULES, *machinery.FILTERS, *machinery.INVENTORIES]
 
 
 def blocks_as_document(document: Path) -> str:

@@ -218,6 +218,8 @@ def test_changelog_release(repository: Path, tmp_path: Path) -> None:
     assert modules == {path.stem for path in (ROOT / "plugins" / "modules").glob("[!_]*.py")}
     inventories = {plugin["name"] for entry in entries for plugin in entry.get("plugins", {}).get("inventory", [])}
     assert inventories == {path.stem for path in (ROOT / "plugins" / "inventory").glob("[!_]*.py")}
+    filters = {plugin["name"] for entry in entries for plugin in entry.get("plugins", {}).get("filter", [])}
+    assert filters == {path.stem for path in (ROOT / "plugins" / "filter").glob("[!_]*.py")}
     roles = {item["name"] for entry in entries for item in entry.get("objects", {}).get("role", [])}
     assert roles == {path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml")}
     commit(folder)

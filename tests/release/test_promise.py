@@ -71,7 +71,7 @@ def test_block(block: machinery.Block, workshops: t.Callable[[Path], machinery.W
 def test_examples(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the examples of a module or an inventory plugin of that version."""
     go_back(path, monkeypatch)
-    test = {"modules": machinery.test_examples, "inventory": machinery.test_inventory_examples}[path.parent.name]
+    test = {"modules": machinery.test_examples, "filter": machinery.test_examples, "inventory": machinery.test_inventory_examples}[path.parent.name]
     test(path, tmp_path)
 
 
