@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime, timezone
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _policy, _psk
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -58,13 +59,16 @@ class ActionModule(SecretAction):
     """Runs ``cloudflare.magic.ipsec_psk``, and delivers the key without showing it."""
 
     MODULE = "cloudflare.magic.ipsec_psk"
+    KEYS = "psk"
     OPTIONS = _policy.OPTIONS
     check = staticmethod(_policy.check)
 
     def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
         check_mode = self._task.check_mode
         keeper = FileKeeper(store, client) if store is not None else None
-        result = _psk.run(client, self.options, check_mode, keeper)
+        # A check without a receiver, as of an ad-hoc command, must not send a request that may make a key.
+        options = self.options if self.receivers or not check_mode else {**self.options, "dry_run": "read_only"}
+        result = _psk.run(client, options, check_mode, keeper)
         result["delivered_to"] = []
         if "psk" not in result and (check_mode or not result["changed"]):
             return result
@@ -79,7 +83,21 @@ class ActionModule(SecretAction):
                 self._deliver(result, None)
         else:
             self._deliver(result, store)
+            if check_mode and store is not None:
+                self._mark(result)
         return result
+
+    def _mark(self, result: dict[str, t.Any]) -> None:
+        """Note in the file, which was opened to be read alone, that a check may have replaced the key."""
+        tunnel_id = result["ipsec_tunnel_id"]
+        try:
+            with self.vault_file(read_only=False) as store:
+                if store is not None:
+                    store.entries[tunnel_id] = replacing(store.entries.get(tunnel_id), result.get("name"), datetime.now(timezone.utc))
+                    store.save()
+                    result["msg"] += f" The next run with {store.path} makes a new key."
+        except (MagicError, OSError):
+            result["msg"] += " Run the task with rotate: always, which makes a new key."
 
     def _deliver(self, result: dict[str, t.Any], store: VaultFile | None) -> None:
         """Hand the new key to its receivers, and censor a result that holds it."""

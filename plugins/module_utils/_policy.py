@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASKS
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 
 if t.TYPE_CHECKING:
@@ -118,7 +118,7 @@ def check_key(name: str, key: str) -> list[str]:
     :arg name: how to call the option in messages.
     :raises MagicError: if it cannot be used. The message does not hold it.
     """
-    if key in MASKS:
+    if is_mask(key):
         raise MagicError(f"{name} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
     if len(key) < SHORTEST_KEY:
         raise MagicError(

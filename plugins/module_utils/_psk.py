@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask, listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 
 if t.TYPE_CHECKING:
@@ -35,21 +35,35 @@ def make_key(length: int) -> str:
     return secrets.choice(ALPHABET.replace("0", "")) + "".join(secrets.choice(ALPHABET) for dummy in range(length - 1))
 
 
+def is_usable(key: str) -> bool:
+    """Tell whether a text in an answer can be a key: not empty, not a mask, and of characters that can be saved and typed."""
+    return bool(key) and key.isprintable() and not is_mask(key)
+
+
 def last_generated_on(holder: t.Any) -> str | None:
     """Return ``psk_metadata.last_generated_on`` of a tunnel or of an answer with a key; None where there never was a key."""
     metadata = holder.get("psk_metadata") if isinstance(holder, dict) else None
     value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-    return value if isinstance(value, str) and value else None
+    # What is no text is no date that can be read, which is something else than none.
+    return str(value) if value else None
 
 
 def list_ipsec_tunnels(client: Client) -> list[dict[str, t.Any]]:
     """Return all IPsec tunnels of the account."""
-    return list_objects(client, "ipsec_tunnels", "IPsec tunnel")
+    return [_named(tunnel) for tunnel in list_objects(client, "ipsec_tunnels", "IPsec tunnel")]
 
 
 def read_tunnel(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     """Return one IPsec tunnel."""
-    return read_object(client, "ipsec_tunnels", "ipsec_tunnel", tunnel_id, "IPsec tunnel")
+    return _named(read_object(client, "ipsec_tunnels", "ipsec_tunnel", tunnel_id, "IPsec tunnel"))
+
+
+def _named(tunnel: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a tunnel whose name is a text that can be saved, or None."""
+    name = tunnel.get("name")
+    if name is None:
+        return tunnel
+    return {**tunnel, "name": name.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(name, str) else None}
 
 
 def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
@@ -70,8 +84,8 @@ def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
 
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
-    if not member(answer, "psk", str, "generating a key", UNKNOWN):
-        raise MagicError("Cloudflare's answer to generating a key holds an empty key.", reached=UNKNOWN)
+    if not is_usable(member(answer, "psk", str, "generating a key", UNKNOWN)):
+        raise MagicError("Cloudflare's answer to generating a key holds no key that can be used.", reached=UNKNOWN)
     check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
     return t.cast("dict[str, t.Any]", answer)
 
@@ -130,11 +144,20 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
     )
     members = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
     applied, unapplied = (member if isinstance(member, dict) else {} for member in members)
+    # What is said of another tunnel or another key than was sent says nothing of this one.
+    applied = {tunnel_id: about for tunnel_id, about in applied.items() if tunnel_id in keys and _is_about(about, tunnel_id, keys[tunnel_id])}
     return Applied(
         {tunnel_id: last_generated_on(applied[tunnel_id]) for tunnel_id in keys if tunnel_id in applied and tunnel_id not in unapplied},
         {tunnel_id: client.readable(unapplied[tunnel_id], keys.values()) for tunnel_id in keys if tunnel_id in unapplied},
         client.sent - before > 1,
     )
+
+
+def _is_about(applied: t.Any, tunnel_id: str, key: str) -> bool:
+    said = applied if isinstance(applied, dict) else {}
+    ids = [said[name].lower() for name in ("id", "ipsec_tunnel_id") if isinstance(said.get(name), str)]
+    psk = said.get("psk")
+    return all(said_id == tunnel_id.lower() for said_id in ids) and (not isinstance(psk, str) or psk == key or is_mask(psk) or not psk)
 
 
 def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = False) -> str | None:
@@ -143,8 +166,13 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
     :returns: ``last_generated_on``, where Cloudflare says it.
     :raises MagicError: if it is not certainly applied.
     """
-    applied, unapplied, repeated = set_keys(client, {tunnel_id: key}, validate_only)
     again = "Run the task again: setting the same key twice does no harm."
+    try:
+        applied, unapplied, repeated = set_keys(client, {tunnel_id: key}, validate_only)
+    except MagicError as error:
+        if error.reached != UNKNOWN or validate_only:
+            raise
+        raise error.explained(f"{error} {again}") from None
     if tunnel_id in unapplied and repeated and not validate_only:
         raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. A request before may have. {again}", reached=UNKNOWN)
     if tunnel_id in unapplied:
@@ -213,6 +241,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
     generates = options["psk"] is None and options["dry_run"] == "request"
     psk = None if generates else options["psk"] or make_key(48)
     problem = None
+    answer: t.Any = None
     try:
         if psk is None:
             answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"], params={"validate_only": "true"})
@@ -225,6 +254,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
             raise
         problem = error
     made = psk if options["psk"] is None else None
+    ours = last_generated_on(answer)
     try:
         after = last_generated_on(read_tunnel(client, tunnel_id))
     except MagicError as error:
@@ -235,6 +265,9 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
             problem.reached = REFUSED  # the tunnel says that nothing happened
             raise problem
         return Outcome(before, validated=True)
+    if ours is not None and not same_moment(ours, after):
+        warnings.append(f"The key of tunnel {tunnel_id} was replaced by somebody else while this check ran. The check changed nothing.")
+        return Outcome(after, validated=True)
     story = f"Cloudflare has replaced the key of tunnel {tunnel_id}, although it was asked only to check the request (validate_only)."
     if made is None and options["psk"] is None:
         return Outcome(after, None, False, f"{story} {_HEAL}")

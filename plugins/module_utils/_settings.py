@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASKS
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask
 
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 DEFAULT_TIMEOUT = 30.0
@@ -73,7 +73,7 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
             "Credentials in the task and in the environment are never mixed; an API token (api_token) needs neither."
         )
     for name, value in written.items():
-        if value in MASKS:
+        if is_mask(value):
             raise MagicError(f"{origin[name]} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
         if not value.isprintable() or value != value.strip() or not _is_latin1(value):
             raise MagicError(

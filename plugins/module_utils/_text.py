@@ -23,6 +23,12 @@ MASK = "********"
 # What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
 MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 
+
+def is_mask(text: str) -> bool:
+    """Tell whether a text is what is shown instead of a hidden value, whatever stands beside it."""
+    return (text.strip(" ") != "" and not text.strip("* ")) or any(mask in text for mask in MASKS[1:])
+
+
 _MOST_NAMES = 50
 
 # What Python calls printable although it shows nothing: fillers, joiners and variation selectors.

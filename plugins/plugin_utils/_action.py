@@ -206,6 +206,11 @@ class ClientAction(ActionBase):
                 close = get_close_matches(str(name), sorted(known), 1)
                 advice = f"Did you mean '{close[0]}'?" if close else f"It has: {', '.join(sorted(known))}."
                 raise MagicError(f"{self.MODULE} has no option '{name}'. {advice}")
+        for name, option in specs.items():
+            written = [alias for alias in (name, *option.get("aliases", [])) if alias in args]
+            if len(written) > 1:
+                # Ansible would take one of them without a word.
+                raise MagicError(f"{' and '.join(written)} are the same option. Give one of them.")
         self._bring_back(args)
         for name, option in specs.items():
             value = args.get(name)

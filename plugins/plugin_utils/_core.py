@@ -53,7 +53,8 @@ DROPS_REGISTER = VERSION < (2, 19)
 SHORTEST_MASKED = 8
 
 # Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.
-_WITH_KEY = re.compile(r"_task\.(?P<what>polymorphic_result|loop_result|result)(\.psks?|\.results)?")
+_WITH_KEY = r"_task\.(?:polymorphic_result|result)(?:\.{member})?"
+_WITH_KEYS_OF_LOOP = r"_task\.(?:polymorphic_result|loop_result)(?:\.results)?"
 
 # Expressions in 'until' that are never an error.
 _PLAIN_TEST = re.compile(
@@ -136,13 +137,16 @@ def until_is_safe(task: Task) -> bool:
     return all(_PLAIN_TEST.fullmatch(str(expression).strip()) for expression in task.until or [])
 
 
-def is_registered(task: Task) -> bool:
-    """Tell whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result."""
+def is_registered(task: Task, member: str) -> bool:
+    """Tell whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result.
+
+    :arg member: of the result, that holds the key or keys.
+    """
     register = task.register
     if not isinstance(register, Mapping):
         return bool(register)
-    picked = (_WITH_KEY.fullmatch(str(expression).strip()) for expression in register.values())
-    return any(match and not (is_loop(task) and match["what"] == "result") for match in picked)
+    pattern = _WITH_KEYS_OF_LOOP if is_loop(task) else _WITH_KEY.format(member=member)
+    return any(re.fullmatch(pattern, str(expression).strip()) for expression in register.values())
 
 
 def register_secrets(keys: Iterable[str]) -> None:

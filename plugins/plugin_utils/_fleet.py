@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
-from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy, check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
@@ -62,6 +62,10 @@ def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[
         if not any(fnmatchcase(str(tunnel.get("name")), name) for tunnel in tunnels):
             exist = listing(str(tunnel.get("name")) for tunnel in tunnels) or "none"
             raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
+    for item in exclude:
+        # A misspelled name would be rotated. A pattern is for tunnels that come and go.
+        if not set(item) & set("*?[") and not any(item in (tunnel["id"], tunnel.get("name")) for tunnel in tunnels):
+            raise MagicError(f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare does, or leave it out. Nothing has been sent.")
     chosen = [tunnel for tunnel in tunnels if tunnel["id"] in ids or any(fnmatchcase(str(tunnel.get("name")), name) for name in names)]
     return [tunnel for tunnel in chosen if not any(tunnel["id"] == item or fnmatchcase(str(tunnel.get("name")), item) for item in exclude)]
 
@@ -258,7 +262,12 @@ class Fleet:
             after = {tunnel["id"]: last_generated_on(tunnel) for tunnel in self._api.list_tunnels()}
         except MagicError as error:
             raise error.explained(f"It is not known whether Cloudflare has replaced keys although it was asked only to check the request: {error}") from None
-        self.moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
+        moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
+        # Of those that Cloudflare's answer has dated otherwise, somebody else has replaced the key meanwhile.
+        dated = {tunnel_id: moment for tunnel_id, moment in self.report.applied.items() if moment is not None}
+        self.moved = {tunnel_id for tunnel_id in moved if tunnel_id not in dated or same_moment(dated[tunnel_id], after[tunnel_id])}
+        if others := listing(str(self.names[tunnel_id]) for tunnel_id in moved - self.moved):
+            self.warnings.append(f"Somebody else has replaced the keys of {others} while this check ran. The check changed nothing there.")
         self.report.applied.update({tunnel_id: after[tunnel_id] for tunnel_id in self.moved})
         if self.moved:
             names = listing(str(self.names[tunnel_id]) for tunnel_id in self.moved)
@@ -278,7 +287,18 @@ class Fleet:
     def _pending(self) -> dict[str, str]:
         """Return the keys that an interrupted run left in the file, of the chosen tunnels."""
         entries = self._store.entries if self._store is not None else {}
-        return {tunnel_id: str(entries[tunnel_id]["pending_psk"]) for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
+        found = {tunnel_id: entries[tunnel_id]["pending_psk"] for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
+        for tunnel_id, key in found.items():
+            try:
+                if not isinstance(key, str):
+                    raise MagicError("no string")
+                check_key("pending_psk", key)
+            except MagicError:
+                raise MagicError(
+                    f"vault_file: pending_psk of tunnel {tunnel_id} cannot be a key: somebody has edited it. Nothing has been sent. Put a string of at least "
+                    "8 characters between quotes, or remove it, with 'ansible-vault edit'."
+                ) from None
+        return {tunnel_id: str(key) for tunnel_id, key in found.items()}
 
     def _due(self) -> list[str]:
         policy = Policy.of(self._options)
@@ -286,7 +306,10 @@ class Fleet:
         entries = self._store.entries if self._store is not None else {}
         due = []
         for tunnel_id, before in self.before.items():
-            generated = parse_timestamp(before) if policy.rotate != "always" else None
+            try:
+                generated = parse_timestamp(before) if policy.rotate != "always" else None
+            except MagicError as error:
+                raise error.explained(f"Tunnel {self.names[tunnel_id]} ({tunnel_id}): {error}") from None
             if policy.why_due(generated, now, is_interrupted(entries.get(tunnel_id))) != "not_due":
                 due.append(tunnel_id)
         return due

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from abc import abstractmethod
 from contextlib import nullcontext
@@ -20,7 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import show
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, below_vars_folder, fact_entries
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, below_vars_folder, fact_entries, newest
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -33,6 +34,9 @@ display = Display()
 
 class SecretAction(ClientAction):
     """Base of the action plugins whose result holds keys."""
+
+    KEYS: t.ClassVar[str]
+    """The member of the result that holds the key or keys."""
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,7 +85,7 @@ class SecretAction(ClientAction):
         options = self.options
         receivers = []
         lasting = not _core.is_ad_hoc()
-        if lasting and _core.is_registered(self._task):
+        if lasting and _core.is_registered(self._task, self.KEYS):
             receivers.append("register")
         if lasting and options["set_fact"] and not _core.storing_fact_cache():
             receivers.append("fact")
@@ -93,8 +97,10 @@ class SecretAction(ClientAction):
         return receivers
 
     def fact_is_certain(self) -> bool:
-        """Whether the host surely gets the fact of this task. Ansible drops the facts of all items of a loop when one fails, and those of a failed task."""
-        return not _core.is_loop(self._task) and not self._task.failed_when
+        """Whether a host surely gets the fact of this task. Ansible drops the facts of all items of a loop when one fails, and those of a failed task."""
+        task = self._task
+        stranger = task.delegate_to and task.delegate_facts and str(task.delegate_to) not in (self.task_vars.get("hostvars") or {})
+        return not (_core.is_loop(task) or task.failed_when or task.changed_when or task.until or stranger)
 
     def _demand(self, receivers: list[str], lasting: bool) -> None:
         """Refuse to make a key that nobody would surely receive."""
@@ -103,7 +109,9 @@ class SecretAction(ClientAction):
         if receivers:
             reason = "in a loop Ansible drops the facts of all items when one fails"
             if not _core.is_loop(self._task):
-                reason = "Ansible drops the facts of a task that failed_when makes fail"
+                reason = (
+                    "Ansible drops the facts of a task that failed_when, changed_when or until makes fail, and those of a host that is not in the inventory"
+                )
             why = f"the fact alone is no receiver here, because {reason}"
         elif not lasting:
             why = "an ad-hoc command ends with this task"
@@ -163,12 +171,12 @@ class SecretAction(ClientAction):
         existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
         mine = _returned.setdefault((_core.task_identity(self._task), host), {})
         mine.update(entries)
-        # The fact hides the file's variable of the same name, so it must have all that the file has.
-        return {**(existing if isinstance(existing, dict) else {}), **(fact_entries(store.entries) if store is not None else {}), **mine}
+        # The fact hides the file's variable of the same name, so it must have all that the file has, where it has nothing newer.
+        return {**newest(existing if isinstance(existing, dict) else {}, fact_entries(store.entries) if store is not None else {}), **mine}
 
     def place_warnings(self, store: VaultFile | None) -> list[str]:
         """Warn if Ansible does not see what was saved, because it reads the file by itself, once a run."""
-        if store is None or not below_vars_folder(store.path):
+        if store is None or not (below_vars_folder(store.path) or below_vars_folder(os.path.realpath(store.path))):
             return []
         return [
             f"{store.path} has changed, but Ansible reads the files below group_vars and host_vars once a run: the variable {VARIABLE} still has the keys "
@@ -191,7 +199,7 @@ class SecretAction(ClientAction):
             where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
         elif self.supplied():
             where = "Nothing is lost: run the task again once the file can be written."
-        elif _core.is_registered(self._task):
+        elif _core.is_registered(self._task, self.KEYS):
             where = "The registered variable holds what is new: save it in a rescue block, or run the task again for new keys."
         else:
             where = "What is new is lost: run the task again for new keys."

@@ -77,8 +77,16 @@ def _keep_access(handle: int, old: os.stat_result, path: str) -> None:
     os.fchmod(handle, mode)
     try:
         access_list = os.getxattr(path, _ACCESS_LIST)
-    except (AttributeError, OSError):
-        return  # there is none, or no such thing on this system
+    except AttributeError:
+        return  # no such thing on this system
+    except OSError:
+        # There is none: nor shall there be one by the folder's default.
+        try:
+            os.removexattr(handle, _ACCESS_LIST)
+            os.fchmod(handle, mode)
+        except OSError:
+            pass
+        return
     try:
         os.setxattr(handle, _ACCESS_LIST, access_list)
     except OSError:
@@ -119,6 +127,7 @@ class VaultFile:
         self.rescued: str | None = None
         """Where ``save`` put the encrypted content when it could not put it in place."""
         self.entries: dict[str, t.Any] = {}
+        self._seen: tuple[int, int, int] | None = None
 
     def __enter__(self) -> VaultFile:
         try:
@@ -222,7 +231,16 @@ class VaultFile:
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
+    def _state(self) -> tuple[int, int, int] | None:
+        """Return what tells one content of the file from another; None if there is no file."""
+        try:
+            now = os.stat(self._real)
+        except FileNotFoundError:
+            return None
+        return now.st_ino, now.st_mtime_ns, now.st_size
+
     def _read(self) -> None:
+        self._seen = self._state()
         try:
             with open(self._real, "rb") as handle:
                 data = handle.read()
@@ -291,7 +309,10 @@ class VaultFile:
                     pass  # the first content of a new file
                 stream.flush()
                 os.fsync(stream.fileno())
+            if self._state() != self._seen:
+                raise OSError(errno.EBUSY, "somebody has changed the file during this run")
             os.replace(self._new_path, self._real)
+            self._seen = self._state()
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(folder)

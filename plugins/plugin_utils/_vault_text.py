@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 import yaml
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import same_moment
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_timestamp, same_moment
 
 VARIABLE = "cloudflare_magic_ipsec_psks"
 
@@ -187,6 +187,23 @@ def fact_entries(entries: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
         for tunnel_id, entry in entries.items()
         if isinstance(entry, Mapping) and entry.get("psk")
     }
+
+
+def newest(host: Mapping[str, t.Any], file: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Merge the entries of a host's fact and those of the file: of two for a tunnel, the one with the newer key. One that cannot be dated gives way."""
+    merged = {**host, **file}
+    for tunnel_id in set(host) & set(file):
+        first, second = (_moment(entries[tunnel_id]) for entries in (host, file))
+        if first is not None and (second is None or first > second):
+            merged[tunnel_id] = host[tunnel_id]
+    return merged
+
+
+def _moment(entry: t.Any) -> datetime | None:
+    try:
+        return parse_timestamp(entry.get("last_generated_on")) if isinstance(entry, Mapping) else None
+    except MagicError:
+        return None
 
 
 def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str, str | None]) -> list[str]:

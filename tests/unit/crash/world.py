@@ -253,8 +253,8 @@ class World:
 
     def _run(self, kind: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
         action = object.__new__(kind)
-        keywords = {"check_mode": False, "register": "result", "loop": None, "loop_with": None, "failed_when": [], "delegate_to": None}
-        action._task = types.SimpleNamespace(**keywords, delegate_facts=False, diff=True, _uuid="task")
+        keywords = {"check_mode": False, "register": "result", "loop": None, "loop_with": None, "failed_when": [], "changed_when": [], "until": []}
+        action._task = types.SimpleNamespace(**keywords, delegate_to=None, delegate_facts=False, diff=True, _uuid="task")
         action._loader = types.SimpleNamespace(_vault=QuickVault([("default", SECRET)]), path_dwim=str)
         action.task_vars, action.receivers = {}, []
         action.options = {**options, "vault_file": str(self.path)}

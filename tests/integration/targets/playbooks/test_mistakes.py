@@ -235,6 +235,23 @@ def test_an_adhoc_command_has_no_receiver(emulator, command, tmp_path):
     assert writes(emulator) == []
 
 
+@pytest.mark.parametrize("program", ["adhoc", "console"])
+def test_an_adhoc_check_makes_no_key_whatever_cloudflare_does(emulator, command, tmp_path, program):
+    state = emulator.state()
+    state["settings"]["validate_only_psk"] = "real"
+    emulator.set_state(state)
+    before = emulator.keys()
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    if program == "adhoc":
+        arguments = ["here", "-m", "cloudflare.magic.ipsec_psk", "-a", f"ipsec_tunnel_id={tunnel_id}", "--check"]
+        done = command("ansible.cli.adhoc", arguments, tmp_path, emulator.environment())
+    else:
+        (tmp_path / "input").write_text(f"cloudflare.magic.ipsec_psk ipsec_tunnel_id={tunnel_id}\nexit\n", encoding="utf-8")
+        done = command("ansible.cli.console", ["here", "--check"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
+    assert done.shows('"validated": true'), done.screen
+    assert emulator.keys() == before
+
+
 def test_neither_has_the_console(emulator, command, tmp_path):
     (tmp_path / "input").write_text(f"cloudflare.magic.ipsec_psk ipsec_tunnel_id={TUNNEL}\nexit\n", encoding="utf-8")
     done = command("ansible.cli.console", ["here"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
@@ -242,7 +259,17 @@ def test_neither_has_the_console(emulator, command, tmp_path):
     assert writes(emulator) == []
 
 
-@pytest.mark.parametrize("keywords", [{"loop": ["paris-1", "nowhere"]}, {"failed_when": "inventory_hostname == 'nobody'"}], ids=["loop", "failed_when"])
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"loop": ["paris-1", "nowhere"]},
+        {"failed_when": "inventory_hostname == 'nobody'"},
+        {"changed_when": "inventory_hostname == 'nobody'"},
+        {"until": "inventory_hostname == 'here'"},
+        {"delegate_to": "stranger", "delegate_facts": True},
+    ],
+    ids=["loop", "failed_when", "changed_when", "until", "host that is not there"],
+)
 def test_a_fact_that_may_be_dropped_is_no_receiver(emulator, play, keywords):
     """When one item of a loop fails, Ansible drops the facts of all items; and those of a task that is made to fail."""
     task = {"cloudflare.magic.ipsec_psk": {"name": "{{ item | default('paris-1') }}"}, **keywords}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import FLEET_OPTIONS, Policy, check, check_fleet, check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import OWN, everything, options_for, refusal
@@ -142,3 +143,10 @@ BAD_FLEETS = {
 def test_check_fleet_refused(chosen, expected):
     options = {**dict.fromkeys(FLEET_OPTIONS.argument_spec), **FLEET, **chosen}
     assert re.search(expected, str(refusal(check_fleet, options)))
+
+
+@pytest.mark.parametrize("mask", ["********", " ******** ", "*" * 17, "prefix-$REDACTED$-0123456789", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"])
+def test_masks_are_no_keys(mask):
+    with pytest.raises(MagicError, match="is the mask that is shown instead of a hidden value"):
+        check_key("psk", mask)
+    assert check_key("psk", "stars*in*the*middle*of*a*key*0123456789") == []

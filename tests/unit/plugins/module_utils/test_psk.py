@@ -47,7 +47,7 @@ HOLDERS = {
     "time": ({"psk_metadata": {"last_generated_on": "2026-11-23T14:28:47Z"}}, "2026-11-23T14:28:47Z"),
     "empty time": ({"psk_metadata": {"last_generated_on": ""}}, None),
     "null": ({"psk_metadata": {"last_generated_on": None}}, None),
-    "number": ({"psk_metadata": {"last_generated_on": 5}}, None),
+    "number": ({"psk_metadata": {"last_generated_on": 5}}, "5"),
     "no time": ({"psk_metadata": {}}, None),
     "metadata is null": ({"psk_metadata": None}, None),
     "metadata is a string": ({"psk_metadata": "x"}, None),
@@ -448,6 +448,9 @@ NO_KEYS: dict[str, object] = {
     "key is null": {"psk": None},
     "key is a number": {"psk": 12345678},
     "empty key": {"psk": ""},
+    "a mask": {"psk": "********"},
+    "a lone surrogate": {"psk": "half-of-a-character-\ud83d-0123456789"},
+    "a line break": {"psk": "two\nlines-01234567890123456789"},
     "key elsewhere": {"result": {"psk": "x"}},
 }
 
@@ -691,3 +694,33 @@ def test_reason_why_a_key_was_not_set_is_harmless(form):
     for text in unapplied.values():
         assert "must" not in text and TOKEN not in text and text.count("********") == 2
         assert text.isprintable() and "refused" in text and "forged" in text
+
+
+BEFORE, OURS, OTHERS = "2026-11-23T14:00:00Z", "2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:48Z"
+
+
+@pytest.mark.parametrize("after, made", [(OURS, True), (OTHERS, False), (BEFORE, None)], ids=["Cloudflare did", "somebody else did", "nobody did"])
+def test_a_check_takes_the_key_only_if_its_date_is_that_of_the_answer(after, made):
+    """The date can move because somebody else makes a key meanwhile: the one in the answer is in force nowhere then."""
+    with Loopback(bodies={"POST": [key("the-key-of-the-check", OURS)], "GET": [tunnel(BEFORE), tunnel(after)]}) as server, client(server.url) as asked:
+        result = run(asked, options_for(ipsec_tunnel_id="a"), True)
+    assert result.get("psk") == ("the-key-of-the-check" if made else None)
+    assert result["validated"] is (not made)
+    assert any("replaced by somebody else" in warning for warning in result.get("warnings", [])) is (made is False)
+
+
+@pytest.mark.parametrize("about", [{"ipsec_tunnel_id": "b"}, {"id": "b"}, {"psk": "another-key-than-the-one-sent"}], ids=repr)
+def test_an_answer_about_another_tunnel_or_key_applies_nothing(about):
+    answer = envelope({"successfully_applied_psks": {"a": {**about, "psk_metadata": {"last_generated_on": OURS}}}, "unapplied_psks": {}})
+    with Loopback(body=answer) as server, client(server.url) as asked:
+        assert set_keys(asked, {"a": OWN}).applied == {}
+        assert refusal(set_key, asked, "a", OWN).reached == UNKNOWN
+    good = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "A", "psk": OWN, "psk_metadata": {}}}})
+    with Loopback(body=good) as server, client(server.url) as asked:
+        assert set(set_keys(asked, {"a": OWN}).applied) == {"a"}
+
+
+def test_a_lost_answer_to_ones_own_key_says_what_to_do():
+    with Loopback(status=500, body=b"oops") as server, client(server.url, max_retries=0) as asked:
+        error = refusal(set_key, asked, "a", OWN)
+    assert error.reached == UNKNOWN and "setting the same key twice does no harm" in str(error)

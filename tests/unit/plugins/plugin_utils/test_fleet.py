@@ -722,3 +722,47 @@ def test_a_check_that_is_carried_out_is_noticed(site):
     assert fleet.moved == set(ids(3)) and here.server.in_force == fleet.report.keys
     assert "although it was asked only to check" in fleet.warnings[-1]
     assert not [key for key in fleet.report.keys.values() if key in str(fleet.warnings)]
+
+
+@pytest.mark.parametrize("item", ["Branch-1", "branch-01", "ID-0", "nowhere"])
+def test_an_excluded_tunnel_has_to_be_there(item):
+    """A misspelled name would be rotated. A pattern may match nothing: such tunnels come and go."""
+    tunnels = [{"id": "id-0", "name": "branch-1"}]
+    with pytest.raises(MagicError, match=f"exclude: no IPsec tunnel has the name or id '{item}'"):
+        select(tunnels, ["*"], [], [item])
+    assert select(tunnels, ["*"], [], ["connector-*"]) == tunnels
+    assert select(tunnels, ["*"], [], ["branch-1"]) == select(tunnels, ["*"], [], ["id-0"]) == []
+
+
+@pytest.mark.parametrize("pending", ["********", "seven77", ["a", "b"], 12345678, "two\nlines-01234567890123456789"])
+def test_what_somebody_wrote_as_a_pending_key_is_checked(tmp_path, pending):
+    server = Server(2)
+    site = Site(tmp_path, server)
+    site.write({"id-0": {"name": "branch-0", "pending_psk": pending}})
+    with pytest.raises(MagicError, match="vault_file: pending_psk of tunnel id-0") as caught:
+        site.run()
+    assert server.calls == [] and str(pending) not in str(caught.value)
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_check_while_somebody_else_rotates(tmp_path, mine):
+    """The key of a check is delivered only if Cloudflare's answer has the date that the tunnel has now."""
+    server = Server(1)
+
+    def look(keys):
+        if len(server.calls) == 1 and server.in_force["id-0"] == keys["id-0"] and not mine:
+            server.in_force["id-0"] = "made-elsewhere-0123456789"
+
+    server.look = look
+    answered = server.set_keys
+
+    def set_keys(keys):
+        answer = answered(keys)
+        if not mine:
+            server.generated["id-0"] = (datetime.now(timezone.utc) + timedelta(seconds=1)).isoformat()
+        return answer
+
+    server.set_keys = set_keys
+    fleet = Site(tmp_path, server).run(check_mode=True)
+    assert fleet.moved == ({"id-0"} if mine else set())
+    assert any("Somebody else has replaced" in warning for warning in fleet.warnings) is not mine

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _vault_file
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, fact_entries, join, split, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, fact_entries, join, newest, split, updated
 
 try:
     from ansible.template import trust_as_template  # from ansible-core 2.19 on
@@ -1106,3 +1106,46 @@ def test_fact_has_plain_strings(tmp_path):
     assert fact[ID]["psk"] == braces
     assert {value.__class__ for value in fact[ID].values()} <= {str, type(None)}
     assert [name.__class__ for name in fact] == [str]
+
+
+def test_a_file_that_somebody_changes_meanwhile_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    path = tmp_path / "v" / "keys.yml"
+    path.parent.mkdir()
+    put(path, lib("default"))
+    with VaultFile(str(path), lib("default")) as store:
+        store.entries[OTHER] = dict(NEW)
+        store.save()
+        by_hand = write(path, "contact: noc\n", lib("default"))
+        store.entries[OTHER] = {**NEW, "psk": "the-key-that-must-not-get-lost"}
+        with pytest.raises(OSError, match="somebody has changed the file"):
+            store.save()
+        assert path.read_bytes() == by_hand
+        assert store.rescued and "the-key-that-must-not-get-lost" in plain(store.rescued, lib("default"))
+
+
+def test_the_folders_default_access_list_opens_nothing(tmp_path):
+    path = tmp_path / "keys.yml"
+    write(path, "a: 1\n", lib("default"))
+    path.chmod(0o640)
+    entries = [(1, 7, 0xFFFFFFFF), (2, 7, 23456), (4, 7, 0xFFFFFFFF), (0x10, 7, 0xFFFFFFFF), (0x20, 0, 0xFFFFFFFF)]
+    try:
+        os.setxattr(tmp_path, "system.posix_acl_default", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries))
+    except (AttributeError, OSError):
+        pytest.skip("this file system has no access lists")
+    put(path, lib("default"))
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+    with pytest.raises(OSError):
+        os.getxattr(path, "system.posix_acl_access")
+
+
+def test_of_two_keys_the_newer_one_is_the_fact():
+    def entry(day):
+        return {"psk": f"key-of-day-{day}", "last_generated_on": day and f"2026-01-{day:02d}T00:00:00Z"}
+
+    host = {"a": entry(2), "b": entry(1), "c": entry(1), "e": entry(1), "f": entry(None)}
+    file = {"a": entry(1), "b": entry(2), "d": entry(1), "e": entry(None), "f": entry(None)}
+    assert newest(host, file) == {"a": entry(2), "b": entry(2), "c": entry(1), "d": entry(1), "e": entry(1), "f": entry(None)}
+    assert newest({"a": "odd"}, {"a": entry(1)}) == {"a": entry(1)}
+    assert newest({"a": {"last_generated_on": "yesterday"}}, {"a": entry(1)}) == {"a": entry(1)}
