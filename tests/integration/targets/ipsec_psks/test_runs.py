@@ -305,6 +305,7 @@ def mistakes():
         "no token": ({**tunnel, "api_token": ""}, ["api_token is empty"]),
         "unknown account": ({**tunnel, "account_id": "0" * 32}, ["HTTP 404", "7003", "account_id"]),
         "name and key swapped": ({"psks": {SECRET: "branch-1"}}, ["entry 1", "neither the name nor the id"]),
+        "an option twice": ({**tunnel, "api_url": "http://127.0.0.1:1", "base_url": "http://127.0.0.1:2"}, ["api_url and base_url are the same option"]),
         "a mask as key": ({"psks": {"branch-1": "********"}}, ["entry 1 is the mask"]),
         "async": (tunnel, ["async"], {"async": 30, "poll": 0}),
     }

@@ -58,3 +58,20 @@ def test_check_mode(emulator, play, leaked, tmp_path, answer):
     loud = "although it was asked only to check the request (validate_only)"
     assert played.shows(loud) is (answer == "real")
     assert leaked(played.written(), [*made, OWN]) == []
+
+
+@pytest.mark.parametrize("program", ["adhoc", "console"])
+def test_an_adhoc_check_makes_no_key_whatever_cloudflare_does(emulator, command, tmp_path, program):
+    state = emulator.state()
+    state["settings"]["validate_only_psk"] = "real"
+    emulator.set_state(state)
+    before = emulator.keys()
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    if program == "adhoc":
+        arguments = ["here", "-m", "cloudflare.magic.ipsec_psk", "-a", f"ipsec_tunnel_id={tunnel_id}", "--check"]
+        done = command("ansible.cli.adhoc", arguments, tmp_path, emulator.environment())
+    else:
+        (tmp_path / "input").write_text(f"cloudflare.magic.ipsec_psk ipsec_tunnel_id={tunnel_id}\nexit\n", encoding="utf-8")
+        done = command("ansible.cli.console", ["here", "--check"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
+    assert done.shows('"validated": true'), done.screen
+    assert emulator.keys() == before

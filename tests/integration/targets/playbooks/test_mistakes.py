@@ -235,23 +235,6 @@ def test_an_adhoc_command_has_no_receiver(emulator, command, tmp_path):
     assert writes(emulator) == []
 
 
-@pytest.mark.parametrize("program", ["adhoc", "console"])
-def test_an_adhoc_check_makes_no_key_whatever_cloudflare_does(emulator, command, tmp_path, program):
-    state = emulator.state()
-    state["settings"]["validate_only_psk"] = "real"
-    emulator.set_state(state)
-    before = emulator.keys()
-    tunnel_id = emulator.tunnel("paris-1")["id"]
-    if program == "adhoc":
-        arguments = ["here", "-m", "cloudflare.magic.ipsec_psk", "-a", f"ipsec_tunnel_id={tunnel_id}", "--check"]
-        done = command("ansible.cli.adhoc", arguments, tmp_path, emulator.environment())
-    else:
-        (tmp_path / "input").write_text(f"cloudflare.magic.ipsec_psk ipsec_tunnel_id={tunnel_id}\nexit\n", encoding="utf-8")
-        done = command("ansible.cli.console", ["here", "--check"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
-    assert done.shows('"validated": true'), done.screen
-    assert emulator.keys() == before
-
-
 def test_neither_has_the_console(emulator, command, tmp_path):
     (tmp_path / "input").write_text(f"cloudflare.magic.ipsec_psk ipsec_tunnel_id={TUNNEL}\nexit\n", encoding="utf-8")
     done = command("ansible.cli.console", ["here"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
