@@ -179,6 +179,23 @@ def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
         )
 
 
+def without_keys(found: t.Any) -> t.Any:
+    """Remove keys from an object, at any depth: whatever quotes one must not bring it into a result, a diff, the inventory or its cache.
+
+    Keys are taken from the answers of the calls that make them, and of no others. Without recursion, because an answer may be nested deeply.
+    """
+    left = [found]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            for name in [name for name in item if name.lower() == "psk"]:
+                del item[name]
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+    return found
+
+
 def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None, path: str | None = None) -> list[dict[str, t.Any]]:
     """Return all objects of a kind; the API has no pages here.
 
@@ -187,7 +204,7 @@ def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, 
     :arg path: the kind's name in the path, if it has another one there.
     """
     items = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
-    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    return [without_keys(item) for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
 def read_object(client: Client, several: str, single: str, object_id: str, noun: str, headers: Mapping[str, str] | None = None) -> dict[str, t.Any]:
@@ -198,4 +215,5 @@ def read_object(client: Client, several: str, single: str, object_id: str, noun:
     """
     found: dict[str, t.Any] = member(client.request("GET", [several, object_id], headers=headers), single, dict, f"reading the {noun}")
     check_id(found, "id", object_id, f"reading the {noun}")
+    without_keys(found)
     return found

@@ -12,12 +12,12 @@ from __future__ import annotations
 import typing as t
 from contextlib import nullcontext
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import look_for, mismatch, through
-from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, claimed_form, find, plan
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -69,31 +69,45 @@ def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> list[Json]
         return []
 
 
-def _result_of(kind: Kind, method: str, answer: t.Any, object_id: str | None = None) -> Json | None:
+def _result_of(kind: Kind, planned: Plan, answer: t.Any, there: list[Json]) -> Json | None:
     """Return the object in the answer to a write.
 
-    :arg object_id: which one was to be changed or deleted.
-    :raises MagicError: if it does not say that it was done.
+    :arg there: the objects that there were before.
+    :raises MagicError: if it does not say that it was done, or is about another object.
     """
+    method = str(planned.method)
     what = f"the {method} of the {kind.noun}"
     if method == "POST":
         # Older answers are lists.
         several = answer.get(kind.several) if isinstance(answer, dict) else None
         created = several[0] if isinstance(several, list) and several else answer.get(kind.single, answer) if isinstance(answer, dict) else None
         member(created, "id", str, what, UNKNOWN)
-        return t.cast("Json", _without_psk(created))
+        _check_new(kind, as_object(planned.body), as_object(created), there, what)
+        return t.cast("Json", without_keys(created))
     done = "modified" if method == "PUT" else "deleted"
     if member(answer, done, bool, what, UNKNOWN) is False:
         raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.")
     found = answer.get(f"{done}_{kind.single}")
-    if object_id is not None:
-        check_id(found, "id", object_id, what)
-    return _without_psk(found) if method == "PUT" else None
+    if planned.object_id is not None:
+        check_id(found, "id", planned.object_id, what)
+    return without_keys(found) if method == "PUT" else None
 
 
-def _without_psk(found: t.Any) -> t.Any:
-    """Return an object without its key: an answer that quotes it must not bring it into the result."""
-    return {name: value for name, value in found.items() if name != "psk"} if isinstance(found, dict) else found
+def _check_new(kind: Kind, sent: Json, created: Json, there: list[Json], what: str) -> None:
+    """Compare the object in the answer to a POST with the one that was sent: a later task would change or delete what has its id.
+
+    :raises MagicError: if it is another one. What became of the request is not known then.
+    """
+    wrong = [key for key in kind.keys if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
+    if any(item["id"] == created["id"] for item in there):
+        wrong.append("id")
+    if wrong:
+        asked = " and ".join(f"{key} {sent.get(key)}" for key in kind.keys)
+        raise MagicError(
+            f"Cloudflare's answer to {what} is about another object than the new one with {asked} (see its {listing(wrong)}), and is not taken. "
+            "Report it if it stays.",
+            reached=UNKNOWN,
+        )
 
 
 def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
@@ -141,20 +155,25 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bo
     :returns: the module's result.
     :raises MagicError: if it failed; the text says what state things are in.
     """
+    # Held until the answer is there: what another task of this run decides has to see what this one does.
+    with claims() as claimed:
+        return _run(kind, client, options, check_mode, claimed)
+
+
+def _run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
     desired, account = desired_of(kind, options), Account(client)
     object_id = options[kind.id_option]
     there = list_all(client, kind) if object_id is None else _by_id(client, kind, object_id, options["state"])
     if kind.through is not None and not _lead_through(kind, account, options, desired, there):
         return {"changed": False, "diff": {"before": {}, "after": {}}}
-    with claims() as claimed:
-        planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
+    planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
     shown = planned.result
     if planned.method is not None:
         answer = None
         if not check_mode:
-            shown = answer = _carry_out(kind, client, planned, secret) or shown
+            shown = answer = _carry_out(kind, client, planned, secret, there) or shown
         elif planned.method != "DELETE" or kind.validates_delete:
             answer = _send(kind, client, planned, secret, _ASK)
             result["validated"] = True
@@ -205,7 +224,9 @@ def _decide(
     account = f"{client.settings.api_url} {client.settings.account_id}"
     if options[kind.id_option] is None:
         claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
-        actual = find(kind, there, desired, absent=absent, claims=claims)
+        # In check mode, what an earlier task would have made of an object is not there.
+        seen = [claimed_form(kind, item, claims) for item in there] if check_mode else there
+        actual = find(kind, seen, desired, absent=absent, claims=claims)
     else:
         actual = there[0] if there else None
     secret: dict[str, str] = {}
@@ -255,10 +276,10 @@ def _send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], 
     return client.request(str(planned.method), segments, params=params, body=planned.body, headers=kind.headers, secrets=list(secret.values()))
 
 
-def _carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str]) -> Json | None:
+def _carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], there: list[Json]) -> Json | None:
     method = str(planned.method)
     try:
-        return _result_of(kind, method, _send(kind, client, planned, secret), planned.object_id)
+        return _result_of(kind, planned, _send(kind, client, planned, secret), there)
     except MagicError as error:
         if error.reached != UNKNOWN:
             raise

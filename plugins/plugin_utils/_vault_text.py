@@ -206,19 +206,27 @@ def _moment(entry: t.Any) -> datetime | None:
         return None
 
 
+def doubt(entry: t.Any, generated: str | None) -> str:
+    """Tell why the key in an entry may not be the one in force: ``interrupted``, ``replaced`` elsewhere, or nothing.
+
+    :arg generated: ``last_generated_on`` at Cloudflare.
+    """
+    if not isinstance(entry, Mapping):
+        return ""
+    if entry.get("pending_psk") or is_interrupted(entry):
+        return "interrupted"
+    saved = entry.get("last_generated_on")
+    known = entry.get("psk") and saved is not None and generated is not None
+    return "replaced" if known and not same_moment(str(saved), generated) else ""
+
+
 def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str, str | None]) -> list[str]:
     """Return a warning if the file has keys that are not the ones in force, because somebody else replaced them.
 
     :arg generated: ``last_generated_on`` at Cloudflare, by tunnel id.
     """
-    stale = []
-    for tunnel_id, moment in generated.items():
-        entry = entries.get(tunnel_id)
-        if not isinstance(entry, Mapping) or not entry.get("psk") or entry.get("pending_psk") or is_interrupted(entry):
-            continue
-        saved = entry.get("last_generated_on")
-        if saved is not None and moment is not None and not same_moment(str(saved), moment):
-            stale.append(f"{entry.get('name') or ''} {tunnel_id}".strip())
+    found = {tunnel_id: entries[tunnel_id] for tunnel_id, moment in generated.items() if doubt(entries.get(tunnel_id), moment) == "replaced"}
+    stale = [f"{entry.get('name') or ''} {tunnel_id}".strip() for tunnel_id, entry in found.items()]
     if not stale:
         return []
     return [

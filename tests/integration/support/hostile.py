@@ -29,9 +29,9 @@ def assert_harmless(played):
 
 
 class Evil:
-    """A server that passes everything on to the emulator, and gives its tunnels names of that kind in the answers."""
+    """A server that passes everything on to the emulator, and gives its tunnels names of that kind in the answers, or changes these as it is told."""
 
-    def __init__(self, emulator):
+    def __init__(self, emulator, change=None):
         self.requests = []
         evil = self
 
@@ -45,14 +45,14 @@ class Evil:
                 with requests.Session() as session:
                     session.trust_env = False
                     answer = session.request(self.command, emulator.url.split("/client/")[0] + self.path, headers=kept, data=body, timeout=30)
-                content = json.dumps(renamed(answer.json())).encode()
+                content = json.dumps((change or renamed)(answer.json())).encode()
                 self.send_response(answer.status_code)
                 self.send_header("cf-ray", "8f2b\x9b31m-CDG")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PUT = answer
+            do_GET = do_POST = do_PUT = do_DELETE = answer
 
             def log_message(self, *args):
                 pass

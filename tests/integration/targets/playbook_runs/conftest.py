@@ -37,6 +37,9 @@ def _environ(folder: Path) -> dict[str, str]:
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
         "ANSIBLE_NOCOLOR": "1",
+        # The playbooks need no inventory.
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
     }
 
 

@@ -14,11 +14,13 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 NASTY = [
     "<script>alert(1)</script>",
@@ -208,6 +210,67 @@ def test_a_missing_permission_is_told(emulator, run):
     assert ran.rc == 2
     assert ran.shows("Magic WAN Read")
     assert not list(ran.folder.glob("psk_audit*"))
+
+
+def write_file(folder: Path, content: object) -> None:
+    """Write the encrypted file of keys."""
+    file = folder / "keys.yml"
+    # A key with braces is no template; modules write it so.
+    file.write_text(re.sub(r"psk: (?=.*\{\{)", "psk: !unsafe ", yaml.safe_dump(content)), encoding="utf-8")
+    command = [sys.executable, "-m", "ansible.cli.vault", "encrypt", "--vault-id", f"prod@{folder / '.vault-password'}", str(file)]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+
+def test_keys_in_doubt(emulator, run, tmp_path):
+    """With the file of keys: what a killed run, a run of a fleet, and somebody else have left behind."""
+    there = {tunnel["name"]: tunnel for tunnel in emulator.tunnels()}
+    moment = {name: (tunnel.get("psk_metadata") or {}).get("last_generated_on") for name, tunnel in there.items()}
+    assert moment["lisbon-1"] and moment["paris-2"] and not moment["oslo-1"]
+    keys = [f"key-number-{number}-of-the-file-of-the-test" for number in range(6)]
+    entries = {
+        "paris-1": {"psk": keys[0], "last_generated_on": moment["paris-1"], "replacing_since": "2026-01-01T00:00:00+00:00"},
+        "lisbon-1": {"psk": keys[1], "last_generated_on": "2020-01-01T00:00:00Z", "previous_psk": keys[2]},
+        "oslo-1": {"pending_psk": keys[3]},
+        # As it shall be; the same time, written in another way.
+        "paris-2": {"psk": keys[4] + "{{ 1 / 0 }}", "last_generated_on": moment["paris-2"].replace("Z", "+00:00")},
+    }
+    file = {
+        "cloudflare_magic_ipsec_psks": {**{there[name]["id"]: {"name": name, **entry} for name, entry in entries.items()}, "gone": {"psk": keys[5]}},
+        "limit": 1,
+    }
+    write_file(tmp_path / "user", file)
+    before = emulator.state()
+    ran = run("psk_audit", "-e", "vault_file=keys.yml", "-e", "fail_if_overdue=true", "-vvv", "--diff")
+    assert ran.rc == 2, ran.screen
+    assert emulator.state() == before and [request["method"] for request in emulator.requests()] == ["GET"]
+    found = report(ran.folder)
+    wanted = [("lisbon-1", "replaced"), ("oslo-1", "interrupted"), ("paris-1", "interrupted"), ("berlin-1", "overdue"), ("paris-2", "overdue")]
+    assert [(line["name"], line["status"]) for line in found.lines] == wanted
+    assert [(row["tunnel"], row["status"]) for row in found.page.rows] == wanted
+    states = ["Replaced elsewherethe file has another key", "Interruptedkey in force unknown", "Interruptedkey in force unknown"]
+    assert [row["state"] for row in found.page.rows][:3] == states
+    assert "<b>3</b><span>in doubt</span>" in found.text and "rotate: always" in found.text
+    assert "5 tunnels need a new key." in found.text
+    assert ran.shows("5 of 5 tunnels need a new key: 0 have none, 2 have one that is older than 90d, 2 are interrupted, 1 were replaced elsewhere")
+    assert ran.shows("5 of 5 tunnels need a new key: lisbon-1, oslo-1, paris-1, berlin-1, paris-2")
+    assert ran.leaked(keys) == []
+    # Without the file, ages alone count.
+    assert run("psk_audit", "-e", "vault_file=").rc == 0
+    assert {line["name"]: line["status"] for line in report(ran.folder).lines}["paris-1"] == "ok"
+
+
+@pytest.mark.parametrize("wrong", ["no file", "no password", "another file", "no entries"])
+def test_a_file_that_is_none_is_told(emulator, run, tmp_path, wrong):
+    key = "a-key-that-stands-in-the-wrong-place"
+    if wrong != "no file":
+        write_file(
+            tmp_path / "user", {"other": key} if wrong == "another file" else {"cloudflare_magic_ipsec_psks": {"id": key if wrong == "no entries" else {}}}
+        )
+    ran = run("psk_audit", "-e", "vault_file=keys.yml", "-vvv", vault=wrong != "no password")
+    assert ran.rc == 2
+    assert ran.shows("keys.yml cannot be read as a file of keys") and ran.shows("--ask-vault-pass")
+    assert emulator.requests() == [] and not list(ran.folder.glob("psk_audit*"))
+    assert ran.leaked([key]) == []
 
 
 def test_names_that_nobody_should_have(emulator, run):

@@ -18,7 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _client
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import LONGEST_BACKOFF, LONGEST_RETRY_AFTER, Client, may_retry, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
+    LONGEST_BACKOFF,
+    LONGEST_RETRY_AFTER,
+    Client,
+    list_objects,
+    may_retry,
+    read_object,
+    without_keys,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, NOT_SENT, REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, resolve
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, scrub
@@ -835,6 +843,23 @@ def test_an_object_of_another_id_is_not_taken(found, taken):
         else:
             error = refusal(read_object, made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel")
             assert "another object" in str(error) and error.reached == UNKNOWN
+
+
+def test_no_object_has_a_key():
+    """Not where it is documented, and not anywhere else; however deeply an answer is nested."""
+    deep = {"psk": PSK}
+    for dummy in range(900):
+        deep = {"deep": [deep]} if dummy % 2 else {"deep": deep}
+    tunnel = {"id": "a", "name": "n", "psk": PSK, "psk_metadata": {"psk": PSK}, "more": [{"PSK": PSK, "x": 1}, [{"psk": None}]], "bgp": {"md5_key": "m"}}
+    wanted = {"id": "a", "name": "n", "psk_metadata": {}, "more": [{"x": 1}, [{}]], "bgp": {"md5_key": "m"}}
+    with Loopback(body=envelope({"ipsec_tunnels": [tunnel, {"id": "b", "deep": None}]}, messages=[])) as server, client(server.url, max_retries=0) as made:
+        assert list_objects(made, "ipsec_tunnels", "IPsec tunnel") == [wanted, {"id": "b", "deep": None}]
+    with Loopback(body=envelope({"ipsec_tunnel": tunnel})) as server, client(server.url, max_retries=0) as made:
+        assert read_object(made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel") == wanted
+    left = without_keys(deep)
+    for dummy in range(900):
+        left = left["deep"][0] if isinstance(left["deep"], list) else left["deep"]
+    assert left == {}
 
 
 # --- Cloudflare's clock
