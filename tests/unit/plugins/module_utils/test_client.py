@@ -249,8 +249,8 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body>Not for Ansible'
 BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "HTML of an edge server": (502, HTML, "failed with HTTP 502: the body is no JSON", [], UNKNOWN),
     "HTML with 200": (200, HTML, "HTTP 200: the body is no JSON.*Check api_url and the proxy", [], UNKNOWN),
-    "HTML with 403": (403, HTML, "HTTP 403: the body is no JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], REFUSED),
-    "HTML with 404": (404, HTML, "HTTP 404: the body is no JSON", [], REFUSED),
+    "HTML with 403": (403, HTML, "HTTP 403: the body is no JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], UNKNOWN),
+    "HTML with 404": (404, HTML, "HTTP 404: the body is no JSON", [], UNKNOWN),
     "empty with 200": (200, b"", "HTTP 200: the body is empty", [], UNKNOWN),
     "empty with 204": (204, b"", "HTTP 204: the body is empty", [], UNKNOWN),
     "empty with 503": (503, b"", "HTTP 503: the body is empty", [], UNKNOWN),
@@ -264,7 +264,14 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "no success": (200, b'{"result": {"psk": "x"}}', "no answer of Cloudflare's API", [], UNKNOWN),
     "success as a string": (200, envelope(success="true"), "no answer of Cloudflare's API", [], UNKNOWN),
     "success as a number": (200, envelope(success=1), "no answer of Cloudflare's API", [], UNKNOWN),
-    "no success with 400": (400, b"{}", "HTTP 400: the body is no answer", [], REFUSED),
+    "no success with 400": (400, b"{}", "HTTP 400: the body is no answer", [], UNKNOWN),
+    "a code without success": (403, b'{"code": 9109, "error": "Unauthorized"}', r"HTTP 403: \[9109\] Unauthorized\..*permission", None, UNKNOWN),
+    "success: null with 400": (400, envelope(success=None, errors=[ONE]), r"HTTP 400: \[1022\]", [ONE], UNKNOWN),
+    "success with 400": (400, envelope({"psk": PSK}), "HTTP 400: the body is no answer", [], UNKNOWN),
+    "empty with 401": (401, b"", "HTTP 401: the body is empty", [], UNKNOWN),
+    "HTML with 408": (408, HTML, "HTTP 408: the body is no JSON", [], UNKNOWN),
+    "HTML with 429": (429, HTML, "HTTP 429: the body is no JSON.*rate limit", [], NOT_SENT),
+    "a rate limit without success": (403, b'{"code": 971, "error": "slow down"}', r"\[971\] slow down\..*rate limit", None, NOT_SENT),
     "success with 500": (500, envelope({"psk": PSK}), "HTTP 500: the body is no answer", [], UNKNOWN),
     "success: false with 200": (200, envelope(success=False, errors=[ONE]), r"HTTP 200: \[1022\] Invalid Request\.", [ONE], REFUSED),
     "success: false without a reason": (200, envelope(success=False), "success is false, and the server gives no reason", [], REFUSED),
@@ -291,8 +298,10 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
         [CHAINED],
         REFUSED,
     ),
-    "redirect": (302, b"", "HTTP 302: the server redirects to another address, which is never followed", [], REFUSED),
-    "redirect with HTML": (301, HTML, "HTTP 301: the server redirects", [], REFUSED),
+    "redirect": (302, b"", "HTTP 302: the server redirects to another address, which is never followed", [], UNKNOWN),
+    "redirect with a clear no": (303, envelope(success=False, errors=[ONE]), r"HTTP 303: \[1022\]", [ONE], UNKNOWN),
+    "not modified": (304, b"", "HTTP 304: the server redirects", [], UNKNOWN),
+    "redirect with HTML": (301, HTML, "HTTP 301: the server redirects", [], UNKNOWN),
     # shapes that Cloudflare does not document
     "errors is a string": (400, envelope(success=False)[:-1] + b', "errors": "oops"}', "success is false", [], REFUSED),
     "errors is an object": (400, envelope(success=False)[:-1] + b', "errors": {"code": 1}}', "success is false", [], REFUSED),
@@ -318,7 +327,7 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "braces in a message": (400, envelope(success=False, errors=[{"code": 9, "message": "{permission} {0} %s"}]), r"\{permission\} \{0\} %s", None, REFUSED),
 }
 HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
-    "lists without end": (400, b"[" * 100000, "the body is no JSON", [], REFUSED),
+    "lists without end": (400, b"[" * 100000, "the body is no JSON", [], UNKNOWN),
     "chains in chains without end": (
         400,
         b'{"success": false, "errors": [' + b'{"code": 1, "error_chain": [' * 300 + b"]}" * 300 + b"]}",
@@ -327,12 +336,12 @@ HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
         REFUSED,
     ),
 }
-# Nothing is known of a request whose last answer is a status below 200; a conflict certainly changed nothing.
+# Nothing is known of a request whose last answer is a status below 200; a conflict at Cloudflare certainly changed nothing.
 EARLY = {
     str(status): (status, body, f"HTTP {status}", None, UNKNOWN)
     for status, body in ((100, b""), (101, b""), (103, b""), (199, envelope(success=False, errors=[ONE])))
 }
-CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "no JSON", [], NOT_SENT)}
+CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "no JSON", [], UNKNOWN)}
 ANSWERS = {**BAD_ANSWERS, **HOSTILE_DEPTHS, **EARLY, **CONFLICTS}
 
 
@@ -497,6 +506,11 @@ FAULTS = {
     "403": ({"kind": "status", "status": 403, "code": 10000}, False, False),
     "404": ({"kind": "status", "status": 404, "code": 1032}, False, False),
     "422": ({"kind": "html", "status": 422}, False, False),
+    "403 in HTML": ({"kind": "html", "status": 403}, False, False),
+    "408 in HTML": ({"kind": "html", "status": 408}, True, False),
+    "409 in HTML": ({"kind": "html", "status": 409}, True, False),
+    "404 without a body": ({"kind": "empty", "status": 404}, False, False),
+    "400 without success": ({"kind": "no_success_field", "status": 400}, False, False),
     "301": ({"kind": "redirect", "status": 301}, False, False),
     "307": ({"kind": "redirect", "status": 307}, False, False),
     "Retry-After beyond five and a half minutes": ({"kind": "status", "status": 429, "retry_after": 331}, False, False),

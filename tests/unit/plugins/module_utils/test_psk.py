@@ -319,16 +319,25 @@ LOST_KINDS = {
     "HTML with 200": {"kind": "html", "status": 200},
     "200 without a body": {"kind": "empty"},
     "200 without success": {"kind": "no_success_field"},
+    "409 in HTML": {"kind": "html", "status": 409},
     "cut body": {"kind": "cut_body"},
     "cut connection": {"kind": "disconnect"},
     "no answer in time": {"kind": "slow", "seconds": 3},
 }
+# The word of something on the way, which would be the same the next time.
+STAYING_KINDS = {
+    "403 in HTML": {"kind": "html", "status": 403},
+    "404 without a body": {"kind": "empty", "status": 404},
+    "400 without success": {"kind": "no_success_field", "status": 400},
+    "redirect": {"kind": "redirect"},
+    "303": {"kind": "redirect", "status": 303},
+}
+UNCLEAR_KINDS = {**LOST_KINDS, **STAYING_KINDS}
 REFUSED_KINDS = {
     "400": {"kind": "status", "status": 400, "code": 1022},
     "403": {"kind": "status", "status": 403, "code": 10000},
     "404": {"kind": "status", "status": 404, "code": 1032},
     "success: false with 200": {"kind": "not_success"},
-    "redirect": {"kind": "redirect"},
 }
 TIMEOUT = {"slow": 0.3}
 
@@ -338,7 +347,7 @@ def when_of(kind):
     return ["after"] if kind["kind"] == "slow" else ["before", "after"]
 
 
-@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+@pytest.mark.parametrize("kind", UNCLEAR_KINDS.values(), ids=UNCLEAR_KINDS)
 def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     for when in when_of(kind):
@@ -354,7 +363,7 @@ def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
             assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in without_key(result)]
 
 
-@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+@pytest.mark.parametrize("kind", UNCLEAR_KINDS.values(), ids=UNCLEAR_KINDS)
 def test_lost_answer_that_cannot_be_replaced(emulator, kind):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     for when in when_of(kind):
@@ -501,6 +510,19 @@ def test_own_key_is_repeated_as_it_is(emulator, kind):
         assert emulator.keys()[tunnel_id] == OWN
         assert result["changed"] is True and OWN not in repr(result)
         assert {entry["psk"] for entry in emulator.key_log()} == {OWN}
+
+
+@pytest.mark.parametrize("kind", STAYING_KINDS.values(), ids=STAYING_KINDS)
+def test_own_key_and_a_word_of_something_on_the_way(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    for when in ("before", "after"):
+        emulator.clear_requests()
+        emulator.fault(path="/psk$", when=when, **kind)
+        with emulated(emulator) as made:
+            error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+        see_to_requests(emulator, [SET], {"id": tunnel_id}, OWN)
+        assert error.reached == UNKNOWN
+        assert (emulator.keys()[tunnel_id] == OWN) is (when == "after")
 
 
 def test_own_key_without_an_answer(emulator):
