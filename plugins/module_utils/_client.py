@@ -40,6 +40,9 @@ LONGEST_BACKOFF = 30.0
 # Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.
 _CLOCK_TOLERANCE = 3.0
 
+# A Date of another year is no time, and near the ends of what Python can express nothing could be reckoned with it.
+_YEARS = range(2020, 2200)
+
 
 def may_retry(error: MagicError, repeatable: bool) -> bool:
     """Decide whether a call may be sent again.
@@ -146,13 +149,13 @@ class Client:
         return read_answer(method, path, answer.status, answer.headers, answer.body, secrets)
 
     def _set_clock(self, date: str | None) -> None:
-        """Take the time from a ``Date`` header. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
+        """Take the time from a ``Date`` header, if it is one. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
         try:
             moment = parsedate_to_datetime(date or "")
-        except (TypeError, ValueError):
-            return
-        if moment.tzinfo is not None:
             ahead = (moment - datetime.now(timezone.utc)).total_seconds()
+        except Exception:  # pylint: disable=broad-exception-caught # what it raises for nonsense differs between versions of Python; no answer may fail of it
+            return
+        if moment.year in _YEARS:
             self._ahead = 0.0 if abs(ahead) <= _CLOCK_TOLERANCE else ahead
 
 

@@ -864,3 +864,44 @@ def test_time_is_that_of_the_answers(seconds, kept):
         for nonsense in (None, "", "yesterday", "Thu, 99 Nov 2026 00:00:00 GMT"):
             made._set_clock(nonsense)
         assert abs((made.now() - before).total_seconds() - ahead) < 30
+
+
+# Dates that are none, or that nobody could reckon with.
+STRANGE_DATES = [
+    "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    "Mon, 01 Jan " + "9" * 5000 + " 00:00:00 GMT",
+    "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+    "Mon, 01 Jan 2026 00:00:00 -9999999999",
+    "Mon, 01 Jan 2026 00:00:00 +2400",
+    "Mon, 01 Jan 2026 00:00:00",
+    "Mon, 01 Jan 2026 00:00:00 -0000",
+    "Mon, 01 Jan 2026 99999999999999:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "Mon, 01 Jan 0001 00:00:00 GMT",
+    "Mon, 01 Jan 0001 00:00:00 +2359",
+    "Fri, 01 Jan 0100 00:00:00 +2359",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "\u00b2, \u00b2 Jan \u00b2 00:00:00 GMT",
+    ", , , ,",
+    " ",
+]
+
+
+@pytest.mark.parametrize("date", STRANGE_DATES, ids=range(len(STRANGE_DATES)))
+def test_a_strange_date_is_no_time(date):
+    with client("http://127.0.0.1:1") as made:
+        for start in (0, 86400):
+            made._set_clock(format_datetime(datetime.now(timezone.utc) + timedelta(seconds=start), usegmt=True))
+            made._set_clock(date)
+            now = made.now()
+            assert abs((now - datetime.now(timezone.utc)).total_seconds() - start) < 30
+            assert now - timedelta(days=365000) < now < now + timedelta(days=365000)
+
+
+@given(st.text(max_size=40) | st.builds("Mon, {} Jan {} {}:00:00 {}".format, *[st.integers() | st.text(max_size=6)] * 4))
+@settings(deadline=None, database=None)
+def test_any_date_leaves_a_time_to_reckon_with(date):
+    with client("http://127.0.0.1:1") as made:
+        made._set_clock(date)
+        assert made.now() - timedelta(days=365000) < made.now() + timedelta(days=365000)
