@@ -17,6 +17,7 @@ import os
 import random
 import time
 import typing as t
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -27,7 +28,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import scru
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import requests
 
@@ -36,6 +37,10 @@ if t.TYPE_CHECKING:
 # Cloudflare blocks an account for up to five minutes; a longer wait is the user's decision.
 LONGEST_RETRY_AFTER = 330.0
 LONGEST_BACKOFF = 30.0
+
+# A message may quote any key that this client has seen, also one of another request. A fleet has thousands, with up to three for each tunnel.
+_SHORTEST_KEPT = 8
+_MOST_KEPT = 10000
 
 # Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.
 _CLOCK_TOLERANCE = 3.0
@@ -71,11 +76,31 @@ class Client:
         self._pid = os.getpid()
         self._session = new_session(self.settings)
         self._inherited: list[requests.Session] = []
-        self._secrets = [secret for secret in (settings.api_token, settings.api_key) if secret]
+        self._credentials = [secret for secret in (settings.api_token, settings.api_key) if secret]
+        self._kept: dict[str, None] = {}
+
+    def keep_secret(self, *values: t.Any) -> None:
+        """Remember strings, and those in dictionaries and lists, that are in no message of this client from now on, whichever request it is about.
+
+        Short ones are left out, because they would mask parts of words; of very many, the last ones are kept.
+        """
+        for value in values:
+            if isinstance(value, str) and len(value) >= _SHORTEST_KEPT:
+                self._kept.pop(value, None)
+                self._kept[value] = None
+            elif isinstance(value, Mapping):
+                self.keep_secret(*value.values())
+            elif isinstance(value, (list, tuple)):
+                self.keep_secret(*value)
+        while len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def _secrets(self, more: Iterable[str] = ()) -> list[str]:
+        return [*self._credentials, *self._kept, *more]
 
     def readable(self, value: t.Any, secrets: Iterable[str] = ()) -> str:
-        """Return something that Cloudflare said as one line of text, without the credential and these secrets."""
-        return shown(str(scrub(value if isinstance(value, str) else json.dumps(value), [*self._secrets, *secrets])))
+        """Return something that Cloudflare said as one line of text, without the credential, what is kept secret, and these secrets."""
+        return shown(str(scrub(value if isinstance(value, str) else json.dumps(value), self._secrets(secrets))))
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock: ages of keys are not measured against the clock of this machine, which may be wrong."""
@@ -113,10 +138,11 @@ class Client:
         :arg body: a JSON value, or None for no body.
         :arg headers: in addition to those of every request.
         :arg repeatable: whether carrying it out twice is the same as once; by default true for GET alone.
-        :arg secrets: what is in the body and must not be in any message.
+        :arg secrets: what is in the body and must not be in any message, of this request or a later one.
         :raises MagicError: if there is no successful answer.
         """
         repeatable = method == "GET" if repeatable is None else repeatable
+        self.keep_secret(*secrets)
         for name, value in {**(body if isinstance(body, dict) else {}), "the path": segments, "the query": params}.items():
             check_text(name, value)
         path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, "magic", *segments))
@@ -124,7 +150,7 @@ class Client:
         lost = False
         while True:
             try:
-                return self._send(method, path, params, body, headers, [*self._secrets, *secrets])
+                return self._send(method, path, params, body, headers, self._secrets(secrets))
             except MagicError as error:
                 lost = lost or error.reached == UNKNOWN
                 if lost:

@@ -68,8 +68,15 @@ def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
     raise MagicError(f"name: no IPsec tunnel is called '{name}'. {exist} Check name and account_id.")
 
 
+def _request_key(client: Client, tunnel_id: str, params: Mapping[str, str] | None = None) -> t.Any:
+    answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"], params=params)
+    if isinstance(answer, dict):
+        client.keep_secret(answer.get("psk"))
+    return answer
+
+
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
-    answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
+    answer = _request_key(client, tunnel_id)
     if not member(answer, "psk", str, "generating a key", UNKNOWN):
         raise MagicError("Cloudflare's answer to generating a key holds an empty key.", reached=UNKNOWN)
     check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
@@ -215,7 +222,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
     problem = None
     try:
         if psk is None:
-            answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"], params={"validate_only": "true"})
+            answer = _request_key(client, tunnel_id, {"validate_only": "true"})
             check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
             psk = answer["psk"] if isinstance(answer, dict) and isinstance(answer.get("psk"), str) and answer["psk"] else None
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 from ansible.utils.display import Display
@@ -20,7 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import show
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, below_vars_folder, fact_entries
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import KEYS, VARIABLE, below_vars_folder, fact_entries
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -42,6 +43,8 @@ class SecretAction(ClientAction):
         try:
             self.receivers = self._receivers()
             with self.vault_file(read_only=self._task.check_mode) as store:
+                if store is not None:
+                    client.keep_secret([entry.get(name) for entry in store.entries.values() for name in KEYS if isinstance(entry, Mapping)])
                 return self.keyed_work(client, store)
         except Exception:
             raise

@@ -467,6 +467,29 @@ def test_secret_is_masked_however_it_is_quoted(secret, quoted):
     assert error.failure["errors"][0]["message"] == f"cannot parse {{'psk': '{MASK}'}}"
 
 
+def test_a_secret_is_in_no_error_of_another_request():
+    """A server, or what is in between, may quote what it saw earlier."""
+    kept = {"in a dictionary": "KeyOfADictionary", "in a list": "KeyOfAList-0123", "with quotes": 'The"Key\\That\u00e4'}
+    body = envelope(success=False, errors=[{"code": 1, "message": json.dumps([PSK, *kept.values(), "tunnel", "short", "1234567"])}])
+    with Loopback(400, body) as server, client(server.url) as made:
+        refusal(made.request, "POST", ["ipsec_tunnels", "psk"], body={"psks": [{"id": "a", "psk": PSK}]}, secrets=[PSK, "short"])
+        made.keep_secret({"tunnel": kept["in a dictionary"], "n": 5}, [[kept["in a list"]], None], kept["with quotes"], "1234567", None)
+        for method in ("GET", "PUT"):
+            text = everything(refusal(made.request, method, ["routes"]))
+            assert not [key for key in kept.values() if key in text or json.dumps(key)[1:-1] in text]
+            # What is too short would mask parts of words.
+            assert text.count(MASK) and '"tunnel", "short", "1234567"' in text
+        assert made.readable([PSK, kept["in a list"], TOKEN, "a"]) == f'["{MASK}", "{MASK}", "{MASK}", "a"]'
+
+
+def test_the_last_ones_of_very_many_secrets_are_kept(monkeypatch):
+    monkeypatch.setattr(_client, "_MOST_KEPT", 3)
+    with client("http://127.0.0.1:1") as made:
+        made.keep_secret([f"secret-{number}" for number in range(5)], "secret-2", "secret-5")
+        assert made.readable(" ".join(f"secret-{number}" for number in range(6))) == f"secret-0 secret-1 {MASK} secret-3 {MASK} {MASK}"
+        assert made.readable(TOKEN) == MASK
+
+
 def test_secret_in_the_ray_id_is_masked():
     error = refusal(read_answer, "GET", "/x", 400, {"cf-ray": TOKEN}, b"", [TOKEN])
     assert error.failure["ray_id"] == MASK

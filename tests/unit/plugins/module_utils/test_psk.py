@@ -713,3 +713,26 @@ def test_reason_why_a_key_was_not_set_is_harmless(form):
     for text in unapplied.values():
         assert "must" not in text and TOKEN not in text and text.count("********") == 2
         assert text.isprintable() and "refused" in text and "forged" in text
+
+
+@pytest.mark.parametrize("form", [str, html.escape, quote_plus, lambda text: json.dumps([text])])
+def test_no_later_error_quotes_a_generated_key(form):
+    """Neither that of the request which confirms it, nor that of another task with the same client."""
+    made_key = 'the-"key"-<that>&must/not-be-seen-0123456789'
+    quoting = envelope(success=False, errors=[{"code": 1, "message": f"what about {form(made_key)}?"}])
+    with Loopback(bodies={"POST": [b"", key(made_key)], "GET": [quoting], "PUT": [quoting]}) as server, client(server.url) as made:
+        for call in (
+            lambda: run(made, options_for(ipsec_tunnel_id="a"), False),
+            lambda: run(made, options_for(name="n"), False),
+            lambda: made.request("PUT", ["ipsec_tunnels", "a"], body={}),
+        ):
+            text = everything(refusal(call))
+            assert "what about" in text and "********" in text and "must" not in text and "0123456789" not in text
+
+
+def test_a_key_of_a_rehearsal_is_in_no_later_error():
+    body = envelope({"ipsec_tunnel_id": "another", "psk": "the-key-of-another-tunnel"})
+    quoting = envelope(success=False, errors=[{"code": 1, "message": "what about the-key-of-another-tunnel?"}])
+    with Loopback(bodies={"GET": [tunnel(None), quoting], "POST": [body]}) as server, client(server.url) as made:
+        result = run(made, options_for(ipsec_tunnel_id="a"), True)
+    assert "what about ********?" in result["msg"] and "the-key-of" not in repr(result)
