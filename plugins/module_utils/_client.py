@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import time
 import typing as t
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_text
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, check_text
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
@@ -47,6 +48,9 @@ _CLOCK_TOLERANCE = 3.0
 
 # A Date of another year is no time, and near the ends of what Python can express nothing could be reckoned with it.
 _YEARS = range(2020, 2200)
+
+
+_HEXADECIMAL = re.compile("[0-9A-Fa-f-]+", re.ASCII)
 
 
 def may_retry(error: MagicError, repeatable: bool) -> bool:
@@ -196,27 +200,44 @@ def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SE
     return found
 
 
+def canonical(object_id: str) -> str:
+    """Return an id as it is compared: a hexadecimal one is the same in capitals, and a server may write it otherwise than a user."""
+    return object_id.lower() if _HEXADECIMAL.fullmatch(object_id) else object_id
+
+
 def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
     """Compare the id in an answer with the one that was asked for. An answer without an id is taken.
 
     :raises MagicError: if it is about something else. What became of the request is not known then.
     """
     found = answer.get(name) if isinstance(answer, dict) else None
-    if found is not None and found != asked:
+    if found is not None and not (isinstance(found, str) and canonical(found) == canonical(asked)):
         raise MagicError(
             f"Cloudflare's answer to {what} is about another object than {asked}, and is not taken. Run the task again; report it if it stays.", reached=UNKNOWN
         )
 
 
 def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None, path: str | None = None) -> list[dict[str, t.Any]]:
-    """Return all objects of a kind; the API has no pages here.
+    """Return all objects of a kind, each with an id that can stand in a path; the API has no pages here.
 
     :arg several: the kind's name in the answer.
     :arg noun: the kind, for messages.
     :arg path: the kind's name in the path, if it has another one there.
+    :raises MagicError: if one of them cannot be told from all others. What is left out here would be taken for absent.
     """
-    items = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
-    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    items: list[dict[str, t.Any]] = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
+    seen: set[str] = set()
+    for number, item in enumerate(items, 1):
+        object_id = item.get("id") if isinstance(item, dict) else None
+        try:
+            known = canonical(check_segment("id", object_id)) if isinstance(object_id, str) else None
+        except MagicError:
+            known = None
+        if known is None or known in seen:
+            problem = f"entry {number} has no id that could be one" if known is None else f"two entries have the id {client.readable(object_id)}"
+            raise MagicError(f"Cloudflare's answer to the list of {noun}s cannot be used: {problem}. Run the task again; report it if it stays.")
+        seen.add(known)
+    return items
 
 
 def read_object(client: Client, several: str, single: str, object_id: str, noun: str, headers: Mapping[str, str] | None = None) -> dict[str, t.Any]:

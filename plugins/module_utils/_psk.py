@@ -15,7 +15,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, list_objects, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -136,10 +136,11 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
         secrets=list(keys.values()),
     )
     members = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
-    applied, unapplied = (member if isinstance(member, dict) else {} for member in members)
+    applied, unapplied = ({canonical(name): said for name, said in member.items()} if isinstance(member, dict) else {} for member in members)
+    names = {tunnel_id: canonical(tunnel_id) for tunnel_id in keys}
     return Applied(
-        {tunnel_id: last_generated_on(applied[tunnel_id]) for tunnel_id in keys if tunnel_id in applied and tunnel_id not in unapplied},
-        {tunnel_id: client.readable(unapplied[tunnel_id], keys.values()) for tunnel_id in keys if tunnel_id in unapplied},
+        {tunnel_id: last_generated_on(applied[name]) for tunnel_id, name in names.items() if name in applied and name not in unapplied},
+        {tunnel_id: client.readable(unapplied[name], keys.values()) for tunnel_id, name in names.items() if name in unapplied},
         client.sent - before > 1,
     )
 

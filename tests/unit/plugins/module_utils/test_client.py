@@ -18,7 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _client
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import LONGEST_BACKOFF, LONGEST_RETRY_AFTER, Client, may_retry, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
+    LONGEST_BACKOFF,
+    LONGEST_RETRY_AFTER,
+    Client,
+    check_id,
+    list_objects,
+    may_retry,
+    read_object,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import CODES, NOT_SENT, REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, resolve
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, scrub
@@ -872,6 +880,72 @@ def test_an_object_of_another_id_is_not_taken(found, taken):
         else:
             error = refusal(read_object, made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel")
             assert "another object" in str(error) and error.reached == UNKNOWN
+
+
+HEX = "53d2d98f1309e8f9be9380b9529b9f64"
+
+
+@pytest.mark.parametrize(
+    "found, asked, same",
+    [
+        (HEX, HEX.upper(), True),
+        (HEX.upper(), HEX, True),
+        ("023E105F-4ecef8ad", "023e105f-4ECEF8AD", True),
+        (HEX[:-1] + "5", HEX, False),
+        ("Route", "route", False),
+        (HEX + "g", HEX.upper() + "g", False),
+        # What only Unicode takes for a digit is another character.
+        ("\u0661", "1", False),
+        ("", HEX, False),
+    ],
+)
+def test_hexadecimal_ids_are_the_same_in_capitals(found, asked, same):
+    if same:
+        check_id({"id": found}, "id", asked, "this")
+    else:
+        assert refusal(check_id, {"id": found}, "id", asked, "this").reached == UNKNOWN
+
+
+USABLE = [[], [{"id": "a"}], [{"id": "a"}, {"id": "b", "name": None}], [{"id": "Route 1"}, {"id": "route 1"}], [{"id": "a?b"}, {"id": "a#b"}, {"id": "..a"}]]
+
+
+@pytest.mark.parametrize("items", USABLE, ids=range(len(USABLE)))
+def test_lists_that_can_be_used(items):
+    with Loopback(body=envelope({"routes": items})) as server, client(server.url) as made:
+        assert list_objects(made, "routes", "route") == items
+
+
+NO_IDS: dict[str, Any] = {
+    "empty": {"id": ""},
+    "a blank": {"id": " "},
+    "a dot": {"id": "."},
+    "upwards": {"id": ".."},
+    "a slash": {"id": "/"},
+    "another path": {"id": "a/../b"},
+    "a lone surrogate": {"id": "\ud800"},
+    "a number": {"id": 5},
+    "null": {"id": None},
+    "a list": {"id": ["a"]},
+    "none": {"name": "n"},
+    "no object": "a",
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("item", NO_IDS.values(), ids=NO_IDS)
+def test_a_list_with_an_object_that_has_no_id_is_not_taken(item):
+    """The object would be taken for absent, or a request for it would go to another path."""
+    with Loopback(body=envelope({"routes": [{"id": "a"}, item]})) as server, client(server.url) as made:
+        error = refusal(list_objects, made, "routes", "route")
+    assert str(error) == (
+        "Cloudflare's answer to the list of routes cannot be used: entry 2 has no id that could be one. Run the task again; report it if it stays."
+    )
+
+
+@pytest.mark.parametrize("one, other, named", [("a", "a", "a"), (HEX, HEX.upper(), HEX.upper()), ("x y", "x y", "x y")])
+def test_a_list_with_one_id_twice_is_not_taken(one, other, named):
+    with Loopback(body=envelope({"routes": [{"id": one}, {"id": "b"}, {"id": other, "name": "other"}]})) as server, client(server.url) as made:
+        assert f"cannot be used: two entries have the id {named}." in str(refusal(list_objects, made, "routes", "route"))
 
 
 # --- Cloudflare's clock

@@ -252,7 +252,7 @@ LISTS: dict[str, tuple[object, object]] = {
     "list at the top": ([], None),
     "list is an object": ({"ipsec_tunnels": {"a": 1}}, None),
     "empty": ({"ipsec_tunnels": []}, []),
-    "strange items": ({"ipsec_tunnels": [None, "x", {}, {"id": 5, "name": "a"}, {"id": "a"}]}, [{"id": "a"}]),
+    "items of little": ({"ipsec_tunnels": [{"id": "a"}, {"id": "b", "name": 5}]}, [{"id": "a"}, {"id": "b", "name": 5}]),
 }
 
 
@@ -736,3 +736,14 @@ def test_a_key_of_a_rehearsal_is_in_no_later_error():
     with Loopback(bodies={"GET": [tunnel(None), quoting], "POST": [body]}) as server, client(server.url) as made:
         result = run(made, options_for(ipsec_tunnel_id="a"), True)
     assert "what about ********?" in result["msg"] and "the-key-of" not in repr(result)
+
+
+def test_an_answer_in_small_letters_is_about_the_tunnel_in_capitals():
+    asked = {"53D2D98F1309E8F9": OWN, "Other": OWN + "-2"}
+    answer = {
+        "successfully_applied_psks": {"53d2d98f1309e8f9": {"psk_metadata": {"last_generated_on": "2026-11-23T14:28:47Z"}}},
+        "unapplied_psks": {"other": "another one, because this is no hexadecimal number"},
+    }
+    with Loopback(body=envelope(answer)) as server, client(server.url) as made:
+        applied, unapplied, dummy = set_keys(made, asked)
+    assert (applied, unapplied) == ({"53D2D98F1309E8F9": "2026-11-23T14:28:47Z"}, {})
