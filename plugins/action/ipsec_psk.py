@@ -59,7 +59,7 @@ class ActionModule(SecretAction):
     """Runs ``cloudflare.magic.ipsec_psk``, and delivers the key without showing it."""
 
     MODULE = "cloudflare.magic.ipsec_psk"
-    KEYS = "psk"
+    KEY_MEMBER = "psk"
     OPTIONS = _policy.OPTIONS
     check = staticmethod(_policy.check)
 

@@ -51,7 +51,7 @@ class ActionModule(SecretAction):
     """Runs ``cloudflare.magic.ipsec_psks``."""
 
     MODULE = "cloudflare.magic.ipsec_psks"
-    KEYS = "psks"
+    KEY_MEMBER = "psks"
     OPTIONS = _policy.FLEET_OPTIONS
     check = staticmethod(_policy.check_fleet)
 

@@ -15,19 +15,21 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import time
 import typing as t
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_text
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, check_text
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import requests
 
@@ -37,8 +39,18 @@ if t.TYPE_CHECKING:
 LONGEST_RETRY_AFTER = 330.0
 LONGEST_BACKOFF = 30.0
 
+# A message may quote any key that this client has seen, also one of another request. A fleet has thousands, with up to three for each tunnel.
+_SHORTEST_KEPT = 8
+_MOST_KEPT = 10000
+
 # Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.
 _CLOCK_TOLERANCE = 3.0
+
+# A Date of another year is no time, and near the ends of what Python can express nothing could be reckoned with it.
+_YEARS = range(2020, 2200)
+
+
+_HEXADECIMAL = re.compile("[0-9A-Fa-f-]+", re.ASCII)
 
 
 def may_retry(error: MagicError, repeatable: bool) -> bool:
@@ -68,11 +80,31 @@ class Client:
         self._pid = os.getpid()
         self._session = new_session(self.settings)
         self._inherited: list[requests.Session] = []
-        self._secrets = [secret for secret in (settings.api_token, settings.api_key) if secret]
+        self._credentials = [secret for secret in (settings.api_token, settings.api_key) if secret]
+        self._kept: dict[str, None] = {}
+
+    def keep_secret(self, *values: t.Any) -> None:
+        """Remember strings, and those in dictionaries and lists, that are in no message of this client from now on, whichever request it is about.
+
+        Short ones are left out, because they would mask parts of words; of very many, the last ones are kept.
+        """
+        for value in values:
+            if isinstance(value, str) and len(value) >= _SHORTEST_KEPT:
+                self._kept.pop(value, None)
+                self._kept[value] = None
+            elif isinstance(value, Mapping):
+                self.keep_secret(*value.values())
+            elif isinstance(value, (list, tuple)):
+                self.keep_secret(*value)
+        while len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def _secrets(self, more: Iterable[str] = ()) -> list[str]:
+        return [*self._credentials, *self._kept, *more]
 
     def readable(self, value: t.Any, secrets: Iterable[str] = ()) -> str:
-        """Return something that Cloudflare said as one line of text, without the credential and these secrets."""
-        return shown(str(scrub(value if isinstance(value, str) else json.dumps(value), [*self._secrets, *secrets])))
+        """Return something that Cloudflare said as one line of text, without the credential, what is kept secret, and these secrets."""
+        return shown(str(scrub(value if isinstance(value, str) else json.dumps(value), self._secrets(secrets))))
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock: ages of keys are not measured against the clock of this machine, which may be wrong."""
@@ -110,10 +142,11 @@ class Client:
         :arg body: a JSON value, or None for no body.
         :arg headers: in addition to those of every request.
         :arg repeatable: whether carrying it out twice is the same as once; by default true for GET alone.
-        :arg secrets: what is in the body and must not be in any message.
+        :arg secrets: what is in the body and must not be in any message, of this request or a later one.
         :raises MagicError: if there is no successful answer.
         """
         repeatable = method == "GET" if repeatable is None else repeatable
+        self.keep_secret(*secrets)
         for name, value in {**(body if isinstance(body, dict) else {}), "the path": segments, "the query": params}.items():
             check_text(name, value)
         path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, "magic", *segments))
@@ -121,7 +154,7 @@ class Client:
         lost = False
         while True:
             try:
-                return self._send(method, path, params, body, headers, [*self._secrets, *secrets])
+                return self._send(method, path, params, body, headers, self._secrets(secrets))
             except MagicError as error:
                 lost = lost or error.reached == UNKNOWN
                 if lost:
@@ -146,13 +179,13 @@ class Client:
         return read_answer(method, path, answer.status, answer.headers, answer.body, secrets)
 
     def _set_clock(self, date: str | None) -> None:
-        """Take the time from a ``Date`` header. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
+        """Take the time from a ``Date`` header, if it is one. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
         try:
             moment = parsedate_to_datetime(date or "")
-        except (TypeError, ValueError):
-            return
-        if moment.tzinfo is not None:
             ahead = (moment - datetime.now(timezone.utc)).total_seconds()
+        except Exception:  # pylint: disable=broad-exception-caught # what it raises for nonsense differs between versions of Python; no answer may fail of it
+            return
+        if moment.year in _YEARS:
             self._ahead = 0.0 if abs(ahead) <= _CLOCK_TOLERANCE else ahead
 
 
@@ -167,13 +200,18 @@ def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SE
     return found
 
 
+def canonical(object_id: str) -> str:
+    """Return an id as it is compared: a hexadecimal one is the same in capitals, and a server may write it otherwise than a user."""
+    return object_id.lower() if _HEXADECIMAL.fullmatch(object_id) else object_id
+
+
 def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
     """Compare the id in an answer with the one that was asked for. An answer without an id is taken.
 
     :raises MagicError: if it is about something else. What became of the request is not known then.
     """
     found = answer.get(name) if isinstance(answer, dict) else None
-    if found is not None and found != asked:
+    if found is not None and not (isinstance(found, str) and canonical(found) == canonical(asked)):
         raise MagicError(
             f"Cloudflare's answer to {what} is about another object than {asked}, and is not taken. Run the task again; report it if it stays.", reached=UNKNOWN
         )
@@ -197,14 +235,26 @@ def without_keys(found: t.Any) -> t.Any:
 
 
 def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None, path: str | None = None) -> list[dict[str, t.Any]]:
-    """Return all objects of a kind; the API has no pages here.
+    """Return all objects of a kind, each with an id that can stand in a path; the API has no pages here.
 
     :arg several: the kind's name in the answer.
     :arg noun: the kind, for messages.
     :arg path: the kind's name in the path, if it has another one there.
+    :raises MagicError: if one of them cannot be told from all others. What is left out here would be taken for absent.
     """
-    items = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
-    return [without_keys(item) for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    items: list[dict[str, t.Any]] = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
+    seen: set[str] = set()
+    for number, item in enumerate(items, 1):
+        object_id = item.get("id") if isinstance(item, dict) else None
+        try:
+            known = canonical(check_segment("id", object_id)) if isinstance(object_id, str) else None
+        except MagicError:
+            known = None
+        if known is None or known in seen:
+            problem = f"entry {number} has no id that could be one" if known is None else f"two entries have the id {client.readable(object_id)}"
+            raise MagicError(f"Cloudflare's answer to the list of {noun}s cannot be used: {problem}. Run the task again; report it if it stays.")
+        seen.add(known)
+    return [without_keys(item) for item in items]
 
 
 def read_object(client: Client, several: str, single: str, object_id: str, noun: str, headers: Mapping[str, str] | None = None) -> dict[str, t.Any]:
@@ -215,5 +265,5 @@ def read_object(client: Client, several: str, single: str, object_id: str, noun:
     """
     found: dict[str, t.Any] = member(client.request("GET", [several, object_id], headers=headers), single, dict, f"reading the {noun}")
     check_id(found, "id", object_id, f"reading the {noun}")
-    without_keys(found)
-    return found
+    # An answer without an id is about what was asked for: what follows must not go to all objects.
+    return {**without_keys(found), "id": object_id}

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 # Where a request may have got to when it failed.
 NOT_SENT = "not_sent"  # the server never received it, or turned it away unread
-REFUSED = "refused"  # the server answered that it did nothing
+REFUSED = "refused"  # Cloudflare answered that it did nothing
 UNKNOWN = "unknown"  # the server may have carried it out
 
 _WRITE_PERMISSION = "'Magic WAN Write' or 'Magic Transit Write'"

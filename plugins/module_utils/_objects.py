@@ -225,7 +225,7 @@ def _decide(
     if options[kind.id_option] is None:
         claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
         # In check mode, what an earlier task would have made of an object is not there.
-        seen = [claimed_form(kind, item, claims) for item in there] if check_mode else there
+        seen = [claimed_form(item, claims) for item in there] if check_mode else there
         actual = find(kind, seen, desired, absent=absent, claims=claims)
     else:
         actual = there[0] if there else None

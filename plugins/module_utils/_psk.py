@@ -15,7 +15,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, list_objects, member, read_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask, listing
@@ -82,8 +82,15 @@ def find_tunnel(tunnels: list[dict[str, t.Any]], name: str) -> dict[str, t.Any]:
     raise MagicError(f"name: no IPsec tunnel is called '{name}'. {exist} Check name and account_id.")
 
 
+def _request_key(client: Client, tunnel_id: str, params: Mapping[str, str] | None = None) -> t.Any:
+    answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"], params=params)
+    if isinstance(answer, dict):
+        client.keep_secret(answer.get("psk"))
+    return answer
+
+
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
-    answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"])
+    answer = _request_key(client, tunnel_id)
     if not is_usable(member(answer, "psk", str, "generating a key", UNKNOWN)):
         raise MagicError("Cloudflare's answer to generating a key holds no key that can be used.", reached=UNKNOWN)
     check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
@@ -143,21 +150,23 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
         secrets=list(keys.values()),
     )
     members = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
-    applied, unapplied = (member if isinstance(member, dict) else {} for member in members)
+    applied, unapplied = ({canonical(name): said for name, said in member.items()} if isinstance(member, dict) else {} for member in members)
+    names = {tunnel_id: canonical(tunnel_id) for tunnel_id in keys}
     # What is said of another tunnel or another key than was sent says nothing of this one.
-    applied = {tunnel_id: about for tunnel_id, about in applied.items() if tunnel_id in keys and _is_about(about, tunnel_id, keys[tunnel_id])}
+    told = {name: tunnel_id for tunnel_id, name in names.items()}
+    applied = {name: about for name, about in applied.items() if name in told and _is_about(about, name, keys[told[name]])}
     return Applied(
-        {tunnel_id: last_generated_on(applied[tunnel_id]) for tunnel_id in keys if tunnel_id in applied and tunnel_id not in unapplied},
-        {tunnel_id: client.readable(unapplied[tunnel_id], keys.values()) for tunnel_id in keys if tunnel_id in unapplied},
+        {tunnel_id: last_generated_on(applied[name]) for tunnel_id, name in names.items() if name in applied and name not in unapplied},
+        {tunnel_id: client.readable(unapplied[name], keys.values()) for tunnel_id, name in names.items() if name in unapplied},
         client.sent - before > 1,
     )
 
 
-def _is_about(applied: t.Any, tunnel_id: str, key: str) -> bool:
+def _is_about(applied: t.Any, name: str, key: str) -> bool:
     said = applied if isinstance(applied, dict) else {}
-    ids = [said[name].lower() for name in ("id", "ipsec_tunnel_id") if isinstance(said.get(name), str)]
+    ids = [canonical(said[each]) for each in ("id", "ipsec_tunnel_id") if isinstance(said.get(each), str)]
     psk = said.get("psk")
-    return all(said_id == tunnel_id.lower() for said_id in ids) and (not isinstance(psk, str) or psk == key or is_mask(psk) or not psk)
+    return all(said_id == name for said_id in ids) and (not isinstance(psk, str) or psk == key or is_mask(psk) or not psk)
 
 
 def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = False) -> str | None:
@@ -244,7 +253,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
     answer: t.Any = None
     try:
         if psk is None:
-            answer = client.request("POST", ["ipsec_tunnels", tunnel_id, "psk_generate"], params={"validate_only": "true"})
+            answer = _request_key(client, tunnel_id, {"validate_only": "true"})
             check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
             psk = answer["psk"] if isinstance(answer, dict) and isinstance(answer.get("psk"), str) and answer["psk"] else None
         else:

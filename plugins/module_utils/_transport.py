@@ -217,10 +217,10 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     ray_id = scrub(headers.get("cf-ray"), secrets)
     errors = scrub(known_errors(envelope), secrets)
     limited = is_rate_limit(status, errors)
-    # 409 is a conflict of several changes at once: this one certainly was not made. Below 200 (103 Early Hints, ...) nothing is known.
-    reached = NOT_SENT if limited or status == 409 else UNKNOWN if status >= 500 or status < 200 else REFUSED
-    if ok and not limited and not (isinstance(envelope, dict) and envelope.get("success") is False):
-        reached = UNKNOWN  # no clear no
+    # Only Cloudflare's own "success: false" says that nothing was done: a redirect or an error page can come from anything on the way, before the request
+    # was carried out or after it. Too many requests are turned away unread, by whomever; and after a conflict this change certainly was not made.
+    clear_no = isinstance(envelope, dict) and envelope.get("success") is False and (ok or 400 <= status < 500)
+    reached = NOT_SENT if limited or (clear_no and status == 409) else REFUSED if clear_no else UNKNOWN
     reason, hint = _why(status, errors, body, envelope)
     retry_after = _retry_after(headers) if limited or "Retry-After" in headers else None
     if retry_after is not None:
@@ -234,6 +234,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         ray_id=ray_id,
         hint=hint,
         reached=reached,
-        transient=status == 408 or reached != REFUSED,
+        # A redirect or an error page below 500 comes again.
+        transient=limited or status in (408, 409) or (not clear_no and not 300 <= status < 500),
         retry_after=retry_after,
     )

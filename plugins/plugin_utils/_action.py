@@ -157,7 +157,9 @@ class ClientAction(ActionBase):
                     check_text(name, self.options[name])
             warnings += self._elsewhere() + self.check(self.options)
             with self._environment():
-                result = self.work(client_for(self.options))
+                client = client_for(self.options)
+                client.keep_secret([self.options[name] for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")])
+                result = self.work(client)
         except MagicError as error:
             return failed(error)
         warnings = [shown(warning) for warning in [*warnings, *result.pop("warnings", [])]]

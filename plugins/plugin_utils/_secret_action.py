@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 from ansible.utils.display import Display
@@ -21,7 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import show
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, below_vars_folder, fact_entries, newest
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import KEYS, VARIABLE, below_vars_folder, fact_entries, newest
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -35,7 +36,7 @@ display = Display()
 class SecretAction(ClientAction):
     """Base of the action plugins whose result holds keys."""
 
-    KEYS: t.ClassVar[str]
+    KEY_MEMBER: t.ClassVar[str]
     """The member of the result that holds the key or keys."""
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
@@ -46,6 +47,8 @@ class SecretAction(ClientAction):
         try:
             self.receivers = self._receivers()
             with self.vault_file(read_only=self._task.check_mode) as store:
+                if store is not None:
+                    client.keep_secret([entry.get(name) for entry in store.entries.values() for name in KEYS if isinstance(entry, Mapping)])
                 return self.keyed_work(client, store)
         except Exception:
             raise
@@ -85,7 +88,7 @@ class SecretAction(ClientAction):
         options = self.options
         receivers = []
         lasting = not _core.is_ad_hoc()
-        if lasting and _core.is_registered(self._task, self.KEYS):
+        if lasting and _core.is_registered(self._task, self.KEY_MEMBER):
             receivers.append("register")
         if lasting and options["set_fact"] and not _core.storing_fact_cache():
             receivers.append("fact")
@@ -199,7 +202,7 @@ class SecretAction(ClientAction):
             where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
         elif self.supplied():
             where = "Nothing is lost: run the task again once the file can be written."
-        elif _core.is_registered(self._task, self.KEYS):
+        elif _core.is_registered(self._task, self.KEY_MEMBER):
             where = "The registered variable holds what is new: save it in a rescue block, or run the task again for new keys."
         else:
             where = "What is new is lost: run the task again for new keys."

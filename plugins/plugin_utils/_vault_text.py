@@ -21,6 +21,9 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._times import par
 
 VARIABLE = "cloudflare_magic_ipsec_psks"
 
+# The members of an entry that are keys.
+KEYS = ("psk", "pending_psk", "previous_psk")
+
 # The folders whose variables Ansible reads by itself, once a run.
 _VARS_FOLDERS = ("group_vars", "host_vars")
 

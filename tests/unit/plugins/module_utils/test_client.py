@@ -22,6 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
     LONGEST_BACKOFF,
     LONGEST_RETRY_AFTER,
     Client,
+    check_id,
     list_objects,
     may_retry,
     read_object,
@@ -257,8 +258,8 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body>Not for Ansible'
 BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "HTML of an edge server": (502, HTML, "failed with HTTP 502: the body is no JSON", [], UNKNOWN),
     "HTML with 200": (200, HTML, "HTTP 200: the body is no JSON.*Check api_url and the proxy", [], UNKNOWN),
-    "HTML with 403": (403, HTML, "HTTP 403: the body is no JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], REFUSED),
-    "HTML with 404": (404, HTML, "HTTP 404: the body is no JSON", [], REFUSED),
+    "HTML with 403": (403, HTML, "HTTP 403: the body is no JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], UNKNOWN),
+    "HTML with 404": (404, HTML, "HTTP 404: the body is no JSON", [], UNKNOWN),
     "empty with 200": (200, b"", "HTTP 200: the body is empty", [], UNKNOWN),
     "empty with 204": (204, b"", "HTTP 204: the body is empty", [], UNKNOWN),
     "empty with 503": (503, b"", "HTTP 503: the body is empty", [], UNKNOWN),
@@ -272,7 +273,14 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "no success": (200, b'{"result": {"psk": "x"}}', "no answer of Cloudflare's API", [], UNKNOWN),
     "success as a string": (200, envelope(success="true"), "no answer of Cloudflare's API", [], UNKNOWN),
     "success as a number": (200, envelope(success=1), "no answer of Cloudflare's API", [], UNKNOWN),
-    "no success with 400": (400, b"{}", "HTTP 400: the body is no answer", [], REFUSED),
+    "no success with 400": (400, b"{}", "HTTP 400: the body is no answer", [], UNKNOWN),
+    "a code without success": (403, b'{"code": 9109, "error": "Unauthorized"}', r"HTTP 403: \[9109\] Unauthorized\..*permission", None, UNKNOWN),
+    "success: null with 400": (400, envelope(success=None, errors=[ONE]), r"HTTP 400: \[1022\]", [ONE], UNKNOWN),
+    "success with 400": (400, envelope({"psk": PSK}), "HTTP 400: the body is no answer", [], UNKNOWN),
+    "empty with 401": (401, b"", "HTTP 401: the body is empty", [], UNKNOWN),
+    "HTML with 408": (408, HTML, "HTTP 408: the body is no JSON", [], UNKNOWN),
+    "HTML with 429": (429, HTML, "HTTP 429: the body is no JSON.*rate limit", [], NOT_SENT),
+    "a rate limit without success": (403, b'{"code": 971, "error": "slow down"}', r"\[971\] slow down\..*rate limit", None, NOT_SENT),
     "success with 500": (500, envelope({"psk": PSK}), "HTTP 500: the body is no answer", [], UNKNOWN),
     "success: false with 200": (200, envelope(success=False, errors=[ONE]), r"HTTP 200: \[1022\] Invalid Request\.", [ONE], REFUSED),
     "success: false without a reason": (200, envelope(success=False), "success is false, and the server gives no reason", [], REFUSED),
@@ -299,8 +307,10 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
         [CHAINED],
         REFUSED,
     ),
-    "redirect": (302, b"", "HTTP 302: the server redirects to another address, which is never followed", [], REFUSED),
-    "redirect with HTML": (301, HTML, "HTTP 301: the server redirects", [], REFUSED),
+    "redirect": (302, b"", "HTTP 302: the server redirects to another address, which is never followed", [], UNKNOWN),
+    "redirect with a clear no": (303, envelope(success=False, errors=[ONE]), r"HTTP 303: \[1022\]", [ONE], UNKNOWN),
+    "not modified": (304, b"", "HTTP 304: the server redirects", [], UNKNOWN),
+    "redirect with HTML": (301, HTML, "HTTP 301: the server redirects", [], UNKNOWN),
     # shapes that Cloudflare does not document
     "errors is a string": (400, envelope(success=False)[:-1] + b', "errors": "oops"}', "success is false", [], REFUSED),
     "errors is an object": (400, envelope(success=False)[:-1] + b', "errors": {"code": 1}}', "success is false", [], REFUSED),
@@ -326,7 +336,7 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "braces in a message": (400, envelope(success=False, errors=[{"code": 9, "message": "{permission} {0} %s"}]), r"\{permission\} \{0\} %s", None, REFUSED),
 }
 HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
-    "lists without end": (400, b"[" * 100000, "the body is no JSON", [], REFUSED),
+    "lists without end": (400, b"[" * 100000, "the body is no JSON", [], UNKNOWN),
     "chains in chains without end": (
         400,
         b'{"success": false, "errors": [' + b'{"code": 1, "error_chain": [' * 300 + b"]}" * 300 + b"]}",
@@ -335,12 +345,12 @@ HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
         REFUSED,
     ),
 }
-# Nothing is known of a request whose last answer is a status below 200; a conflict certainly changed nothing.
+# Nothing is known of a request whose last answer is a status below 200; a conflict at Cloudflare certainly changed nothing.
 EARLY = {
     str(status): (status, body, f"HTTP {status}", None, UNKNOWN)
     for status, body in ((100, b""), (101, b""), (103, b""), (199, envelope(success=False, errors=[ONE])))
 }
-CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "no JSON", [], NOT_SENT)}
+CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "no JSON", [], UNKNOWN)}
 ANSWERS = {**BAD_ANSWERS, **HOSTILE_DEPTHS, **EARLY, **CONFLICTS}
 
 
@@ -466,6 +476,29 @@ def test_secret_is_masked_however_it_is_quoted(secret, quoted):
     assert error.failure["errors"][0]["message"] == f"cannot parse {{'psk': '{MASK}'}}"
 
 
+def test_a_secret_is_in_no_error_of_another_request():
+    """A server, or what is in between, may quote what it saw earlier."""
+    kept = {"in a dictionary": "KeyOfADictionary", "in a list": "KeyOfAList-0123", "with quotes": 'The"Key\\That\u00e4'}
+    body = envelope(success=False, errors=[{"code": 1, "message": json.dumps([PSK, *kept.values(), "tunnel", "short", "1234567"])}])
+    with Loopback(400, body) as server, client(server.url) as made:
+        refusal(made.request, "POST", ["ipsec_tunnels", "psk"], body={"psks": [{"id": "a", "psk": PSK}]}, secrets=[PSK, "short"])
+        made.keep_secret({"tunnel": kept["in a dictionary"], "n": 5}, [[kept["in a list"]], None], kept["with quotes"], "1234567", None)
+        for method in ("GET", "PUT"):
+            text = everything(refusal(made.request, method, ["routes"]))
+            assert not [key for key in kept.values() if key in text or json.dumps(key)[1:-1] in text]
+            # What is too short would mask parts of words.
+            assert text.count(MASK) and '"tunnel", "short", "1234567"' in text
+        assert made.readable([PSK, kept["in a list"], TOKEN, "a"]) == f'["{MASK}", "{MASK}", "{MASK}", "a"]'
+
+
+def test_the_last_ones_of_very_many_secrets_are_kept(monkeypatch):
+    monkeypatch.setattr(_client, "_MOST_KEPT", 3)
+    with client("http://127.0.0.1:1") as made:
+        made.keep_secret([f"secret-{number}" for number in range(5)], "secret-2", "secret-5")
+        assert made.readable(" ".join(f"secret-{number}" for number in range(6))) == f"secret-0 secret-1 {MASK} secret-3 {MASK} {MASK}"
+        assert made.readable(TOKEN) == MASK
+
+
 def test_secret_in_the_ray_id_is_masked():
     error = refusal(read_answer, "GET", "/x", 400, {"cf-ray": TOKEN}, b"", [TOKEN])
     assert error.failure["ray_id"] == MASK
@@ -505,6 +538,11 @@ FAULTS = {
     "403": ({"kind": "status", "status": 403, "code": 10000}, False, False),
     "404": ({"kind": "status", "status": 404, "code": 1032}, False, False),
     "422": ({"kind": "html", "status": 422}, False, False),
+    "403 in HTML": ({"kind": "html", "status": 403}, False, False),
+    "408 in HTML": ({"kind": "html", "status": 408}, True, False),
+    "409 in HTML": ({"kind": "html", "status": 409}, True, False),
+    "404 without a body": ({"kind": "empty", "status": 404}, False, False),
+    "400 without success": ({"kind": "no_success_field", "status": 400}, False, False),
     "301": ({"kind": "redirect", "status": 301}, False, False),
     "307": ({"kind": "redirect", "status": 307}, False, False),
     "Retry-After beyond five and a half minutes": ({"kind": "status", "status": 429, "retry_after": 331}, False, False),
@@ -862,6 +900,72 @@ def test_no_object_has_a_key():
     assert left == {}
 
 
+HEX = "53d2d98f1309e8f9be9380b9529b9f64"
+
+
+@pytest.mark.parametrize(
+    "found, asked, same",
+    [
+        (HEX, HEX.upper(), True),
+        (HEX.upper(), HEX, True),
+        ("023E105F-4ecef8ad", "023e105f-4ECEF8AD", True),
+        (HEX[:-1] + "5", HEX, False),
+        ("Route", "route", False),
+        (HEX + "g", HEX.upper() + "g", False),
+        # What only Unicode takes for a digit is another character.
+        ("\u0661", "1", False),
+        ("", HEX, False),
+    ],
+)
+def test_hexadecimal_ids_are_the_same_in_capitals(found, asked, same):
+    if same:
+        check_id({"id": found}, "id", asked, "this")
+    else:
+        assert refusal(check_id, {"id": found}, "id", asked, "this").reached == UNKNOWN
+
+
+USABLE = [[], [{"id": "a"}], [{"id": "a"}, {"id": "b", "name": None}], [{"id": "Route 1"}, {"id": "route 1"}], [{"id": "a?b"}, {"id": "a#b"}, {"id": "..a"}]]
+
+
+@pytest.mark.parametrize("items", USABLE, ids=range(len(USABLE)))
+def test_lists_that_can_be_used(items):
+    with Loopback(body=envelope({"routes": items})) as server, client(server.url) as made:
+        assert list_objects(made, "routes", "route") == items
+
+
+NO_IDS: dict[str, Any] = {
+    "empty": {"id": ""},
+    "a blank": {"id": " "},
+    "a dot": {"id": "."},
+    "upwards": {"id": ".."},
+    "a slash": {"id": "/"},
+    "another path": {"id": "a/../b"},
+    "a lone surrogate": {"id": "\ud800"},
+    "a number": {"id": 5},
+    "null": {"id": None},
+    "a list": {"id": ["a"]},
+    "none": {"name": "n"},
+    "no object": "a",
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("item", NO_IDS.values(), ids=NO_IDS)
+def test_a_list_with_an_object_that_has_no_id_is_not_taken(item):
+    """The object would be taken for absent, or a request for it would go to another path."""
+    with Loopback(body=envelope({"routes": [{"id": "a"}, item]})) as server, client(server.url) as made:
+        error = refusal(list_objects, made, "routes", "route")
+    assert str(error) == (
+        "Cloudflare's answer to the list of routes cannot be used: entry 2 has no id that could be one. Run the task again; report it if it stays."
+    )
+
+
+@pytest.mark.parametrize("one, other, named", [("a", "a", "a"), (HEX, HEX.upper(), HEX.upper()), ("x y", "x y", "x y")])
+def test_a_list_with_one_id_twice_is_not_taken(one, other, named):
+    with Loopback(body=envelope({"routes": [{"id": one}, {"id": "b"}, {"id": other, "name": "other"}]})) as server, client(server.url) as made:
+        assert f"cannot be used: two entries have the id {named}." in str(refusal(list_objects, made, "routes", "route"))
+
+
 # --- Cloudflare's clock
 
 
@@ -875,3 +979,44 @@ def test_time_is_that_of_the_answers(seconds, kept):
         for nonsense in (None, "", "yesterday", "Thu, 99 Nov 2026 00:00:00 GMT"):
             made._set_clock(nonsense)
         assert abs((made.now() - before).total_seconds() - ahead) < 30
+
+
+# Dates that are none, or that nobody could reckon with.
+STRANGE_DATES = [
+    "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    "Mon, 01 Jan " + "9" * 5000 + " 00:00:00 GMT",
+    "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+    "Mon, 01 Jan 2026 00:00:00 -9999999999",
+    "Mon, 01 Jan 2026 00:00:00 +2400",
+    "Mon, 01 Jan 2026 00:00:00",
+    "Mon, 01 Jan 2026 00:00:00 -0000",
+    "Mon, 01 Jan 2026 99999999999999:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "Mon, 01 Jan 0001 00:00:00 GMT",
+    "Mon, 01 Jan 0001 00:00:00 +2359",
+    "Fri, 01 Jan 0100 00:00:00 +2359",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "\u00b2, \u00b2 Jan \u00b2 00:00:00 GMT",
+    ", , , ,",
+    " ",
+]
+
+
+@pytest.mark.parametrize("date", STRANGE_DATES, ids=range(len(STRANGE_DATES)))
+def test_a_strange_date_is_no_time(date):
+    with client("http://127.0.0.1:1") as made:
+        for start in (0, 86400):
+            made._set_clock(format_datetime(datetime.now(timezone.utc) + timedelta(seconds=start), usegmt=True))
+            made._set_clock(date)
+            now = made.now()
+            assert abs((now - datetime.now(timezone.utc)).total_seconds() - start) < 30
+            assert now - timedelta(days=365000) < now < now + timedelta(days=365000)
+
+
+@given(st.text(max_size=40) | st.builds("Mon, {} Jan {} {}:00:00 {}".format, *[st.integers() | st.text(max_size=6)] * 4))
+@settings(deadline=None, database=None)
+def test_any_date_leaves_a_time_to_reckon_with(date):
+    with client("http://127.0.0.1:1") as made:
+        made._set_clock(date)
+        assert made.now() - timedelta(days=365000) < made.now() + timedelta(days=365000)

@@ -252,7 +252,7 @@ LISTS: dict[str, tuple[object, object]] = {
     "list at the top": ([], None),
     "list is an object": ({"ipsec_tunnels": {"a": 1}}, None),
     "empty": ({"ipsec_tunnels": []}, []),
-    "strange items": ({"ipsec_tunnels": [None, "x", {}, {"id": 5, "name": "a"}, {"id": "a"}]}, [{"id": "a"}]),
+    "items of little": ({"ipsec_tunnels": [{"id": "a"}, {"id": "b", "name": 5}]}, [{"id": "a"}, {"id": "b", "name": 5}]),
 }
 
 
@@ -319,16 +319,25 @@ LOST_KINDS = {
     "HTML with 200": {"kind": "html", "status": 200},
     "200 without a body": {"kind": "empty"},
     "200 without success": {"kind": "no_success_field"},
+    "409 in HTML": {"kind": "html", "status": 409},
     "cut body": {"kind": "cut_body"},
     "cut connection": {"kind": "disconnect"},
     "no answer in time": {"kind": "slow", "seconds": 3},
 }
+# The word of something on the way, which would be the same the next time.
+STAYING_KINDS = {
+    "403 in HTML": {"kind": "html", "status": 403},
+    "404 without a body": {"kind": "empty", "status": 404},
+    "400 without success": {"kind": "no_success_field", "status": 400},
+    "redirect": {"kind": "redirect"},
+    "303": {"kind": "redirect", "status": 303},
+}
+UNCLEAR_KINDS = {**LOST_KINDS, **STAYING_KINDS}
 REFUSED_KINDS = {
     "400": {"kind": "status", "status": 400, "code": 1022},
     "403": {"kind": "status", "status": 403, "code": 10000},
     "404": {"kind": "status", "status": 404, "code": 1032},
     "success: false with 200": {"kind": "not_success"},
-    "redirect": {"kind": "redirect"},
 }
 TIMEOUT = {"slow": 0.3}
 
@@ -338,7 +347,7 @@ def when_of(kind):
     return ["after"] if kind["kind"] == "slow" else ["before", "after"]
 
 
-@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+@pytest.mark.parametrize("kind", UNCLEAR_KINDS.values(), ids=UNCLEAR_KINDS)
 def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     for when in when_of(kind):
@@ -354,7 +363,7 @@ def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
             assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in without_key(result)]
 
 
-@pytest.mark.parametrize("kind", LOST_KINDS.values(), ids=LOST_KINDS)
+@pytest.mark.parametrize("kind", UNCLEAR_KINDS.values(), ids=UNCLEAR_KINDS)
 def test_lost_answer_that_cannot_be_replaced(emulator, kind):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     for when in when_of(kind):
@@ -504,6 +513,19 @@ def test_own_key_is_repeated_as_it_is(emulator, kind):
         assert emulator.keys()[tunnel_id] == OWN
         assert result["changed"] is True and OWN not in repr(result)
         assert {entry["psk"] for entry in emulator.key_log()} == {OWN}
+
+
+@pytest.mark.parametrize("kind", STAYING_KINDS.values(), ids=STAYING_KINDS)
+def test_own_key_and_a_word_of_something_on_the_way(emulator, kind):
+    tunnel_id = emulator.tunnel("paris-1")["id"]
+    for when in ("before", "after"):
+        emulator.clear_requests()
+        emulator.fault(path="/psk$", when=when, **kind)
+        with emulated(emulator) as made:
+            error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+        see_to_requests(emulator, [SET], {"id": tunnel_id}, OWN)
+        assert error.reached == UNKNOWN
+        assert (emulator.keys()[tunnel_id] == OWN) is (when == "after")
 
 
 def test_own_key_without_an_answer(emulator):
@@ -715,7 +737,7 @@ def test_an_answer_about_another_tunnel_or_key_applies_nothing(about):
     with Loopback(body=answer) as server, client(server.url) as asked:
         assert set_keys(asked, {"a": OWN}).applied == {}
         assert refusal(set_key, asked, "a", OWN).reached == UNKNOWN
-    good = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "A", "psk": OWN, "psk_metadata": {}}}})
+    good = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "a", "psk": OWN, "psk_metadata": {}}}})
     with Loopback(body=good) as server, client(server.url) as asked:
         assert set(set_keys(asked, {"a": OWN}).applied) == {"a"}
 
@@ -724,3 +746,37 @@ def test_a_lost_answer_to_ones_own_key_says_what_to_do():
     with Loopback(status=500, body=b"oops") as server, client(server.url, max_retries=0) as asked:
         error = refusal(set_key, asked, "a", OWN)
     assert error.reached == UNKNOWN and "setting the same key twice does no harm" in str(error)
+
+
+@pytest.mark.parametrize("form", [str, html.escape, quote_plus, lambda text: json.dumps([text])])
+def test_no_later_error_quotes_a_generated_key(form):
+    """Neither that of the request which confirms it, nor that of another task with the same client."""
+    made_key = 'the-"key"-<that>&must/not-be-seen-0123456789'
+    quoting = envelope(success=False, errors=[{"code": 1, "message": f"what about {form(made_key)}?"}])
+    with Loopback(bodies={"POST": [b"", key(made_key)], "GET": [quoting], "PUT": [quoting]}) as server, client(server.url) as made:
+        for call in (
+            lambda: run(made, options_for(ipsec_tunnel_id="a"), False),
+            lambda: run(made, options_for(name="n"), False),
+            lambda: made.request("PUT", ["ipsec_tunnels", "a"], body={}),
+        ):
+            text = everything(refusal(call))
+            assert "what about" in text and "********" in text and "must" not in text and "0123456789" not in text
+
+
+def test_a_key_of_a_rehearsal_is_in_no_later_error():
+    body = envelope({"ipsec_tunnel_id": "another", "psk": "the-key-of-another-tunnel"})
+    quoting = envelope(success=False, errors=[{"code": 1, "message": "what about the-key-of-another-tunnel?"}])
+    with Loopback(bodies={"GET": [tunnel(None), quoting], "POST": [body]}) as server, client(server.url) as made:
+        result = run(made, options_for(ipsec_tunnel_id="a"), True)
+    assert "what about ********?" in result["msg"] and "the-key-of" not in repr(result)
+
+
+def test_an_answer_in_small_letters_is_about_the_tunnel_in_capitals():
+    asked = {"53D2D98F1309E8F9": OWN, "Other": OWN + "-2"}
+    answer = {
+        "successfully_applied_psks": {"53d2d98f1309e8f9": {"psk_metadata": {"last_generated_on": "2026-11-23T14:28:47Z"}}},
+        "unapplied_psks": {"other": "another one, because this is no hexadecimal number"},
+    }
+    with Loopback(body=envelope(answer)) as server, client(server.url) as made:
+        applied, unapplied, dummy = set_keys(made, asked)
+    assert (applied, unapplied) == ({"53D2D98F1309E8F9": "2026-11-23T14:28:47Z"}, {})

@@ -275,6 +275,8 @@ STRANGE = {
     "early hints": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
     "redirect to nowhere": b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n",
     "cookie of bytes": OK + b"Set-Cookie: \xff\xfe=\x00; expires=never\r\nContent-Length: 0\r\n\r\n",
+    "date of a year that is none": OK + b"Date: Mon, 01 Jan 99999999999999999999 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
+    "date of a zone that is none": OK + b"Date: Mon, 01 Jan 2026 00:00:00 +99999999999999999999\r\nContent-Length: 0\r\n\r\n",
     "date that is none": OK + b"Date: 99 99 99999\r\nContent-Length: 0\r\n\r\n",
 }
 
