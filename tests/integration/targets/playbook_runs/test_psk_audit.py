@@ -59,7 +59,7 @@ NASTY = [
     "\U000e0020=1",
     "a;\u2800=1",
 ]
-FORMULA = re.compile("[\\s\"\u200b\u2800\U000e0020]*[=+@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212-]")
+FORMULA = re.compile('[\\s"\u200b\u2800\U000e0020]*[=+@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212-]')
 # What the table has for them, where it is something else.
 CELLS = {
     '=HYPERLINK("http://127.0.0.1","x")': '\'=HYPERLINK("http://127.0.0.1","x")',
