@@ -12,6 +12,8 @@ import ipaddress
 import re
 from typing import Any, Callable, Dict, NamedTuple
 
+from .strict import is_text
+
 Json = Dict[str, Any]
 # Checks a value and returns it as Cloudflare keeps it; the second argument is the JSON pointer to it.
 Parser = Callable[[Any, str], Any]
@@ -71,6 +73,9 @@ def typed(value: Any, kind: type, pointer: str) -> Any:
     # bool is a subclass of int in Python, not in JSON.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise invalid("json: cannot unmarshal {} into a field of type {}".format(_GO_NAMES.get(type(value), "value"), _GO_NAMES[kind]), pointer)
+    # Choice: half of a surrogate pair is refused. It is no character, and no answer in UTF-8 could have it.
+    if kind is str and not is_text(value):
+        raise invalid("the text has a lone surrogate, which is no character", pointer)
     return value
 
 

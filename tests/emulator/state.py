@@ -61,7 +61,8 @@ def from_age(seconds: Any, what: str) -> int:
     """
     if not is_number(seconds):
         raise SeedError(f"{what} must be a number")
-    return _possible(time.time_ns() - int(seconds * _NS))
+    # Of a float, a product can be infinite, and that is no whole number.
+    return _possible(time.time_ns() - math.floor(seconds) * _NS - int(seconds % 1 * _NS))
 
 
 def _possible(moment: int) -> int:
@@ -308,7 +309,7 @@ class State:
             raise SeedError(f"{what} belongs to an unknown account: {account_id}")
         psk = fields.pop("psk", None)
         for name, value in (("id", fields.get("id", "none")), ("psk", "none" if psk is None else psk)):
-            if not isinstance(value, str) or not value:
+            if not is_text(value) or not value:
                 raise SeedError(f"{what} is not valid: {name} must be a text that is not empty")
         age, metadata = fields.pop("psk_age_seconds", None), fields.pop("psk_metadata", {})
         if not isinstance(metadata, dict):
@@ -321,7 +322,7 @@ class State:
             if name in fields:
                 from_timestamp(fields[name])
         for name, wanted in _READ_ONLY.items():
-            if name in fields and not isinstance(fields[name], wanted):
+            if name in fields and not (is_text(fields[name]) if wanted is str else isinstance(fields[name], wanted)):
                 raise SeedError(f"{what} is not valid: {name} is of the wrong type")
         missing = [name for name in kind.required if name not in fields]
         if missing:
@@ -720,7 +721,8 @@ class State:
     def set_psks(self, account_id: str, body: Any, validate_only: bool) -> Json:
         """Answer ``POST .../ipsec_tunnels/psk``: each id stands for itself; raises ApiError 1022 for a malformed body.
 
-        Choice: the unknown ids and the empty keys are listed under ``unapplied_psks``, the rest takes effect.
+        Choice: the unknown ids and the empty keys are listed under ``unapplied_psks``, the rest takes effect. An id that is there twice
+        makes the body malformed, as in all other lists: nothing says which of its keys would be in force.
         """
         with self.lock:
             refuse_null(body, "setting pre-shared keys")
@@ -733,6 +735,8 @@ class State:
                     if key not in typed(item, dict, pointer):
                         raise invalid(f"{key} is required", f"{pointer}/{key}")
                     typed(item[key], str, f"{pointer}/{key}")
+                if any(item["id"] == other for other, _psk in entries):
+                    raise invalid("each tunnel can have one key only", f"{pointer}/id")
                 entries.append((item["id"], item["psk"]))
             applied: Json = {}
             unapplied: dict[str, str] = {}

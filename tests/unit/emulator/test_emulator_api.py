@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -12,6 +13,7 @@ import time
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.emulator.state import from_timestamp
 from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, moment, result, seconds_ago
 
 ACCOUNT = Emulator.account_id
@@ -193,6 +195,12 @@ INVALID = {
     "psks without id": ("psk", {"psks": [{"psk": "x"}]}, "/psks/0/id"),
     "psks without psk": ("psk", {"psks": [{"id": LONG_ID}]}, "/psks/0/psk"),
     "psks null": ("psk", {"psks": [{"id": LONG_ID, "psk": None}]}, "/psks/0/psk"),
+    "psks twice the same": ("psk", {"psks": [{"id": LONG_ID, "psk": "own-key-1"}, {"id": LONG_ID, "psk": "own-key-2"}]}, "/psks/1/id"),
+    "psks twice the same unknown": ("psk", {"psks": [{"id": UNKNOWN, "psk": "own-key-1"}] * 2}, "/psks/1/id"),
+    "psks lone surrogate": ("psk", {"psks": [{"id": LONG_ID, "psk": "own-key-\ud800"}]}, "/psks/0/psk"),
+    "lone surrogate": ("POST", {**NEW, "description": "\udc00"}, "/description"),
+    "lone surrogate in a key": ("POST", {**NEW, "psk": "own-key-\udfff"}, "/psk"),
+    "update lone surrogate": ("PUT one", {"description": "\udc00\ud800"}, "/description"),
     "psks number": ("psk", {"psks": [{"id": LONG_ID, "psk": 12345678}]}, "/psks/0/psk"),
 }
 
@@ -376,6 +384,20 @@ def test_set_keys(emulator):
     assert emulator.keys() == {**before, paris: "first-own-key"}
 
 
+@pytest.mark.parametrize("age", [0.25, -0.75, 2, -1, 86400.5])
+def test_an_age_can_be_a_part_of_a_second(emulator, age):
+    tunnel_id, start = emulator.tunnel("paris-1")["id"], time.time()
+    emulator.set_age(tunnel_id, age)
+    end = time.time()
+    made = from_timestamp(emulator.tunnel("paris-1")["psk_metadata"]["last_generated_on"]) / 1e9
+    assert start - age - 0.001 <= made <= end - age + 0.001
+
+
+def test_a_whole_surrogate_pair_is_a_character(emulator):
+    made = emulator.call("POST", "ipsec_tunnels", data=json.dumps({**NEW, "description": "\U0001f600"}).encode("ascii"))
+    assert result(made)["description"] == "\U0001f600"
+
+
 def test_setting_keys_need_not_move_last_generated_on(emulator):
     seed = emulator.state()
     seed["settings"] = {"psk_set_moves_last_generated_on": False}
@@ -533,7 +555,7 @@ def test_timestamps_have_no_zeros_at_their_end(emulator, given, wanted):
     assert emulator.state() == seed
 
 
-_AGES: tuple[object, ...] = (1e30, -1e30, 1e11, -1e12, 10**400, -(10**400), True, "1", None, [], {})
+_AGES: tuple[object, ...] = (1e30, -1e30, 1e308, -1e308, 1e11, -1e12, 10**400, -(10**400), True, "1", None, [], {})
 _DATES: tuple[object, ...] = (
     "9999-12-31T23:59:59.999999999Z",
     "9999-12-31T23:59:59-01:00",
@@ -676,6 +698,9 @@ BAD_SEEDS = {
     },
     "psk a number": with_tunnel(psk=5),
     "psk empty": with_tunnel(psk=""),
+    "psk a lone surrogate": with_tunnel(psk="own-key-\ud800"),
+    "description a lone surrogate": with_tunnel(description="\ud800"),
+    "colo a lone surrogate": with_tunnel(colo_name="\ud800"),
     "psk a list": with_tunnel(psk=["x"]),
     "age a list": with_tunnel(psk_age_seconds=[]),
     "age a text": with_tunnel(psk_age_seconds="5"),

@@ -6,54 +6,169 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import subprocess
-
-import pytest
 
 TUNNEL = {"name": "a", "cloudflare_endpoint": "203.0.113.1", "remote_identities": {"fqdn_id": "a.example.com"}}
 
 
-def run(tmp_path, tunnel, **more):
+CHECK = {"name": "cloudflare.magic.strongswan_edge", "tasks_from": "assert"}
+
+
+def run(tmp_path, tasks):
+    """Run tasks; return the screen, and the files that the role would have written."""
     swanctl = tmp_path / "swanctl"
     (swanctl / "conf.d").mkdir(parents=True)
-    variables = {
-        "strongswan_edge_tunnel": tunnel,
-        "strongswan_edge_swanctl_dir": str(swanctl),
-        "strongswan_edge_settings_dir": str(swanctl),
-        "strongswan_edge_if_id": 1,
-        **more,
-    }
-    role = [{"ansible.builtin.import_role": {"name": "cloudflare.magic.strongswan_edge", "tasks_from": "assert"}}]
-    role.append({"ansible.builtin.debug": {"msg": "connection={{ strongswan_edge_connection }}"}})
-    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": role}]
+    variables = {"strongswan_edge_swanctl_dir": str(swanctl), "strongswan_edge_settings_dir": str(swanctl), "strongswan_edge_if_id": 1}
+    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}]
     (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
     command = ["ansible-playbook", "-i", "localhost,", str(tmp_path / "play.yml")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ended, list((swanctl / "conf.d").iterdir())
-
-
-@pytest.mark.parametrize("name", ["a", "a.b"])
-def test_plain_values_pass(tmp_path, name):
-    ended, _files = run(tmp_path, {**TUNNEL, "name": name})
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ("connection=cloudflare-a-b-" if name == "a.b" else 'connection=cloudflare-a"') in ended.stdout
+    return ended.stdout, [path for path in swanctl.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(
-    ("tunnel", "more"),
-    [
-        ({"cloudflare_endpoint": "203.0.113.1\ninclude /tmp/x"}, {}),
-        ({"cloudflare_endpoint": "203.0.113.1\n"}, {}),
-        ({"remote_identities": {"fqdn_id": 'a"\nupdown = /tmp/x'}}, {}),
-        ({}, {"strongswan_edge_local_addrs": ["%any\nx = y"]}),
-        ({}, {"strongswan_edge_remote_ts": ["10.0.0.0/8 }"]}),
-        ({}, {"strongswan_edge_child_settings": {"priority": "1\nupdown = /tmp/x"}}),
-        ({}, {"strongswan_edge_connection": "a\n"}),
-    ],
-)
-def test_hostile_values_are_refused(tmp_path, tunnel, more):
-    ended, files = run(tmp_path, {**TUNNEL, **tunnel}, **more)
-    assert ended.returncode != 0
-    assert "Assertion failed" in ended.stdout + ended.stderr or "has characters" in ended.stdout + ended.stderr or "Use letters" in ended.stdout + ended.stderr
+def verdicts(tmp_path, cases):
+    """Have the role check each of these variables; return what it said, by the number of the case. Nothing was written."""
+    tasks = []
+    for number, variables in enumerate(cases):
+        fine = {"ansible.builtin.debug": {"msg": f"<{number}: fine>"}}
+        refused = {"ansible.builtin.debug": {"msg": f"<{number}: {{{{ ansible_failed_result.msg }}}}>"}}
+        tasks.append({"block": [{"ansible.builtin.include_role": CHECK, "vars": variables}, fine], "rescue": [refused]})
+    screen, files = run(tmp_path, tasks)
     assert files == []
+    return {int(number): said for number, said in re.findall('"msg": "<([0-9]+): (.*?)>"', screen)}
+
+
+def suffix(name):
+    return "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+# What each connection is called behind cloudflare-. A name that looks like the connection of another one gets a hash of its own.
+NAMES = {
+    "a": "a",
+    "paris-1": "paris-1",
+    "a-b": "a-b",
+    "a_b": "a_b",
+    "a.b": "a-b" + suffix("a.b"),
+    "a-b" + suffix("a.b"): "a-b" + suffix("a.b") + suffix("a-b" + suffix("a.b")),
+    "a-b" + suffix("a.b").upper(): "a-b" + suffix("a.b").upper(),
+    "x" + suffix("x") + suffix("x"): "x" + suffix("x") * 2 + suffix("x" + suffix("x") * 2),
+    "-0123abcd": "-0123abcd" + suffix("-0123abcd"),
+    "0123abcd": "0123abcd",
+    "a-0123abc": "a-0123abc",
+    "a-0123abcde": "a-0123abcde",
+    "a-0123abcd.": "a-0123abcd-" + suffix("a-0123abcd."),
+}
+
+
+def test_no_two_names_share_a_connection(tmp_path):
+    tunnels = [{**TUNNEL, "name": name} for name in NAMES]
+    tasks = [{"ansible.builtin.include_role": {**CHECK, "public": True}, "vars": {"strongswan_edge_tunnel": tunnels[0]}}]
+    said = {"msg": "{{ strongswan_edge_tunnel.name }}:{{ strongswan_edge_connection }}:"}
+    tasks += [{"ansible.builtin.debug": said, "vars": {"strongswan_edge_tunnel": tunnel}} for tunnel in tunnels]
+    screen, _files = run(tmp_path, tasks)
+    found = dict(re.findall('"msg": "(.*?):cloudflare-(.*?):"', screen))
+    assert found == NAMES
+    assert len(set(found.values())) == len(NAMES)
+
+
+PLAIN: list[tuple[dict, dict]] = [
+    ({"name": "a.b"}, {}),
+    ({"cloudflare_endpoint": "2001:db8::1"}, {"strongswan_edge_remote_ts": ["10.0.0.0/8", "2001:db8::/32", "10.1.2.3[tcp/443]"]}),
+    ({"cloudflare_endpoint": "255.1.20.199"}, {"strongswan_edge_local_addrs": ["192.0.2.1", "fd00::1", "10.0.0.0/8", "%any6"]}),
+    ({"cloudflare_endpoint": "1:2:3:4:5:6:7:8"}, {"strongswan_edge_child_settings": {"mark_in": 42, "if_id_in": "%unique"}}),
+    ({"cloudflare_endpoint": "::1:0"}, {"strongswan_edge_local_ts": ["dynamic", "dynamic[tcp]", "::/0"]}),
+    ({"remote_identities": {"user_id": "ipsec@ab.123.ipsec.cloudflare.com"}}, {"strongswan_edge_identity": "user_id"}),
+    ({"remote_identities": {"hex_id": "3132ff"}}, {"strongswan_edge_identity": "key_id"}),
+    ({"custom_remote_identities": {"fqdn_id": "edge.123.custom.ipsec.cloudflare.com"}}, {"strongswan_edge_identity": "custom"}),
+]
+
+
+def test_plain_values_pass(tmp_path):
+    found = verdicts(tmp_path, [{"strongswan_edge_tunnel": {**TUNNEL, **tunnel}, **more} for tunnel, more in PLAIN])
+    assert found == dict.fromkeys(range(len(PLAIN)), "fine")
+
+
+ENDPOINTS = [
+    "203.0.113.1\ninclude /tmp/x",
+    "203.0.113.1\n",
+    " 203.0.113.1",
+    "%any",
+    "0.0.0.0",
+    "0.0.0.0/0",
+    "203.0.113.1/24",
+    "203.0.113.1, 203.0.113.2",
+    "203.0.113.256",
+    "203.0.113.01",
+    "203.0.113",
+    "....",
+    "fe.de",
+    "::",
+    "0::0",
+    "0:0:0:0:0:0:0:0",
+    "1::2::3",
+    "1:2:3:4:5:6:7",
+    "1:2:3:4:5:6:7:8:9",
+    "12345::1",
+    "::g",
+    ":1",
+    "1:",
+    "\u0662\u06603.0.113.1",
+]
+IDENTITIES = [
+    ("fqdn", 'a"\nupdown = /tmp/x'),
+    ("fqdn", "a.example.com\n"),
+    ("fqdn", "0.0.0.0"),
+    ("fqdn", "203.0.113.1"),
+    ("fqdn", "::"),
+    ("fqdn", "%any"),
+    ("fqdn", "*.example.com"),
+    ("fqdn", "@#3132"),
+    ("fqdn", "a@b.example.com"),
+    ("fqdn", "a..example.com"),
+    ("fqdn", "ipv4:0.0.0.0"),
+    ("user_id", "a.example.com"),
+    ("user_id", "a@0.0.0.0"),
+    ("user_id", '"@example.com'),
+    ("key_id", "313"),
+    ("key_id", "3g"),
+    ("custom", "0.0.0.0"),
+]
+OF_IDENTITY = {"fqdn": "fqdn_id", "user_id": "user_id", "key_id": "hex_id"}
+VARIABLES: list[tuple[str, object]] = [
+    ("strongswan_edge_local_addrs", ["%any\nx = y"]),
+    ("strongswan_edge_local_addrs", ["%any/8"]),
+    ("strongswan_edge_local_addrs", ["...."]),
+    ("strongswan_edge_local_ts", ["10.0.0.0/33"]),
+    ("strongswan_edge_remote_ts", ["10.0.0.0/8 }"]),
+    ("strongswan_edge_remote_ts", ["2001:db8::/129"]),
+    ("strongswan_edge_child_settings", {"priority": "1\nupdown = /tmp/x"}),
+    ("strongswan_edge_child_settings", {"include /tmp/x #": "1"}),
+    ("strongswan_edge_connection_settings", {"include": "/tmp/x"}),
+    ("strongswan_edge_connection_settings", {"a\n": "1"}),
+    ("strongswan_edge_dpd_delay", "30s\n"),
+    ("strongswan_edge_connection", "a\n"),
+]
+
+
+def hostile():
+    """Return pairs: what the message has to name, and the variables."""
+    for endpoint in ENDPOINTS:
+        yield "cloudflare_endpoint in strongswan_edge_tunnel", {"strongswan_edge_tunnel": {**TUNNEL, "cloudflare_endpoint": endpoint}}
+    for kind, value in IDENTITIES:
+        where = {"custom_remote_identities": {"fqdn_id": value}} if kind == "custom" else {"remote_identities": {OF_IDENTITY[kind]: value}}
+        yield f"the identity ({kind}) in strongswan_edge_tunnel", {"strongswan_edge_tunnel": {**TUNNEL, **where}, "strongswan_edge_identity": kind}
+    for name, value in VARIABLES:
+        yield name, {"strongswan_edge_tunnel": TUNNEL, name: value}
+
+
+def test_hostile_values_are_refused(tmp_path):
+    cases = list(hostile())
+    found = verdicts(tmp_path, [variables for _named, variables in cases])
+    assert sorted(found) == list(range(len(cases)))
+    for number, (named, variables) in enumerate(cases):
+        said = found[number]
+        assert said.startswith((f"Not usable for strongSwan: {named}. ", f"{named} is 'a")), (variables, said)
