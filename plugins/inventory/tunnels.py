@@ -170,13 +170,14 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._objects import l
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import group_beside_hosts, host_names, renamed_groups, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     KINDS,
     Answer,
     Tunnel,
     as_data,
     cached,
+    changed_texts,
     filters_of,
     future_keys,
     variable_names,
@@ -218,7 +219,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     "Cloudflare's answer has fields in another form than the documented one, which are left out: " + ", ".join(sorted(answer.others)) + "."
                 )
             tunnels = filters.choose(answer, warnings)
-            warnings += future_keys(tunnels, answer.now())
+            warnings += [*changed_texts(tunnels), *future_keys(tunnels, answer.now())]
             built, hosts = self._build(inventory, tunnels, answer, warnings)
         except MagicError as error:
             raise AnsibleParserError(str(error)) from None
@@ -274,6 +275,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         fields = [wrap_var(variables_of(tunnel, answer.now())) for tunnel in tunnels]
         wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
         groups: set[str] = {*inventory.groups, *_GROUPS.values()}
+        self._before = inventory
+        self._renamed_groups: dict[str, str] = {}
         separate = self._option("existing_hosts") != "combine"
 
         def taken(tunnel: Tunnel, name: str) -> bool:
@@ -287,7 +290,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             names = host_names(tunnels, wishes, taken, heard)
             built = self._construct(inventory, tunnels, fields, names)
             if not set(built.groups) & set(names):
-                warnings += heard
+                warnings += [*heard, *renamed_groups(self._renamed_groups)]
                 return built, names
             groups |= set(built.groups)
 
@@ -364,11 +367,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for host in group.hosts:
                 inventory.add_child(group.name, host.name)
 
-    @staticmethod
-    def _sanitize_group_name(name: str, *args: t.Any, **keywords: t.Any) -> str:
-        """Return the name of a group that is only a name: it may come from Cloudflare."""
+    def _sanitize_group_name(self, name: str, *args: t.Any, **keywords: t.Any) -> str:
+        """Return the name of a group that is only a name, which may come from Cloudflare, and no name of a host that another source has made."""
         plain = str(to_safe_group_name(safe_group_name(str(name)), *args, **keywords))
-        return f"{plain}_" if plain in C.LOCALHOST else plain
+        free = group_beside_hosts(f"{plain}_" if plain in C.LOCALHOST else plain, self._before.hosts, self._before.groups)
+        if free != plain and plain not in C.LOCALHOST:
+            self._renamed_groups[plain] = free
+        return free
 
 
 def _is_of(host: Host, tunnel: Tunnel) -> bool:
