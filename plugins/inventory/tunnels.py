@@ -21,7 +21,9 @@ description:
     O(compose), O(groups), O(keyed_groups) and O(hostnames).
   - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days by
     Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the future.
-  - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template.
+  - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template. C(ansible-inventory --list) shows texts as
+    C(__ansible_unsafe), but for plain words, addresses, times and IKE identities, which cannot be one.
+    With ansible-core 2.18, each C({) of such a text is C(\x7b) in the variables, with a warning.
   - A tunnel is no computer that Ansible could log in to. Either run the tasks with C(connection=local), or set C(ansible_host) to the
     device at the tunnel's end with O(compose).
 extends_documentation_fragment:
@@ -43,6 +45,7 @@ notes:
     Where that would happen, the hosts have C(_) and the first 8 characters of the tunnel's id appended, with a warning. The tunnel that has a name
     as it is at Cloudflare keeps it, if it is the only one.
   - In names of groups that O(groups) and O(keyed_groups) make, characters other than letters, digits, C(_), C(-) and C(.) become C(_).
+    A new group that would have the name of a host of another source has C(_group) appended, with a warning.
   - Either all hosts are added or, after an error, none.
 options:
   plugin:
@@ -99,7 +102,8 @@ options:
     version_added: 1.0.0
   existing_hosts:
     description:
-      - What to do if another source of the inventory has a host with the tunnel's name.
+      - What to do if another source of the inventory has a host with the tunnel's name. It has to be read before this one, because no plugin
+        sees what is read later, and Ansible combines hosts of one name. So this source comes last, as in C(-i hosts.ini -i account.magic.yml).
       - V(separate) makes a host of its own for the tunnel, with a part of the tunnel's id in its name.
       - V(combine) adds the tunnel's variables and groups to the host that is there.
       - A host that has the tunnel's id as its variable C(id), such as one that another file for this plugin made, is always combined.

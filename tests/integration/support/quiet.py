@@ -37,6 +37,7 @@ _ANSIBLES = (
     "Failed to parse inventory with",
     r"Unable to parse \S+ as an inventory source",
     "No inventory was parsed",
+    "Invalid characters were found in group names",
 )
 EXPECTED = _OURS + _ANSIBLES
 
