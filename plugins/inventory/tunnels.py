@@ -21,7 +21,9 @@ description:
     O(compose), O(groups), O(keyed_groups) and O(hostnames).
   - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days by
     Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the future.
-  - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template.
+  - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template. C(ansible-inventory --list) shows texts as
+    C(__ansible_unsafe), but for plain words, addresses, times and IKE identities, which cannot be one.
+    With ansible-core 2.18, each C({) of such a text is C(\x7b) in the variables, with a warning.
   - A tunnel is no computer that Ansible could log in to. Either run the tasks with C(connection=local), or set C(ansible_host) to the
     device at the tunnel's end with O(compose).
 extends_documentation_fragment:
@@ -43,6 +45,7 @@ notes:
     Where that would happen, the hosts have C(_) and the first 8 characters of the tunnel's id appended, with a warning. The tunnel that has a name
     as it is at Cloudflare keeps it, if it is the only one.
   - In names of groups that O(groups) and O(keyed_groups) make, characters other than letters, digits, C(_), C(-) and C(.) become C(_).
+    A new group that would have the name of a host of another source has C(_group) appended, with a warning.
   - Either all hosts are added or, after an error, none.
 options:
   plugin:
@@ -99,7 +102,8 @@ options:
     version_added: 1.0.0
   existing_hosts:
     description:
-      - What to do if another source of the inventory has a host with the tunnel's name.
+      - What to do if another source of the inventory has a host with the tunnel's name. It has to be read before this one, because no plugin
+        sees what is read later, and Ansible combines hosts of one name. So this source comes last, as in C(-i hosts.ini -i account.magic.yml).
       - V(separate) makes a host of its own for the tunnel, with a part of the tunnel's id in its name.
       - V(combine) adds the tunnel's variables and groups to the host that is there.
       - A host that has the tunnel's id as its variable C(id), such as one that another file for this plugin made, is always combined.
@@ -170,13 +174,14 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._objects import l
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import group_beside_hosts, host_names, renamed_groups, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     KINDS,
     Answer,
     Tunnel,
     as_data,
     cached,
+    changed_texts,
     filters_of,
     future_keys,
     variable_names,
@@ -218,7 +223,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     "Cloudflare's answer has fields in another form than the documented one, which are left out: " + ", ".join(sorted(answer.others)) + "."
                 )
             tunnels = filters.choose(answer, warnings)
-            warnings += future_keys(tunnels, answer.now())
+            warnings += [*changed_texts(tunnels), *future_keys(tunnels, answer.now())]
             built, hosts = self._build(inventory, tunnels, answer, warnings)
         except MagicError as error:
             raise AnsibleParserError(str(error)) from None
@@ -274,6 +279,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         fields = [wrap_var(variables_of(tunnel, answer.now())) for tunnel in tunnels]
         wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
         groups: set[str] = {*inventory.groups, *_GROUPS.values()}
+        self._before = inventory
+        self._renamed_groups: dict[str, str] = {}
         separate = self._option("existing_hosts") != "combine"
 
         def taken(tunnel: Tunnel, name: str) -> bool:
@@ -287,7 +294,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             names = host_names(tunnels, wishes, taken, heard)
             built = self._construct(inventory, tunnels, fields, names)
             if not set(built.groups) & set(names):
-                warnings += heard
+                warnings += [*heard, *renamed_groups(self._renamed_groups)]
                 return built, names
             groups |= set(built.groups)
 
@@ -364,11 +371,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for host in group.hosts:
                 inventory.add_child(group.name, host.name)
 
-    @staticmethod
-    def _sanitize_group_name(name: str, *args: t.Any, **keywords: t.Any) -> str:
-        """Return the name of a group that is only a name: it may come from Cloudflare."""
+    def _sanitize_group_name(self, name: str, *args: t.Any, **keywords: t.Any) -> str:
+        """Return the name of a group that is only a name, which may come from Cloudflare, and no name of a host that another source has made."""
         plain = str(to_safe_group_name(safe_group_name(str(name)), *args, **keywords))
-        return f"{plain}_" if plain in C.LOCALHOST else plain
+        free = group_beside_hosts(f"{plain}_" if plain in C.LOCALHOST else plain, self._before.hosts, self._before.groups)
+        if free != plain and plain not in C.LOCALHOST:
+            self._renamed_groups[plain] = free
+        return free
 
 
 def _is_of(host: Host, tunnel: Tunnel) -> bool:

@@ -22,6 +22,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.release import __version__
+from ansible.utils.unsafe_proxy import wrap_var
 from ansible.vars.reserved import is_reserved_name
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -195,9 +196,18 @@ def means_something(variable: str) -> bool:
 
 
 def plain_text(text: str) -> str:
-    """Return a text, in which there is no template, as one that Ansible shows as it is.
+    """Return a text of a form that means nothing to Ansible, as one that Ansible shows as it is.
 
     From 2.19 on, ``ansible-inventory`` shows texts without ``trust_as_template`` as ``__ansible_unsafe``; before, there is none.
     """
     trust = getattr(ansible.template, "trust_as_template", None)
     return text if trust is None else t.cast(str, trust(text))
+
+
+# Up to ansible-core 2.18, filters such as 'join' and the operator '~' drop the mark of what they take from 'hostvars', and templates are templated again.
+KEEPS_MARKS = VERSION >= (2, 19)
+
+
+def marked(text: str) -> str:
+    """Return a text that Ansible never takes for a template, by ``wrap_var`` (2.18 to 2.22). Where a mark can get lost, the text cannot begin a template."""
+    return t.cast(str, wrap_var(text if KEEPS_MARKS else text.replace("{", r"\x7b")))

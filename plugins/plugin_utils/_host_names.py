@@ -18,7 +18,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
 
@@ -37,6 +37,20 @@ def safe_name(text: str) -> str:
 def safe_group_name(name: str) -> str:
     """Return the name of a group that is no template, no pattern and no path. Letters of all alphabets stay, as Ansible leaves them."""
     return re.sub(r"\A[.-]+", "_", re.sub(r"[^\w.-]", "_", name))
+
+
+def group_beside_hosts(name: str, hosts: Container[str], groups: Container[str]) -> str:
+    """Return the name of a group, with ``_group`` appended to that of a host that is there already. A group that is there already keeps its name."""
+    while name in hosts and name not in groups:
+        name += "_group"
+    return name
+
+
+def renamed_groups(renamed: Mapping[str, str]) -> list[str]:
+    """Return a warning if groups have another name than they should have."""
+    if not renamed:
+        return []
+    return [f"These groups have _group in their name, because the name alone is a host's of another source: {listing(map(shown, renamed.values()))}."]
 
 
 class _Claim(t.NamedTuple):

@@ -22,14 +22,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 
-from ansible.utils.unsafe_proxy import wrap_var
-
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import plain_text
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import KEEPS_MARKS, marked, plain_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,8 +90,11 @@ FURTHER: dict[str, Json] = {
 }
 _MADE_HERE = ("tunnel_type", "psk_age_days")
 
-# How a template may begin, with the usual delimiters and with those that others set for a file; and calls, as in an expression.
-_TEMPLATE = re.compile(r"[{\[(<$#@%][{\[(<%#$@*]|#jinja2|\w\(|\b(?:lookup|query|q)\s*\(")
+# Texts of these forms are no expression that calls anything, and no piece of a template, whatever they are joined with.
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+_IKE_IDENTITY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*\.[0-9]+\.(?:custom\.)?ipsec\.cloudflare\.com")
+# In an expression, this word calls a test, which needs no brackets.
+_TEST = re.compile(r"\bis\b")
 
 _missing = object()
 
@@ -281,20 +282,47 @@ def _words(option: str, value: t.Any) -> list[str]:
 
 
 def as_data(value: t.Any) -> t.Any:
-    """Return a value as Ansible takes it for data, and nothing else: marked where it might be a template, plain elsewhere."""
+    """Return a value as Ansible takes it for data, and nothing else: each text is marked, but for those of a harmless form."""
     if isinstance(value, str):
         # str() of a marked text is a marked text.
         plain = str.__str__(value)
-        return wrap_var(plain) if _TEMPLATE.search(plain) else plain_text(plain)
+        return plain_text(plain) if is_harmless(plain) else marked(plain)
     if isinstance(value, Mapping):
         return {_key(name): as_data(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [as_data(item) for item in value]
     return value
 
 
+def is_harmless(text: str) -> bool:
+    """Tell whether a text has one of the few forms that mean nothing to Ansible: words, an address, a time, an identity of IKE."""
+    words = all(character.isalpha() or character in "0123456789 _-" for character in text) and text[:1].isalnum() and not _TEST.search(text)
+    return words or _is_address(text) or bool(_TIMESTAMP.fullmatch(text) or _IKE_IDENTITY.fullmatch(text))
+
+
 def _key(name: t.Any) -> t.Any:
-    return str.__str__(name) if isinstance(name, str) else name
+    """Return a key, marked where a text would be. Ansible never templates a key, but may get one as a value."""
+    if not isinstance(name, str):
+        return name
+    plain = str.__str__(name)
+    return plain if is_harmless(plain) else marked(plain)
+
+
+def changed_texts(tunnels: Iterable[Tunnel]) -> list[str]:
+    """Return a warning if texts cannot be given as they are; see ``marked``."""
+    changed = [] if KEEPS_MARKS else [shown(tunnel.id) for tunnel in tunnels if _has_brace(tunnel.fields)]
+    if not changed:
+        return []
+    return [
+        r"The fields of these tunnels have a {, which is \x7b in the variables of their hosts, because this version of ansible-core could take a text "
+        f"for a template: {listing(changed)}. Use ansible-core 2.19 or newer to have the texts as they are."
+    ]
+
+
+def _has_brace(value: t.Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_brace, value.values()))
+    return any(map(_has_brace, value)) if isinstance(value, list) else isinstance(value, str) and "{" in value
 
 
 def variables_of(tunnel: Tunnel, now: datetime) -> Json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import sys
+from importlib.util import find_spec
 
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
@@ -282,6 +283,8 @@ def test_text_of_the_api_is_no_template(emulator, command, tmp_path):
     ran = command("ansible.cli.playbook", ["-i", "magic.yml", "playbook.json"], tmp_path, emulator.environment())
     assert ran.rc == 0, ran.screen
     raw = "{{ 1 + 1 }} {% if true %}yes{% endif %}"
+    if find_spec("ansible.module_utils.datatag") is None:
+        raw = raw.replace("{", r"\x7b")
     assert (tmp_path / "told").read_text(encoding="utf-8") == f"{raw}|{raw}|<{raw}>"
 
 

@@ -13,7 +13,7 @@ import re
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import host_names, safe_group_name, safe_name
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import group_beside_hosts, host_names, renamed_groups, safe_group_name, safe_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
 
 A, B, C, D = "a1a1a1a1" * 4, "b2b2b2b2" * 4, "c3c3c3c3" * 4, "d4d4d4d4" * 4
@@ -137,3 +137,25 @@ def test_safe_names(text, name):
 @pytest.mark.parametrize(("text", "name"), [("site_a-b.c", "site_a-b.c"), ("zürich", "zürich"), ("{{ 1 }}", "___1___"), ("../x", "__x"), ("a:b", "a_b")])
 def test_safe_names_of_groups(text, name):
     assert safe_group_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("hosts", "groups", "name"),
+    [
+        ([], [], "a"),
+        (["b"], [], "a"),
+        (["a"], [], "a_group"),
+        (["a", "a_group"], [], "a_group_group"),
+        # What is a group already stays one, whatever Ansible says of a host of that name.
+        (["a"], ["a"], "a"),
+        (["a", "a_group"], ["a_group"], "a_group"),
+    ],
+)
+def test_a_new_group_beside_hosts_of_another_source(hosts, groups, name):
+    assert group_beside_hosts("a", hosts, groups) == name
+
+
+def test_groups_that_are_renamed_are_named():
+    assert renamed_groups({}) == []
+    (warning,) = renamed_groups({"a": "a_group"})
+    assert "a_group" in warning and "another source" in warning

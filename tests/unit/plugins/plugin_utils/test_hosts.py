@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from datetime import datetime, timedelta, timezone
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import KEEPS_MARKS, means_something
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     DOCUMENTED,
     FURTHER,
@@ -24,8 +26,10 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     Tunnel,
     as_data,
     cached,
+    changed_texts,
     filters_of,
     future_keys,
+    is_harmless,
     variable_names,
     variables_of,
 )
@@ -166,22 +170,45 @@ def is_plain(text) -> bool:
     return is_trusted_as_template(text)
 
 
-TEMPLATES = ["{{ 1 }}", "a {% if x %}", "{# x #}", "[[ x ]]", "<% x %>", "${{ x }}", "(( x ))", "#{ x", "#jinja2: a", "lookup('pipe', 'id')", "q ('x')"]
-TEXTS = ["", "plain", "100% (main)!", "{a}", "[1]", "a <b>", "198.51.100.1/31", "C#, $5 @home", "{ {", "Zürich"]
+# Templates, pieces of them, and expressions that call something, also without the brackets of a call.
+CODE = ["{{ 1 }}", "a {% if x %}", "{# x #}", "[[ x ]]", "<% x %>", "${{ x }}", "(( x ))", "#{ x", "#jinja2: a", "lookup('pipe', 'id')", "q ('x')"]
+CODE += ["{", "}", "%", "#", "{ (x)('y') }}", "(lookup)('pipe', 'id')", "lipsum.__globals__.os.popen ('id').read ()", "lipsum.x", "a.b.ipsec.cloudflare.com"]
+CODE += ["x|first", "x is exists", "is", "a-is-b", "a\nb", "a\u2028b", "a\u202eb", "\u2474", "a\uff08b", "x[0]", "'a'", 'a"', "a\\b", "a\tb"]
+CODE += ["-a", " a", "C#, $5 @home", "100% (main)!", "a <b>", "1.5", "v1.2", "a:b", "a/b", "192.0.2.1%x", "192.0.2.1;id", "2026-01-01T00:00:00Z()"]
+HARMLESS = ["", "plain", "paris-1", "Office in Paris 2", "a ", "Zürich", "東京", "a_b", "7", ID, "this", "island"]
+HARMLESS += ["198.51.100.1", "198.51.100.1/31", "2001:db8::1/127", "::", "2026-01-31T12:34:56Z", "2026-01-31T12:34:56.789012+01:00"]
+HARMLESS += [f"{ID}.33145236.ipsec.cloudflare.com", "paris-1.33145236.custom.ipsec.cloudflare.com"]
 
 
-@pytest.mark.parametrize("text", TEMPLATES)
-def test_templates_are_marked(text):
-    marked = as_data({"x": [text, wrap_var(text)]})["x"]
-    assert marked == [text, text]
-    assert not any(is_plain(item) for item in marked)
+@pytest.mark.parametrize("text", CODE)
+def test_texts_are_marked(text):
+    given = as_data({"x": [text, wrap_var(text)], text: 1})
+    kept = text if KEEPS_MARKS else text.replace("{", r"\x7b")
+    assert given == {"x": [kept, kept], kept: 1}
+    assert not any(is_plain(item) for item in [*given["x"], list(given)[1]])
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_other_texts_are_plain(text):
+@pytest.mark.parametrize("text", HARMLESS)
+def test_texts_of_a_harmless_form_are_plain(text):
     assert as_data(wrap_var(text)) == text and is_plain(as_data(wrap_var(text)))
-    found = as_data([wrap_var({"a": (text, None, 1, True)})])
-    assert found == [{"a": [text, None, 1, True]}] and is_plain(found[0]["a"][0])
+    found = as_data([wrap_var({"a": (text, None, 1, True)}), {text}, {text: 1}])
+    assert found == [{"a": [text, None, 1, True]}, [text], {text: 1}] and is_plain(found[0]["a"][0])
+
+
+@pytest.mark.parametrize("place", ["{}", "a {} a"])
+def test_no_other_character_is_harmless(place):
+    """Nor one that becomes another by normalization."""
+    harmless = [character for character in map(chr, range(sys.maxunicode + 1)) if is_harmless(place.format(character))]
+    assert len(harmless) > 100000
+    assert all(character.isalpha() or character in "0123456789 _-" for character in harmless)
+    assert not set("{}()[]%#'\"|\\$<>=.,:;@!&*~+?^`/\n") & set(unicodedata.normalize("NFKC", "".join(harmless)))
+
+
+def test_texts_that_cannot_be_given_as_they_are_on_an_old_ansible():
+    several = [{"id": ID, "name": "a{"}, {"id": "1" * 32, "name": "b"}, {"id": "2" * 32, "name": "c", "custom_remote_identities": {"fqdn_id": "{"}}]
+    warnings = changed_texts(answer(ipsec=several).tunnels["ipsec"])
+    assert len(warnings) == (0 if KEEPS_MARKS else 1)
+    assert all(ID in warning and "2" * 32 in warning and "1" * 32 not in warning for warning in warnings)
 
 
 @pytest.mark.parametrize("prefix", ["magic_", "_", "M", "x1_"])
