@@ -728,7 +728,7 @@ class State:
             refuse_null(body, "setting pre-shared keys")
             if "psks" not in typed(body, dict, ""):
                 raise invalid("psks is required", "/psks")
-            entries = []
+            entries: list[tuple[str, str]] = []
             for index, item in enumerate(typed(body["psks"], list, "/psks")):
                 pointer = f"/psks/{index}"
                 for key in ("id", "psk"):

@@ -885,7 +885,7 @@ def test_an_object_of_another_id_is_not_taken(found, taken):
 
 def test_no_object_has_a_key():
     """Not where it is documented, and not anywhere else; however deeply an answer is nested."""
-    deep = {"psk": PSK}
+    deep: Any = {"psk": PSK}
     for dummy in range(900):
         deep = {"deep": [deep]} if dummy % 2 else {"deep": deep}
     tunnel = {"id": "a", "name": "n", "psk": PSK, "psk_metadata": {"psk": PSK}, "more": [{"PSK": PSK, "x": 1}, [{"psk": None}]], "bgp": {"md5_key": "m"}}

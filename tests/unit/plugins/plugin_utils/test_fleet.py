@@ -745,7 +745,7 @@ def test_what_somebody_wrote_as_a_pending_key_is_checked(tmp_path, pending):
 
 
 @pytest.mark.parametrize("mine", [True, False])
-def test_a_check_while_somebody_else_rotates(tmp_path, mine):
+def test_a_check_while_somebody_else_rotates(tmp_path, monkeypatch, mine):
     """The key of a check is delivered only if Cloudflare's answer has the date that the tunnel has now."""
     server = Server(1)
 
@@ -762,7 +762,7 @@ def test_a_check_while_somebody_else_rotates(tmp_path, mine):
             server.generated["id-0"] = (datetime.now(timezone.utc) + timedelta(seconds=1)).isoformat()
         return answer
 
-    server.set_keys = set_keys
+    monkeypatch.setattr(server, "set_keys", set_keys)
     fleet = Site(tmp_path, server).run(check_mode=True)
     assert fleet.moved == ({"id-0"} if mine else set())
     assert any("Somebody else has replaced" in warning for warning in fleet.warnings) is not mine
