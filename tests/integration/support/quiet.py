@@ -33,9 +33,8 @@ _OURS = (
 _ANSIBLES = (
     "Found variable using reserved name",
     r"Collection at '\S*_protomatter'",
-    r"(\* )?Failed to parse \S+ with",
-    "Failed to parse inventory with",
-    r"Unable to parse \S+ as an inventory source",
+    r"(\* )?Failed to parse (/|inventory with)",
+    "Unable to parse /",
     "No inventory was parsed",
     "Invalid characters were found in group names",
 )

@@ -100,7 +100,6 @@ def test_pieces_of_templates_and_expressions(account, command, tmp_path):
         {"ansible.builtin.debug": {"var": "{{ hostvars[inventory_hostname].description }}"}, "ignore_errors": True},
         {"ansible.builtin.assert": {"that": "{{ description }}"}, "ignore_errors": True},
         {"ansible.builtin.assert": {"that": "{{ copied }}"}, "ignore_errors": True},
-        {"ansible.builtin.debug": {"msg": "x"}, "when": "copied", "ignore_errors": True},
     ]
     ran = played(command, account, tmp_path, tasks, {"compose": {"copied": "description"}}, connection="local")
     assert ran.rc == 0, ran.screen
