@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
 from ansible_collections.cloudflare.magic.tests.integration.support.edge import Edge
+from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet, unexpected
 
 PASSWORD = ["--vault-id", "prod@password"]
 
@@ -47,6 +48,7 @@ def tasks() -> list[dict]:
 def test_modules(emulator: Emulator, play, leaked, home, host):
     played = play(tasks(), hosts=[host], env=emulator.environment(), args=["-vvv", "--diff", *PASSWORD], folder=home)
     assert played.rc == 0, played.screen
+    assert_quiet(played.screen, strict=True)
     found = played[host]
     changed = {name for name, result in found.items() if result["changed"]}
     assert changed == {"tunnel", "gre", "route", "key", "fleet", "gone"}
@@ -79,6 +81,8 @@ def test_playbooks(emulator: Emulator, command, leaked, home):
     report = ["-e", "report=audit.csv", "-e", "max_age=1d"]
     audited = command("ansible.cli.playbook", ["cloudflare.magic.psk_audit", *report, *PASSWORD], home, emulator.environment())
     assert audited.rc == 0, audited.screen
+    for played in (rotated, audited):
+        assert_quiet(played.screen, strict=True)
     assert leaked(rotated.screen + audited.screen, sorted(made)) == []
 
 
@@ -95,3 +99,10 @@ def test_strongswan_edge_refuses_what_would_be_a_command(play):
     assert played.rc == 2
     assert "Traceback" not in played.screen
     assert played.shows("strongswan_edge_tunnel")
+
+
+def test_what_nobody_expects_would_be_found():
+    screen = "[DEPRECATION WARNING]: old\n[WARNING]: The new tunnel a has no pre-shared key, and\n[WARNING]: odd\nthing\n"
+    assert len(unexpected(screen)) == 1 and len(unexpected(screen, strict=True)) == 2
+    assert unexpected("[WARNING]: Type 'x' is unsupported in variable storage") and unexpected("Traceback (most recent call last):")
+    assert unexpected("ok: [here]\n") == []

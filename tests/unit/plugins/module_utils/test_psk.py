@@ -252,7 +252,7 @@ LISTS: dict[str, tuple[object, object]] = {
     "list at the top": ([], None),
     "list is an object": ({"ipsec_tunnels": {"a": 1}}, None),
     "empty": ({"ipsec_tunnels": []}, []),
-    "items of little": ({"ipsec_tunnels": [{"id": "a"}, {"id": "b", "name": 5}]}, [{"id": "a"}, {"id": "b", "name": 5}]),
+    "items of little": ({"ipsec_tunnels": [{"id": "a"}, {"id": "b", "name": 5}]}, [{"id": "a"}, {"id": "b", "name": None}]),
 }
 
 
