@@ -17,7 +17,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UN
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import look_for, mismatch, through
-from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, claimed_form, find, plan
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -224,9 +224,7 @@ def _decide(
     account = f"{client.settings.api_url} {client.settings.account_id}"
     if options[kind.id_option] is None:
         claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
-        # In check mode, what an earlier task would have made of an object is not there.
-        seen = [claimed_form(item, claims) for item in there] if check_mode else there
-        actual = find(kind, seen, desired, absent=absent, claims=claims)
+        actual = find(kind, there, desired, absent=absent, claims=claims)
     else:
         actual = there[0] if there else None
     secret: dict[str, str] = {}

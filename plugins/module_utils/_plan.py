@@ -123,15 +123,6 @@ def claim_of(kind: Kind, account: str, desired: Json, actual: Json | None, check
     return Claim(account, None if actual is None else actual["id"], values_of(kind, kind.keys, item), identity_then(kind, desired, item), check_mode)
 
 
-def claimed_form(item: Json, claims: Sequence[Claim]) -> Json:
-    """Return an object as the tasks before this one would have made it, for a task in check mode."""
-    for claim in claims:
-        if claim.object_id == item["id"] and claim.check_mode:
-            changed = {name: {**as_object(item.get(name)), **value} if isinstance(value, dict) else value for name, value in claim.identity.items()}
-            item = {**item, **changed}
-    return item
-
-
 class Plan(t.NamedTuple):
     """What is to be done.
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 
 # With the lines behind, because ansible-core 2.18 breaks lines.
-_WARNING = re.compile(r"\[(?P<old>DEPRECATION )?WARNING\]: (?P<text>(?:.*(?:\n|\Z)){1,3})")
+_WARNING = re.compile(r"\[(?P<old>DEPRECATION )?WARNING\]: (?P<text>.*(?:\n(?!\[).*){0,2})")
 
-# What Ansible says of a plugin that gives it something of a kind that it does not keep.
+# The callback plugin of the leak matrix looks at everything, also at what is going to go away.
+_LOOKED_AT = "The `CallbackTaskResult.task_fields` mapping is deprecated"
+
+# What Ansible says of a plugin that gives it something of a kind that it does not keep, and what nobody should see.
 _OUR_FAULT = re.compile(r"is unsupported in variable storage|Traceback \(most recent call last\)")
 
 # How the warnings begin that the smoke of everything brings about, and why.
@@ -28,7 +31,7 @@ def unexpected(screen: str, strict: bool = False) -> list[str]:
     found = []
     for warning in _WARNING.finditer(screen):
         text = " ".join(warning["text"].split())
-        if warning["old"] or (strict and not any(re.match(words, text) for words in _SMOKE)):
+        if (warning["old"] and not text.startswith(_LOOKED_AT)) or (strict and not any(re.match(words, text) for words in _SMOKE)):
             found.append(text)
     return found + [match[0] for match in _OUR_FAULT.finditer(screen)]
 
