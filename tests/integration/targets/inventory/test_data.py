@@ -352,3 +352,15 @@ def test_no_connection_is_open_when_ansible_forks(account, command, tmp_path):
     told = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("told-*")]
     assert account.answers == 2 and len(told) == 3
     assert [answer["open"] for answer in told] == [0, 0, 0]
+
+
+def test_a_key_in_an_answer_is_no_variable(account, inventory, leaked, tmp_path):
+    """Neither of a host, nor in the cache, wherever the answer quotes it."""
+    key = "EchoedKeyEchoedKeyEchoedKeyEchoedKey"
+    account.lists = {"ipsec_tunnels": [ipsec(A, "a", psk=key, psk_metadata={"psk": key}, more=[{"PSK": key, "x": 1}])], "gre_tunnels": [gre(B, "b", psk=key)]}
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    ran = inventory(cache, env=account.environment())
+    assert ran.rc == 0 and ids(ran) == {"a": A, "b": B}, ran.screen
+    assert list((tmp_path / "cache").iterdir())
+    assert leaked(ran.written(), [key]) == []
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and key in path.read_text(encoding="utf-8", errors="replace")]

@@ -256,7 +256,7 @@ def test_keys_in_doubt(emulator, run, tmp_path):
     }
     file = {
         "cloudflare_magic_ipsec_psks": {**{there[name]["id"]: {"name": name, **entry} for name, entry in entries.items()}, "gone": {"psk": keys[5]}},
-        "limit": 1,
+        "max_age": "not of the audit",
     }
     write_file(tmp_path / "user", file)
     before = emulator.state()
@@ -272,7 +272,10 @@ def test_keys_in_doubt(emulator, run, tmp_path):
     assert "<b>3</b><span>in doubt</span>" in found.text and "rotate: always" in found.text
     assert "5 tunnels need a new key." in found.text
     assert ran.shows("5 of 5 tunnels need a new key: 0 have none, 2 have one that is older than 90d, 2 are interrupted, 1 were replaced elsewhere")
-    assert ran.shows("5 of 5 tunnels need a new key: lisbon-1, oslo-1, paris-1, berlin-1, paris-2")
+    # From ansible-core 2.22 on, Ansible masks on the screen all that an encrypted file holds, names included.
+    names = re.search(r"need a new key: ((?:[\w$-]+, ){4}[\w$-]+)", ran.screen)
+    assert names, ran.screen
+    assert all(shown_name in (name, "$REDACTED$") for shown_name, (name, dummy) in zip(names[1].split(", "), wanted, strict=True))
     assert ran.leaked(keys) == []
     # Without the file, ages alone count.
     assert run("psk_audit", "-e", "vault_file=").rc == 0
