@@ -174,7 +174,7 @@ def stand_ins(tmp_path_factory) -> str:
 def rotate(tmp_path, stand_ins):
     """A function that runs all steps of a device on several hosts, as rotate_edge does; it returns the screen, and what became of the hosts."""
 
-    def start(device: str, hosts: dict[str, dict[str, Any]], *args: str, steps: tuple[str, ...] = STEPS) -> tuple[str, dict[str, Any]]:
+    def start(device: str, hosts: dict[str, dict[str, Any]], *args: str, steps: tuple[str, ...] = STEPS, key: str = NEW) -> tuple[str, dict[str, Any]]:
         inventory: dict[str, Any] = {
             "all": {"vars": {"ansible_connection": "local", "standin_file": str(tmp_path / "{{ inventory_hostname }}.json")}, "hosts": {}}
         }
@@ -182,7 +182,7 @@ def rotate(tmp_path, stand_ins):
             (tmp_path / f"{host}.json").write_text(json.dumps({"key": OLD, "candidate": OLD, "sa": 1, **state}), encoding="utf-8")
             inventory["all"]["hosts"][host] = {}
         (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-        keys = {"saved": {"psk": NEW}}
+        keys = {"saved": {"psk": key}}
         (tmp_path / "keys.json").write_text(json.dumps(keys), encoding="utf-8")
         tunnel = {"name": "paris-1", "cloudflare_endpoint": "203.0.113.1", "remote_identities": {"fqdn_id": "1.2.ipsec.cloudflare.com"}}
         variables = {"edge_tunnel": tunnel, "edge_retries": 1, "edge_delay": 0, **VARIABLES.get(device, {})}
@@ -250,6 +250,15 @@ def test_check_mode_and_staging_have_no_effect(device, rotate):
     assert failed_at(screen, "good") == "", screen
     assert (after["good"]["key"], after["good"]["sa"]) == (OLD, 1)
     assert count(screen.encode(), [Secret(NEW), Secret(OLD)]) == {}
+
+
+@pytest.mark.parametrize("device", ["cisco_ios_xe", "juniper_srx", "vyos"])
+@pytest.mark.parametrize("end", ["\n", "\nreload in 1", "' | save x"])
+def test_a_key_that_would_be_more_than_one_on_a_command_line(device, rotate, end):
+    screen, after = rotate(device, {"good": {"accepted": NEW}}, key=NEW + end)
+    assert "The key can be typed" in failed_at(screen, "good"), screen
+    assert (after["good"]["key"], after["good"]["candidate"], after["good"]["sa"]) == (OLD, OLD, 1)
+    assert count(screen.encode(), [Secret(NEW)]) == {}
 
 
 def test_with_rotate_edge(tmp_path, stand_ins):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What strongswan_edge is given never gets into strongSwan's files as more than a value."""
+"""What the roles for the edge are given never gets to a device as more than a value."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import subprocess
+from pathlib import Path
 
 TUNNEL = {"name": "a", "cloudflare_endpoint": "203.0.113.1", "remote_identities": {"fqdn_id": "a.example.com"}}
 
@@ -172,3 +173,63 @@ def test_hostile_values_are_refused(tmp_path):
     for number, (named, variables) in enumerate(cases):
         said = found[number]
         assert said.startswith((f"Not usable for strongSwan: {named}. ", f"{named} is 'a")), (variables, said)
+
+
+TUNNEL_OF_CLOUDFLARE = {
+    "id": "0123456789abcdef0123456789abcdef",
+    "name": "paris-1",
+    "cloudflare_endpoint": "203.0.113.1",
+    "interface_address": "10.213.0.10/31",
+    "remote_identities": {"fqdn_id": "ab.1.ipsec.cloudflare.com", "user_id": "ipsec@ab.1.ipsec.cloudflare.com", "hex_id": "3132"},
+    "health_check": {"enabled": True, "rate": "mid", "target": {"effective": "10.213.0.11", "saved": ""}},
+    "psk_metadata": {"last_generated_on": "2026-01-31T12:00:00.123456Z"},
+}
+FINE: list[dict] = [
+    {},
+    {"description": "any\ntext \u202e"},
+    {"customer_endpoint": "198.51.100.1", "interface_address6": "fd00::a/127"},
+    {"customer_endpoint": "", "interface_address6": "", "custom_remote_identities": {}, "remote_identities": None},
+    {"customer_endpoint": "0.0.0.0", "cloudflare_endpoint": "2001:db8::1"},
+    {"new": 'a back\\nslash, \\\\t a "quote" and \u00fc'},
+]
+UNFIT: list[tuple[str, dict]] = [
+    ("name", {"name": "a\nreload"}),
+    ("name", {"name": "a b"}),
+    ("name", {"name": "a|b"}),
+    ("name", {"name": "a\n"}),
+    ("id", {"id": "0' or '1"}),
+    ("cloudflare_endpoint", {"cloudflare_endpoint": "203.0.113.1\n"}),
+    ("cloudflare_endpoint", {"cloudflare_endpoint": "0.0.0.0"}),
+    ("cloudflare_endpoint", {"cloudflare_endpoint": ""}),
+    ("cloudflare_endpoint", {"cloudflare_endpoint": 1}),
+    ("cloudflare_endpoint", {"cloudflare_endpoint": ["203.0.113.1"]}),
+    ("customer_endpoint", {"customer_endpoint": "198.51.100.1 | save x"}),
+    ("interface_address", {"interface_address": "10.213.0.11/31\n"}),
+    ("interface_address", {"interface_address": "10.213.0.11"}),
+    ("interface_address6", {"interface_address6": "fd00::g/127"}),
+    ("remote_identities.fqdn_id", {"remote_identities": {"fqdn_id": 'a.b"'}}),
+    ("remote_identities.user_id", {"remote_identities": {"user_id": "a b@c.d"}}),
+    ("remote_identities.hex_id", {"remote_identities": {"hex_id": "0x31"}}),
+    ("custom_remote_identities.fqdn_id", {"custom_remote_identities": {"fqdn_id": "%any"}}),
+    ("health_check", {"health_check": {"target": {"saved": "x\ny"}}}),
+    ("bgp", {"bgp": {"extra_prefixes": ["10.0.0.0/8\nreload"]}}),
+    ("new", {"new": {"deep": ["\u202e"]}}),
+    ("new", {"new": {"\x7f": 1}}),
+    ("new", {"new": "\\\\\t"}),
+    ("new\\\\n", {"new\n": 1}),
+]
+
+
+def test_what_rotate_edge_gives_to_devices(tmp_path):
+    roles = Path(__file__).parents[4] / "roles"
+    files = [str(roles / "strongswan_edge/vars/main/forms.yml"), str(roles / "rotate_edge/vars/main.yml")]
+    tasks = [{"ansible.builtin.include_vars": {"file": file}} for file in files]
+    cases = [*FINE, *(changes for _field, changes in UNFIT)]
+    for number, changes in enumerate(cases):
+        tunnel = {**TUNNEL_OF_CLOUDFLARE, **changes}
+        others = [{**tunnel, "name": "another", "cloudflare_endpoint": "of no interest\n"}]
+        variables = {"rotate_edge_account": {"ipsec_tunnels": [tunnel, *others]}, "rotate_edge_tunnels": [tunnel["name"]]}
+        tasks.append({"ansible.builtin.debug": {"msg": f"<{number}: {{{{ rotate_edge_unfit }}}}>"}, "vars": variables})
+    screen, _files = run(tmp_path, tasks)
+    found = {int(number): said.split(" of the tunnel ")[0] for number, said in re.findall('"msg": "<([0-9]+): (.*?)>"', screen)}
+    assert found == dict(enumerate([*("" for _fine in FINE), *(field for field, _changes in UNFIT)]))

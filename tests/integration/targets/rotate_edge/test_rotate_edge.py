@@ -114,3 +114,43 @@ def test_a_device_without_its_tasks(edge: Edge) -> None:
     # The search at the end of each test finds what it looks for.
     edge_text = json.dumps(edge.before)
     assert all(key in edge_text for key in edge.before.values())
+
+
+def answered(edge: Edge, changes: dict) -> None:
+    """Let Cloudflare say something else of the first tunnel, whenever it is asked for all of them."""
+    tunnels = edge.emulator.call("GET", "ipsec_tunnels").json()["result"]["ipsec_tunnels"]
+    for tunnel in tunnels:
+        if tunnel["name"] == edge.tunnels[0]:
+            tunnel.update(changes)
+    edge.emulator.clear_requests()
+    body = json.dumps({"success": True, "errors": [], "messages": [], "result": {"ipsec_tunnels": tunnels}})
+    headers = {"Content-Type": "application/json"}
+    edge.emulator.fault(kind="html", method="GET", path="ipsec_tunnels$", status=200, body=body, headers=headers, times=100)
+
+
+ANSWERS: dict[str, tuple[str, dict]] = {
+    "a line break": ("cloudflare_endpoint", {"cloudflare_endpoint": "203.0.113.1\nreload in 1"}),
+    "a field that is new": ("new", {"new": {"deep": ["\u202e"]}}),
+}
+
+
+@pytest.mark.parametrize(("field", "changes"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_no_device_is_given_what_is_no_value(edge: Edge, field: str, changes: dict) -> None:
+    answered(edge, changes)
+    screen = edge.rotate(rc=2)
+    edge.emulator.clear_faults()
+    assert f"Cloudflare's answer has what a device must not be given: {field} of the tunnel " in screen.replace("\\'", "'")
+    assert "Nothing has been changed" in screen
+    assert (edge.steps(), edge.writes()) == ([], [])
+    assert edge.keys() == edge.loaded() == edge.saved() == edge.before
+
+
+def test_a_description_may_be_any_text_and_reaches_the_device_on_one_line(edge: Edge) -> None:
+    note = {"ansible.builtin.copy": {"content": "{{ edge_tunnel.description }}", "dest": "{{ device }}/{{ edge_tunnel.name }}.said"}}
+    path = edge.device / "preflight.yml"
+    path.write_text(json.dumps([*json.loads(path.read_text(encoding="utf-8")), {"name": "note", **note}]), encoding="utf-8")
+    edge.emulator.call("PUT", "ipsec_tunnels/" + edge.emulator.tunnel("paris-1")["id"], {"description": "a\nreload in 1 \\n {{ 1 + 1 }}"})
+    edge.emulator.clear_requests()
+    edge.rotate()
+    assert (edge.device / "paris-1.said").read_text(encoding="utf-8") == "a\\nreload in 1 \\n {{ 1 + 1 }}"
+    assert edge.keys() == edge.loaded() == edge.saved()
