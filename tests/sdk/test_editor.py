@@ -47,7 +47,9 @@ class Server:
     def __init__(self, command: list[str], folder: Path, settings: dict[str, t.Any]) -> None:
         environment = {**os.environ, "HOME": str(folder), "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
         environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT.parents[2])
-        self._process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # pylint: disable=consider-using-with
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        # pylint: disable-next=consider-using-with
+        self._process = subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=nothing)
         self._settings = settings
         self._answers: dict[int, t.Any] = {}
         self._changed = threading.Condition()

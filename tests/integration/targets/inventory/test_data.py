@@ -64,7 +64,8 @@ def test_an_answer_that_wants_to_run_something(account, command, tmp_path):
         "ipsec_tunnels": [
             ipsec(A, template, description=template, **connection, health_check={"rate": template, **connection}),
             ipsec(B, "-oProxyCommand=touch " + str(marker), description="b"),
-            ipsec(template, "c", description="{% if true %}" + template + "{% endif %}"),
+            # An id with a slash would be no id.
+            ipsec("{{ 7 * 7 }}", "c", description="{% if true %}" + template + "{% endif %}"),
             ipsec(D, ".", customer_endpoint=template),
         ],
         "gre_tunnels": [gre(E, "../" + template, customer_gre_endpoint=template, mtu=template)],
