@@ -56,7 +56,8 @@ def test_an_answer_that_wants_to_run_something(account, command, tmp_path):
         "ipsec_tunnels": [
             ipsec(A, template, description=template, **connection, health_check={"rate": template, **connection}),
             ipsec(B, "-oProxyCommand=touch " + str(marker), description="b"),
-            ipsec(template, "c", description="{% if true %}" + template + "{% endif %}"),
+            # A list with an id that leads to another path is not used at all.
+            ipsec(template.replace(str(marker), marker.name), "c", description="{% if true %}" + template + "{% endif %}"),
             ipsec(D, ".", customer_endpoint=template),
         ],
         "gre_tunnels": [gre(E, "../" + template, customer_gre_endpoint=template, mtu=template)],
