@@ -187,7 +187,8 @@ def run(emulator, recorder, play, tmp_path_factory):
 def check(run, mistake: Mistake, place: str) -> None:
     result = run[place][variable(MISTAKES.index(mistake))]
     assert result["failed"] is True
-    assert result["changed"] is False
+    # A page that is not Cloudflare's does not say that nothing was done.
+    assert result["changed"] is (mistake.label == "web page instead of the API")
     assert "psk" not in result
     for word in mistake.words:
         assert word.lower() in result["msg"].lower()

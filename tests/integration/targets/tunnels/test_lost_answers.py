@@ -32,6 +32,8 @@ LOSSES = {
     "half": {"kind": "cut_body"},
     "500": {"kind": "status", "status": 500, "when": "after"},
     "html": {"kind": "html", "when": "after"},
+    "html_403": {"kind": "html", "status": 403, "when": "after"},
+    "redirect": {"kind": "redirect", "status": 303, "when": "after"},
     "undone": {"kind": "status", "status": 500, "when": "before"},
 }
 METHODS = {"POST": "may exist now", "PUT": "may be changed", "DELETE": "may be gone"}

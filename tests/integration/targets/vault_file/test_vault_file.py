@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pty
 import re
@@ -446,3 +447,24 @@ def test_failed_request_changes_nothing(site, emulator):
     said(screen, "Magic WAN Write")
     assert FOREIGN in site.text() and site.entries() == {}
     assert site.files() == LOCK_AND_FILE
+
+
+def test_no_error_quotes_a_key_of_the_task(site, emulator):
+    """Each task fails before it sends a key, with an error that quotes keys of its file and options: somebody else may have sent them before."""
+    entry = {name: f"the-{name}-that-must-not-be-seen" for name in ("psk", "pending_psk", "previous_psk")}
+    given = "the-option-that-must-not-be-seen"
+    site.encrypt("v/keys.yml", f"{VARIABLE}: {json.dumps({'a': entry})}\n")
+    tasks: list[dict] = [
+        rotate("branch-0"),
+        {"cloudflare.magic.ipsec_psks": {"vault_file": "v/keys.yml", "names": ["*"]}, "register": "fleet"},
+        {"cloudflare.magic.ipsec_psk": {"name": "branch-0", "psk": given}},
+        {"cloudflare.magic.ipsec_psks": {"psks": {"branch-0": given}}},
+        {"cloudflare.magic.ipsec_tunnel": {"name": "branch-0", "psk": given}},
+    ]
+    for number in range(len(tasks)):
+        quoted = list(entry.values()) if number < 2 else [given]
+        emulator.fault(kind="status", status=400, code=1022, message=f"what about {' and '.join(quoted)}?", method="GET")
+    screen = site.play([{**task, "ignore_errors": True} for task in tasks], args=["--vault-id", "prod@password", "-vvv"])
+    said(screen, "what about ******** and ******** and ********?", "what about ********?")
+    assert len(re.findall(r"HTTP 400", screen)) >= len(tasks) and writes(emulator) == []
+    assert "must-not-be-seen" not in squeezed(screen)
