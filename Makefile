@@ -20,9 +20,9 @@ VENV := .venv
 READY := $(VENV)/.ready-1
 # CI=true: checks report what is out of order, and change no file.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
-PARTS := checks emulator boundaries docs-examples sdk ike field release
 
-.PHONY: help check test test-all core sanity $(PARTS) format site demo clean
+
+.PHONY: help check test test-all core sanity checks emulator boundaries docs-examples sdk ike field release format site demo clean
 
 help:
 	@sed -n '/^# make/p; /^# JOBS/p' Makefile | sed 's/^# //'
@@ -33,7 +33,7 @@ check: $(READY)
 test test-all core sanity: $(READY)
 	@$(RUN) $@
 
-$(PARTS): $(READY)
+checks emulator boundaries docs-examples sdk ike field release: $(READY)
 	@CI=true $(VENV)/bin/nox --session $@
 
 site: $(READY)
