@@ -21,7 +21,6 @@ READY := $(VENV)/.ready-1
 # CI=true: checks report what is out of order, and change no file.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
 
-
 .PHONY: help check test test-all core sanity checks emulator boundaries docs-examples sdk ike field release format site demo clean
 
 help:

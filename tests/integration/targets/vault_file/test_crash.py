@@ -245,4 +245,5 @@ def test_killed_at_any_instant(site):
             left = []
     print(f"\n{INSTANTS} playbooks killed, by phase: {dict(phases)}, seed {SEED}")
     assert sum(phases.values()) == INSTANTS
-    assert len(KINDS) > INSTANTS or set(phases) >= {"before", "between", "after"}
+    # A sample meets at least two of them, on a machine of any speed; hundreds meet all.
+    assert len(set(phases) & {"before", "between", "after"}) >= (3 if INSTANTS >= 100 else 2)
