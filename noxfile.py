@@ -335,7 +335,16 @@ def as_ansible_test(session: nox.Session) -> None:
     python = str(python_of(CORES[name]))
     install_core(session, name)
     ansible_test(
-        session, name, "units", "--requirements", "--num-workers", "2", "--python", python, "tests/unit/plugins/plugin_utils/", "tests/unit/plugins/modules/"
+        session,
+        name,
+        "units",
+        "--requirements",
+        "--num-workers",
+        "2",
+        "--target-python",
+        f"venv/{python}",
+        "tests/unit/plugins/plugin_utils/",
+        "tests/unit/plugins/modules/",
     )
     ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk", "smoke")
 
