@@ -10,11 +10,14 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import stat
 import struct
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -694,17 +697,23 @@ def test_owner_and_group_stay(tmp_path):
         assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 23456, 0o640)
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that other users get into. pytest's own folders are closed to them, and each run of pytest closes them again."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_group_that_cannot_be_kept_loses_its_rights(tmp_path):
+def test_a_group_that_cannot_be_kept_loses_its_rights(open_folder):
     """The file's group would become another one, which must not read the file then."""
-    path = tmp_path / "v" / "keys.yml"
+    path = open_folder / "v" / "keys.yml"
     path.parent.mkdir()
     write(path, "a: 1\n", lib("default"))
     os.chown(path, 12345, 23456)
     path.chmod(0o664)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
-            folder.chmod(0o711)
     os.chown(path.parent, 12345, 12345)
 
     def as_another():
