@@ -17,6 +17,7 @@ import struct
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -715,6 +716,9 @@ def test_a_group_that_cannot_be_kept_loses_its_rights(open_folder):
     os.chown(path, 12345, 23456)
     path.chmod(0o664)
     os.chown(path.parent, 12345, 12345)
+    # So that all that is needed is loaded: another user may not be allowed to read the environment of the tests.
+    put(open_folder / "first.yml", lib("default"))
+    put(open_folder / "first.yml", lib("default"))
 
     def as_another():
         os.setgroups([])
@@ -934,7 +938,11 @@ def forked(work):
     try:
         work()
         status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
+        sys.stderr.flush()
         os._exit(status)
 
 
