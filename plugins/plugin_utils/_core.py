@@ -31,7 +31,7 @@ try:
     # From ansible-core 2.22 on.
     from ansible.module_utils.secrets import register_secret as _register_secret
 except ImportError:
-    _register_secret = None
+    _register_secret = None  # type: ignore[assignment, unused-ignore]
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
