@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timezone
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _policy, _psk
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -84,19 +83,17 @@ class ActionModule(SecretAction):
         else:
             self._deliver(result, store)
             if check_mode and store is not None:
-                self._mark(result)
+                self._mark(result, client)
         return result
 
-    def _mark(self, result: dict[str, t.Any]) -> None:
+    def _mark(self, result: dict[str, t.Any], client: Client) -> None:
         """Note in the file, which was opened to be read alone, that a check may have replaced the key."""
-        tunnel_id = result["ipsec_tunnel_id"]
         try:
             with self.vault_file(read_only=False) as store:
                 if store is not None:
-                    store.entries[tunnel_id] = replacing(store.entries.get(tunnel_id), result.get("name"), datetime.now(timezone.utc))
-                    store.save()
+                    FileKeeper(store, client).begin(result["ipsec_tunnel_id"], result.get("name"))
                     result["msg"] += f" The next run with {store.path} makes a new key."
-        except (MagicError, OSError):
+        except MagicError:
             result["msg"] += " Run the task with rotate: always, which makes a new key."
 
     def _deliver(self, result: dict[str, t.Any], store: VaultFile | None) -> None:

@@ -151,21 +151,21 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
     )
     members = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
     applied, unapplied = ({canonical(name): said for name, said in member.items()} if isinstance(member, dict) else {} for member in members)
-    names = {tunnel_id: canonical(tunnel_id) for tunnel_id in keys}
-    # What is said of another tunnel or another key than was sent says nothing of this one.
-    told = {name: tunnel_id for tunnel_id, name in names.items()}
-    applied = {name: about for name, about in applied.items() if name in told and _is_about(about, name, keys[told[name]])}
-    return Applied(
-        {tunnel_id: last_generated_on(applied[name]) for tunnel_id, name in names.items() if name in applied and name not in unapplied},
-        {tunnel_id: client.readable(unapplied[name], keys.values()) for tunnel_id, name in names.items() if name in unapplied},
-        client.sent - before > 1,
-    )
+    result = Applied({}, {}, client.sent - before > 1)
+    for tunnel_id, key in keys.items():
+        name = canonical(tunnel_id)
+        if name in unapplied:
+            result.unapplied[tunnel_id] = client.readable(unapplied[name], keys.values())
+        elif name in applied and _is_about(applied[name], name, key):
+            result.applied[tunnel_id] = last_generated_on(applied[name])
+    return result
 
 
-def _is_about(applied: t.Any, name: str, key: str) -> bool:
-    said = applied if isinstance(applied, dict) else {}
-    ids = [canonical(said[each]) for each in ("id", "ipsec_tunnel_id") if isinstance(said.get(each), str)]
-    psk = said.get("psk")
+def _is_about(said: t.Any, name: str, key: str) -> bool:
+    """Tell whether an answer is about this tunnel and key: what is said of another one says nothing of this one."""
+    about = said if isinstance(said, dict) else {}
+    ids = [canonical(about[member]) for member in ("id", "ipsec_tunnel_id") if isinstance(about.get(member), str)]
+    psk = about.get("psk")
     return all(said_id == name for said_id in ids) and (not isinstance(psk, str) or psk == key or is_mask(psk) or not psk)
 
 

@@ -79,7 +79,6 @@ class ClientAction(ActionBase):
 
     :cvar MODULE: the full name of the module.
     :cvar OPTIONS: its argument specification.
-    :cvar request: a static function of client, options and check mode that does the work and returns the result; or the class has its own ``work``.
     """
 
     _supports_async = False  # Ansible would write the result to a file
@@ -88,7 +87,6 @@ class ClientAction(ActionBase):
 
     MODULE: t.ClassVar[str]
     OPTIONS: t.ClassVar[ArgumentSpec]
-    request: t.ClassVar[t.Any]
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,13 +98,12 @@ class ClientAction(ActionBase):
     def check(options: Mapping[str, t.Any]) -> list[str]:
         """Check what the argument specification cannot, before anything is sent; return warnings, or raise ``MagicError``."""
 
+    @abstractmethod
     def work(self, client: Client) -> dict[str, t.Any]:
         """Do the task and return its result.
 
         :raises MagicError: if it failed.
         """
-        result: dict[str, t.Any] = self.request(client, self.options, self._task.check_mode)
-        return result
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task = self._task

@@ -15,11 +15,11 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy, check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
@@ -59,15 +59,15 @@ def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[
     if strangers:
         raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
     for name in names:
-        if not any(fnmatchcase(str(tunnel.get("name")), name) for tunnel in tunnels):
+        if not any(by_name([name], str(tunnel.get("name"))) for tunnel in tunnels):
             exist = listing(str(tunnel.get("name")) for tunnel in tunnels) or "none"
             raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
     for item in exclude:
         # A misspelled name would be rotated. A pattern is for tunnels that come and go.
-        if not set(item) & set("*?[") and not any(item in (tunnel["id"], tunnel.get("name")) for tunnel in tunnels):
+        if not is_pattern(item) and not any(item in (tunnel["id"], tunnel.get("name")) for tunnel in tunnels):
             raise MagicError(f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare does, or leave it out. Nothing has been sent.")
-    chosen = [tunnel for tunnel in tunnels if tunnel["id"] in ids or any(fnmatchcase(str(tunnel.get("name")), name) for name in names)]
-    return [tunnel for tunnel in chosen if not any(tunnel["id"] == item or fnmatchcase(str(tunnel.get("name")), item) for item in exclude)]
+    chosen = [tunnel for tunnel in tunnels if tunnel["id"] in ids or by_name(names, str(tunnel.get("name")))]
+    return [tunnel for tunnel in chosen if not by_name_or_id(exclude, str(tunnel.get("name")), tunnel["id"])]
 
 
 def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tuple[dict[str, str], list[str]]:
@@ -290,9 +290,7 @@ class Fleet:
         found = {tunnel_id: entries[tunnel_id]["pending_psk"] for tunnel_id in self.names if entries.get(tunnel_id, {}).get("pending_psk")}
         for tunnel_id, key in found.items():
             try:
-                if not isinstance(key, str):
-                    raise MagicError("no string")
-                check_key("pending_psk", key)
+                check_key("pending_psk", key if isinstance(key, str) else "")
             except MagicError:
                 raise MagicError(
                     f"vault_file: pending_psk of tunnel {tunnel_id} cannot be a key: somebody has edited it. Nothing has been sent. Put a string of at least "

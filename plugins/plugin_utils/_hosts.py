@@ -20,11 +20,11 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from fnmatch import fnmatchcase
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import KEEPS_MARKS, marked, plain_text
@@ -234,19 +234,15 @@ class Filters:
         """Return the tunnels that are meant."""
         tunnels = [tunnel for kind in self.kinds for tunnel in answer.tunnels[kind]]
         if self.names is not None:
-            unknown = [name for name in self.names if not _is_pattern(name) and all(tunnel.name != name for tunnel in tunnels)]
+            unknown = [name for name in self.names if not is_pattern(name) and all(tunnel.name != name for tunnel in tunnels)]
             if unknown:
                 warnings.append(f"filters.names: no tunnel is called {listing(map(_quoted, unknown))}. Check filters, tunnel_types and account_id.")
-            tunnels = [tunnel for tunnel in tunnels if any(fnmatchcase(tunnel.name, name) for name in self.names)]
-        return [tunnel for tunnel in tunnels if not any(tunnel.id == item or fnmatchcase(tunnel.name, item) for item in self.exclude)]
+            tunnels = [tunnel for tunnel in tunnels if by_name(self.names, tunnel.name)]
+        return [tunnel for tunnel in tunnels if not by_name_or_id(self.exclude, tunnel.name, tunnel.id)]
 
 
 def _quoted(name: t.Any) -> str:
     return f"'{shown(str(name))}'"
-
-
-def _is_pattern(name: str) -> bool:
-    return any(character in name for character in "*?[")
 
 
 def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:

@@ -194,11 +194,8 @@ class VaultFile:
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             lock = os.open(self._lock_path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                # Whoever may write the file may take its lock.
-                _keep_access(lock, os.stat(self._real), self._real)
-            except FileNotFoundError:
-                pass  # a new file
+            # Whoever may write the file may take its lock.
+            self._keep_access(lock)
         except FileExistsError:
             lock = os.open(self._lock_path, flags)
         try:
@@ -206,6 +203,14 @@ class VaultFile:
         finally:
             if self._lock is None:
                 os.close(lock)
+
+    def _keep_access(self, handle: int) -> None:
+        """Give a file beside this one who may use this one, if there is one yet."""
+        try:
+            old = os.stat(self._real)
+        except FileNotFoundError:
+            return
+        _keep_access(handle, old, self._real)
 
     def _wait_for(self, lock: int) -> None:
         """Take the lock, or wait while others have it. Each holder writes into the lock's file who it is."""
@@ -303,10 +308,7 @@ class VaultFile:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
                 stream.truncate()
-                try:
-                    _keep_access(stream.fileno(), os.stat(self._real), self._real)
-                except FileNotFoundError:
-                    pass  # the first content of a new file
+                self._keep_access(stream.fileno())
                 stream.flush()
                 os.fsync(stream.fileno())
             if self._state() != self._seen:

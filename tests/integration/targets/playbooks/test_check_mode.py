@@ -75,3 +75,21 @@ def test_an_adhoc_check_makes_no_key_whatever_cloudflare_does(emulator, command,
         done = command("ansible.cli.console", ["here", "--check"], tmp_path, emulator.environment(), stdin=tmp_path / "input")
     assert done.shows('"validated": true'), done.screen
     assert emulator.keys() == before
+
+
+def test_a_check_that_cannot_be_looked_at_is_healed_by_the_next_run(emulator, play, tmp_path):
+    """The key may have been replaced: the file says so, and a run that asks for what is missing makes a new one."""
+    emulator.reset()
+    state = emulator.state()
+    state["settings"]["validate_only_psk"] = "real"
+    emulator.set_state(state)
+    (tmp_path / "password").write_text("only for tests\n", encoding="utf-8")
+    emulator.fault(method="GET", path="ipsec_tunnels/", kind="status", status=403, code=10000)
+    check = {"cloudflare.magic.ipsec_psk": {"name": "paris-1", "vault_file": "keys.yml"}, "check_mode": True, "ignore_errors": True, "register": "check"}
+    again = {"cloudflare.magic.ipsec_psk": {"name": "paris-1", "vault_file": "keys.yml", "rotate": "missing"}, "register": "again"}
+    played = play([check, again], args=["--vault-id", "prod@password"], env=emulator.environment(), folder=tmp_path)
+    assert played.rc == 0, played.screen
+    found = played["here"]
+    assert found["check"]["failed"] and "The next run with" in found["check"]["msg"]
+    assert (found["again"]["changed"], found["again"]["reason"]) == (True, "interrupted")
+    assert found["again"]["psk"] == emulator.keys()[emulator.tunnel("paris-1")["id"]] != found["check"]["psk"]
