@@ -27,6 +27,7 @@ from pathlib import Path
 
 import nox
 import nox.command
+import tomllib
 
 try:
     import antsibull_nox
@@ -230,18 +231,27 @@ def ansible_test(session: nox.Session, name: str, *args: str) -> None:
         session.run("ansible-test", args[0], "-v", "--color", color, *args[1:], env={"HOME": str(home)})
 
 
+def ends() -> tuple[str, str]:
+    """Return the oldest and the newest ansible-core that this machine has a Python for."""
+    here = [name for name, core in CORES.items() if python_of(core)] or list(CORES)
+    return here[0], here[-1]
+
+
+def newest_release() -> str:
+    """Return the newest ansible-core that is released and that this machine has a Python for, or the newest that there is."""
+    return next((name for name, core in reversed(CORES.items()) if not core.early and python_of(core)), ends()[1])
+
+
 def targets_of(name: str) -> list[str]:
     """Return the integration targets that this ansible-core runs.
 
     A target says in its ``aliases`` what it depends on: ``cores/all``, ``cores/ends`` (the oldest and the newest), or ``cores/one`` (the newest release).
     tests/integration/TESTING.md has the rule. An end is one of those that this machine has a Python for, so that no target is left out.
     """
-    here = [version for version, core in CORES.items() if python_of(core)] or list(CORES)
-    released = [version for version in here if not CORES[version].early] or here
     classes = {"cores/all"}
-    if name in (here[0], here[-1]):
+    if name in ends():
         classes.add("cores/ends")
-    if name == released[-1]:
+    if name == newest_release():
         classes.add("cores/one")
     return [target for target, declared in declared_targets().items() if declared in classes]
 
@@ -273,8 +283,8 @@ def run_target(session: nox.Session, tree: Path, target: str, *args: str) -> Non
             session.run(*command, "-vv", env=environment)
 
 
-def run_units(session: nox.Session, tree: Path, *args: str) -> None:
-    """Run unit tests by pytest. What ansible-test adds are environments, which are made here already."""
+def run_pytest(session: nox.Session, tree: Path, *args: str) -> None:
+    """Run tests in a copy of the collection by pytest. What ansible-test adds to that for unit tests are environments, which are made here already."""
     with session.chdir(tree):
         session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", *args, env={"PYTHONPATH": str(tree.parents[2])})
 
@@ -289,9 +299,9 @@ def add_core_sessions(name: str, core: Core) -> None:
         install_core(session, name, *requirements)
         tree = refresh_tree(session.name)
         if session.posargs:
-            run_units(session, tree, *session.posargs)
+            run_pytest(session, tree, *session.posargs)
             return
-        run_units(session, tree, "tests/unit/plugins")
+        run_pytest(session, tree, "tests/unit/plugins")
         failed = []
         for target in targets:
             try:
@@ -317,16 +327,10 @@ def add_core_sessions(name: str, core: Core) -> None:
     if core is DEVEL:
         nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
         return
-    ends = (list(CORES)[0], list(CORES)[-1])
     nox.session(name=f"core-{name}", python=python, default=False, tags=["test", "core"])(by_class)
     nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
-    tags = ["sanity", "test-all", *(["test"] if name in ends else [])]
+    tags = ["sanity", "test-all", *(["test"] if name in ends() else [])]
     nox.session(name=f"sanity-{name}", python=python, default=False, tags=tags)(sanity)
-
-
-def newest_release() -> str:
-    """Return the newest ansible-core that is released and that this machine has a Python for."""
-    return next((name for name, core in reversed(CORES.items()) if not core.early and python_of(core)), list(CORES)[0])
 
 
 def as_ansible_test(session: nox.Session) -> None:
@@ -363,20 +367,20 @@ def checks(session: nox.Session) -> None:
 def emulator(session: nox.Session) -> None:
     """Run the emulator's own tests, which know no ansible-core."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
-    run_units(session, refresh_tree(session.name), "tests/unit/emulator", *session.posargs)
+    run_pytest(session, refresh_tree(session.name), "tests/unit/emulator", *session.posargs)
 
 
 def boundaries(session: nox.Session) -> None:
     """End runs at every boundary, in process, and try sequences of what can happen; they know no ansible-core either."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
-    run_units(session, refresh_tree(session.name), "tests/unit/crash", *session.posargs)
+    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", *session.posargs)
 
 
 def check_code(session: nox.Session) -> None:
     """Run ruff, mypy, validate-modules and ansible-doc: what takes seconds of that which looks at the code alone."""
-    name = list(CORES)[-1] if python_of(list(CORES.values())[-1]) else newest_release()
-    types = ("types-docutils", "types-jsonschema", "types-PyYAML", "types-requests", "sphinx", "antsibull-nox", "nox")
-    install_core(session, name, "ruff", "mypy", *types, "-r", "tests/unit/requirements.txt")
+    name = ends()[1]
+    lint = tomllib.loads((ROOT / "antsibull-nox.toml").read_text(encoding="utf-8"))["sessions"]["lint"]
+    install_core(session, name, "ruff", "mypy", *lint["mypy_extra_deps"])
     session.run("ruff", "check", "--config", "ruff.toml", ".")
     session.run("ruff", "format", "--check", "--quiet", "--config", "ruff.toml", ".")
     tree = refresh_tree(session.name)
@@ -394,7 +398,7 @@ def check_tests(session: nox.Session) -> None:
     """Run the unit tests, a playbook for each module, role and playbook, and some rows of the leak matrix, on one ansible-core."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
     tree = refresh_tree(session.name)
-    run_units(session, tree, "tests/unit/plugins", *session.posargs)
+    run_pytest(session, tree, "tests/unit/plugins", *session.posargs)
     run_target(session, tree, "smoke")
     run_target(session, tree, "leaks", "-k", "plain or loop or fleet")
 
@@ -402,9 +406,7 @@ def check_tests(session: nox.Session) -> None:
 def pytest_session(session: nox.Session, directory: str) -> None:
     """Run tests of the whole collection with pytest, in a tree of its own and with the packages that the tests name."""
     session.install("-r", f"{directory}/requirements.txt")
-    tree = refresh_tree(session.name)
-    with session.chdir(tree):
-        session.run("pytest", "-p", "no:cacheprovider", "-rs", directory, *session.posargs, env={"PYTHONPATH": str(tree.parents[2])})
+    run_pytest(session, refresh_tree(session.name), directory, *session.posargs)
 
 
 def sdk(session: nox.Session) -> None:
@@ -485,7 +487,7 @@ add(emulator, "test", "test-all", python=_ONE)
 add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")
 add(check_tests, "check", python=_ONE)
-add(check_code, "check", python=find_python(python_of(list(CORES.values())[-1]) or "") or _ONE)
+add(check_code, "check", python=find_python(python_of(CORES[ends()[1]]) or ""))
 add(crash, "test-all")
 add(site)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -27,17 +26,9 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    """The command that starts the language server, installed by npm."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        pytest.skip("node and npm are not both there")
-    folder = tmp_path_factory.mktemp("node")
-    (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
-    command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", PACKAGE]
-    installed = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if installed.returncode:
-        pytest.skip("npm could not install the language server: " + installed.stdout.decode()[-500:])
+def program(node_with):
+    """The command that starts the language server."""
+    node, folder = node_with(PACKAGE)
     return [node, str(folder / "node_modules" / PACKAGE / "out" / "server" / "src" / "server.js"), "--stdio"]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from typing import Any
 
@@ -149,16 +148,8 @@ def test_python_verifies_its_token(python_sdk):
 
 
 @pytest.fixture(scope="module")
-def typescript_sdk(tmp_path_factory):
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        pytest.skip("node and npm are not both there")
-    folder = tmp_path_factory.mktemp("typescript")
-    (folder / "package.json").write_text('{"private": true}')
-    command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", "cloudflare@>=7"]
-    installed = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-    if installed.returncode:
-        pytest.skip("npm could not install the SDK: " + installed.stdout.decode()[-500:])
+def typescript_sdk(node_with):
+    node, folder = node_with("cloudflare@>=7")
 
     def run(emulator: Emulator, tunnel_id: str):
         command = [node, SCRIPT, emulator.url, emulator.account_id, emulator.write_token, tunnel_id]

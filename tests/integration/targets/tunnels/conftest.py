@@ -20,6 +20,19 @@ __all__ = ["_emulator", "command", "leaked", "play"]
 
 LEAKS = playing.HERE.parent / "targets" / "leaks"
 
+# Objects that the account does not have yet.
+LYON = {"name": "lyon-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
+NEW = {
+    "ipsec_tunnel": LYON,
+    "gre_tunnel": {
+        "name": "graz-gre-1",
+        "cloudflare_gre_endpoint": "203.0.113.1",
+        "customer_gre_endpoint": "198.51.100.71",
+        "interface_address": "10.213.0.70/31",
+    },
+    "route": {"prefix": "192.0.2.0/24", "nexthop": "10.213.0.11", "priority": 100},
+}
+
 # The modules, which are also the names of what they return.
 MODULES = {"ipsec_tunnel": "ipsec_tunnel", "gre_tunnel": "gre_tunnel", "route": "static_route"}
 

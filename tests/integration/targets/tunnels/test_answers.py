@@ -7,22 +7,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import MODULES, task
+from conftest import LYON, MODULES, NEW, task
 
 from ansible_collections.cloudflare.magic.tests.integration.support.hostile import Evil
 
 ECHOED = "EchoedKeyEchoedKeyEchoedKeyEchoedKey"
-LYON = {"name": "lyon-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
-NEW = {
-    "ipsec_tunnel": LYON,
-    "gre_tunnel": {
-        "name": "graz-gre-1",
-        "cloudflare_gre_endpoint": "203.0.113.1",
-        "customer_gre_endpoint": "198.51.100.71",
-        "interface_address": "10.213.0.70/31",
-    },
-    "route": {"prefix": "192.0.2.0/24", "nexthop": "10.213.0.11", "priority": 100},
-}
 
 
 def echoing(value):

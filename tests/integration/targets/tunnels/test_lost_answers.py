@@ -7,24 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import MODULES, by_task, task
+from conftest import LYON, MODULES, NEW, by_task, task
 
 KEY = "a-key-of-one's-own-with-more-than-32-letters"
-OBJECTS = {
-    "ipsec_tunnel": {
-        "name": "lyon-1",
-        "cloudflare_endpoint": "203.0.113.1",
-        "interface_address": "10.213.0.60/31",
-        "psk": "{{ lookup('ansible.builtin.env', 'KEY') }}",
-    },
-    "gre_tunnel": {
-        "name": "graz-gre-1",
-        "cloudflare_gre_endpoint": "203.0.113.1",
-        "customer_gre_endpoint": "198.51.100.71",
-        "interface_address": "10.213.0.70/31",
-    },
-    "route": {"prefix": "192.0.2.0/24", "nexthop": "10.213.0.11", "priority": 100},
-}
+OBJECTS = {**NEW, "ipsec_tunnel": {**LYON, "psk": "{{ lookup('ansible.builtin.env', 'KEY') }}"}}
 KEYS = {"ipsec_tunnel": ("name",), "gre_tunnel": ("name",), "route": ("prefix", "nexthop")}
 # The last one happens before the request is carried out, which nobody can tell from the others.
 LOSSES = {

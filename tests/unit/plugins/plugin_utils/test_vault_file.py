@@ -1044,51 +1044,47 @@ def test_lock_is_not_inherited(tmp_path):
         assert held or not names
 
 
-def held(path, told, ended):
-    """Have a process of its own hold the lock until it is told to end."""
+@contextlib.contextmanager
+def held(path):
+    """Have a process of its own hold the lock. Give its id, and what to write to for it to end, which it has to do well."""
+    holds, told = os.pipe()
+    ended, end = os.pipe()
 
     def hold():
         with VaultFile(str(path), lib("default")):
             os.write(told, b"x")
             os.read(ended, 1)
 
-    return forked(hold)
+    holder = forked(hold)
+    assert os.read(holds, 1) == b"x"
+    yield holder, end
+    os.write(end, b"x")
+    assert ended_well(holder)
+    for number in (holds, told, ended, end):
+        os.close(number)
 
 
 def test_who_waits_says_for_what(tmp_path, monkeypatch):
     monkeypatch.setattr(_vault_file, "_LOCK_SILENCE", 0.1)
     path = tmp_path / "keys.yml"
-    holds, told = os.pipe()
-    ended, end = os.pipe()
-    holder = held(path, told, ended)
-    assert os.read(holds, 1) == b"x"
     lines = []
+    with held(path) as (holder, end):
 
-    def tell(line):
-        lines.append(line)
-        os.write(end, b"x")
+        def tell(line):
+            lines.append(line)
+            os.write(end, b"x")
 
-    put(path, lib("default"), tell=tell)
-    assert ended_well(holder)
+        put(path, lib("default"), tell=tell)
     assert lines == [f"waiting for {path}, which another task (process {holder}) has locked. Nothing has been requested yet."]
     assert (tmp_path / ".keys.yml.lock").read_bytes() == b""
-    for number in (holds, told, ended, end):
-        os.close(number)
 
 
 def test_nobody_waits_for_ever_for_one_task(tmp_path, monkeypatch):
     monkeypatch.setattr(_vault_file, "LOCK_TIMEOUT", 0.3)
     path = tmp_path / "keys.yml"
-    holds, told = os.pipe()
-    ended, end = os.pipe()
-    holder = held(path, told, ended)
-    assert os.read(holds, 1) == b"x"
-    with pytest.raises(MagicError, match=rf"another task \(process {holder}\) has locked it for"), VaultFile(str(path), lib("default")):
-        pass
-    os.write(end, b"x")
-    assert ended_well(holder)
-    for number in (holds, told, ended, end):
-        os.close(number)
+    with held(path) as (holder, dummy_end):
+        with pytest.raises(MagicError, match=rf"another task \(process {holder}\) has locked it for"), VaultFile(str(path), lib("default")):
+            pass
 
 
 def test_a_long_queue_is_no_reason_to_give_up(tmp_path, monkeypatch):

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests share: packages of Node.js, where it is there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def node_with(tmp_path_factory):
+    """A function that installs a package by npm, and returns the program node and the folder that has the package."""
+
+    def install(package: str):
+        node, npm = shutil.which("node"), shutil.which("npm")
+        if not node or not npm:
+            pytest.skip("node and npm are not both there")
+        folder = tmp_path_factory.mktemp("node")
+        (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+        command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", package]
+        installed = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        if installed.returncode:
+            pytest.skip(f"npm could not install {package}: {installed.stdout.decode()[-500:]}")
+        return node, folder
+
+    return install
