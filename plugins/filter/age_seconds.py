@@ -28,14 +28,16 @@ seealso:
 """
 
 EXAMPLES = r"""
+---
 - name: Read the tunnels
   cloudflare.magic.ipsec_tunnel_info:
   register: account
 
 - name: Name the tunnels whose key is older than 90 days
   ansible.builtin.debug:
-    msg: "{{ account.ipsec_tunnels | rejectattr('psk_age', 'none') | selectattr('psk_age', 'gt', limit | int) | map(attribute='name') }}"
+    msg: "{{ dated | selectattr('psk_age', 'gt', limit | int) | map(attribute='name') }}"
   vars:
+    dated: "{{ account.ipsec_tunnels | rejectattr('psk_age', 'none') }}"
     limit: "{{ '90d' | cloudflare.magic.age_seconds }}"
 """
 

@@ -28,6 +28,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+---
 - name: Read the tunnels
   cloudflare.magic.ipsec_tunnel_info:
   register: account

@@ -21,6 +21,7 @@ options:
 """
 
 EXAMPLES = r"""
+---
 - name: Read the tunnels
   cloudflare.magic.ipsec_tunnel_info:
   register: account

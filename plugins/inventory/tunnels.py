@@ -204,6 +204,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     NAME = "cloudflare.magic.tunnels"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: dict[str, str] = {}
+        self._before = InventoryData()
+        self._renamed_groups: dict[str, str] = {}
+
     def verify_file(self, path: str) -> bool:
         return bool(super().verify_file(path)) and path.endswith(("magic.yml", "magic.yaml"))  # type: ignore[no-untyped-call]
 
@@ -280,7 +286,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
         groups: set[str] = {*inventory.groups, *_GROUPS.values()}
         self._before = inventory
-        self._renamed_groups: dict[str, str] = {}
+        self._renamed_groups = {}
         separate = self._option("existing_hosts") != "combine"
 
         def taken(tunnel: Tunnel, name: str) -> bool:
@@ -305,7 +311,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for template in templates:
             try:
                 found = self._host_name(template, variables)
-            except Exception as error:  # whatever a template of the user's raises, on any ansible-core
+            except Exception as error:  # pylint: disable=broad-exception-caught # whatever a template of the user's raises, on any ansible-core
                 problem = error
                 continue
             if isinstance(found, (str, int)) and not isinstance(found, bool) and str(found).strip():
@@ -346,7 +352,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             try:
                 for option, construct in constructed.items():
                     construct(self._option(option), variables, name, self._option("strict"))
-            except Exception:  # Ansible raises that, too
+            except Exception:  # pylint: disable=broad-exception-caught # Ansible raises that, too
                 # A host that is called like a new group may be the reason. It gets another name.
                 if not set(built.groups) & set(names):
                     raise

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known, picked, sendable, without_empty
@@ -123,7 +124,8 @@ def claim_of(kind: Kind, account: str, desired: Json, actual: Json | None, check
     return Claim(account, None if actual is None else actual["id"], values_of(kind, kind.keys, item), identity_then(kind, desired, item), check_mode)
 
 
-class Plan(t.NamedTuple):
+@dataclass(frozen=True)
+class Plan:
     """What is to be done.
 
     :ivar before: the part of the object that changes, as it is.
@@ -142,7 +144,7 @@ class Plan(t.NamedTuple):
     method: str | None = None
     body: Json | None = None
     object_id: str | None = None
-    desired: Json = {}
+    desired: Json = field(default_factory=dict)
     warnings: Sequence[str] = ()
 
 
@@ -160,13 +162,13 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
             return Plan({}, {}, None)
         return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE", object_id=actual.get("id"))
     desired, warnings = heeded(kind.fields, desired, actual or {})
-    for name in desired:
-        lacking = [part for part in kind.fields[name].needed if part not in {**as_object((actual or {}).get(name)), **desired[name]}]
+    for name, value in desired.items():
+        lacking = [part for part in kind.fields[name].needed if part not in {**as_object((actual or {}).get(name)), **value}]
         if lacking:
             raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
     if actual is None:
-        return _creation(kind, desired, secret)._replace(desired=desired, warnings=warnings)
-    return _update(kind, desired, actual, secret)._replace(object_id=actual.get("id"), desired=desired, warnings=warnings)
+        return replace(_creation(kind, desired, secret), desired=desired, warnings=warnings)
+    return replace(_update(kind, desired, actual, secret), object_id=actual.get("id"), desired=desired, warnings=warnings)
 
 
 def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:

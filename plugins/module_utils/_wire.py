@@ -124,6 +124,8 @@ class Wire(HTTPAdapter):
         }
         return manager
 
+    # pylint: disable=no-member  # it takes the stand-in for the adapter, which is there only without requests
+
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self._watch(self.poolmanager)

@@ -66,9 +66,9 @@ class _Handler(WSGIRequestHandler):
         if self.access_log:
             super().log_request(code, size)
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+    def log(self, kind: str, message: str, *args: Any) -> None:  # pylint: disable=arguments-renamed # Python has the other name
         if self.access_log:
-            super().log(type, message, *(self.access_log(arg) if isinstance(arg, str) else arg for arg in args))
+            super().log(kind, message, *(self.access_log(arg) if isinstance(arg, str) else arg for arg in args))
 
     def log_error(self, *args: Any) -> None:
         pass

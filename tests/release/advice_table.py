@@ -24,9 +24,8 @@ def errors() -> ModuleType:
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "ansible_collections"}
     try:
         for name, folder in (("", None), (".cloudflare", None), (".cloudflare.magic", "."), (".cloudflare.magic.plugins", "plugins")):
-            package = ModuleType(f"ansible_collections{name}")
+            package = sys.modules[f"ansible_collections{name}"] = ModuleType(f"ansible_collections{name}")
             package.__path__ = [str(ROOT / folder)] if folder else []
-            sys.modules[package.__name__] = package
         return importlib.import_module("ansible_collections.cloudflare.magic.plugins.module_utils._errors")
     finally:
         for name in [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]:

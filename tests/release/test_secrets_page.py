@@ -111,7 +111,9 @@ def test_each_row_names_a_test() -> None:
 
 def test_rows_show_what_the_page_says() -> None:
     """Where the page says that a key is nowhere, the row of the matrix allows none; where it says \"shown\", the row demands that it is found."""
-    places, uses, tokens, _results = tables(PAGE.read_text(encoding="utf-8"))
+    found = tables(PAGE.read_text(encoding="utf-8"))
+    assert len(found) == 4
+    places, uses, tokens = found[0], found[1], found[2]
     for row in places.rows:
         assert set(row[1:6]) <= {"none", "encrypted"}
         for name in names(row[-1]):

@@ -41,6 +41,7 @@ class Server:
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         # pylint: disable-next=consider-using-with
         self._process = subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=nothing)
+        self.folder = folder
         self._settings = settings
         self._answers: dict[int, t.Any] = {}
         self._changed = threading.Condition()
@@ -114,7 +115,6 @@ def server(program, tmp_path_factory):
         {"processId": os.getpid(), "rootUri": uri, "capabilities": capabilities, "workspaceFolders": [{"uri": uri, "name": "editor"}]},
     )
     made.notify("initialized", {})
-    made.folder = folder  # type: ignore[attr-defined]
     yield made
     made.close()
 

@@ -202,7 +202,9 @@ def test_names_that_collide(account, inventory, backwards):
     assert ids(ran) == NAMES, ran.screen
     hosts = ran.listed["_meta"]["hostvars"]
     names = {tunnel["id"]: tunnel["name"] for tunnels in COLLIDING.values() for tunnel in tunnels}
-    assert {host: variables["label"] for host, variables in hosts.items() if "label" in variables} == {host: names[NAMES[host]] for host in NAMES}
+    assert {host: variables["label"] for host, variables in hosts.items() if "label" in variables} == {
+        host: names[tunnel_id] for host, tunnel_id in NAMES.items()
+    }
     assert hosts["there"]["ansible_connection"] == "elsewhere" and "tunnel_type" not in hosts["there"]
     assert ran.listed["site_lyon"]["hosts"] == ["site_lyon_33333333"]
     assert ran.listed["chosen"]["hosts"] == ["chosen_44444444"]

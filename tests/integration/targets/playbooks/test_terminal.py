@@ -121,7 +121,7 @@ def test_data_stays_as_it_is(successes):
 
 # As a template, because no file of YAML holds one.
 LONE = """{{ '"\\ud800"' | from_json }}"""
-UNSENDABLE = {
+UNSENDABLE: dict[str, tuple[str, dict]] = {
     "name": ("ipsec_psk", {"name": f"a{LONE}"}),
     "psk": ("ipsec_psk", {"name": "a", "psk": f"The-key-of-ones-own-0123456789abcdefghi{LONE}"}),
     "names": ("ipsec_psks", {"names": [f"a{LONE}"]}),
@@ -135,7 +135,7 @@ UNSENDABLE = {
 
 def test_lone_surrogates_are_refused_before_anything_is_sent(evil, play):
     evil.requests.clear()
-    tasks = [task(f"of_{name}", module, **options) for name, (module, options) in UNSENDABLE.items()]
+    tasks = [task(f"of_{name}", case[0], **case[1]) for name, case in UNSENDABLE.items()]
     played = play(tasks, env=evil.environment)
     for name in UNSENDABLE:
         result = played["here"][f"of_{name}"]
