@@ -66,7 +66,7 @@ class _Handler(WSGIRequestHandler):
         if self.access_log:
             super().log_request(code, size)
 
-    def log(self, kind: str, message: str, *args: Any) -> None:  # pylint: disable=arguments-renamed # Python has the other name
+    def log(self, kind: str, message: str, *args: Any) -> None:  # pylint: disable=arguments-differ # "type" is a name of Python
         if self.access_log:
             super().log(kind, message, *(self.access_log(arg) if isinstance(arg, str) else arg for arg in args))
 
