@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._policy import FLEET_OPTIONS, Policy, check, check_fleet, check_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import FLEET_OPTIONS, Policy, check_fleet, check_key, check_one
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import OWN, everything, options_for, refusal
 
@@ -106,13 +106,13 @@ BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("chosen, warnings", GOOD_OPTIONS.values(), ids=GOOD_OPTIONS)
 def test_check(chosen, warnings):
-    found = check(options_for(**chosen))
+    found = check_one(options_for(**chosen))
     assert len(found) == warnings and not [text for text in found if "psk is shorter than 32" not in text]
 
 
 @pytest.mark.parametrize("chosen, expected", BAD_OPTIONS.values(), ids=BAD_OPTIONS)
 def test_check_refused(chosen, expected):
-    error = refusal(check, options_for(**chosen))
+    error = refusal(check_one, options_for(**chosen))
     assert re.search(expected, str(error))
     assert OWN[:7] not in everything(error)
 
