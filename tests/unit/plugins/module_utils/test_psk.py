@@ -737,9 +737,24 @@ def test_an_answer_about_another_tunnel_or_key_applies_nothing(about):
     with Loopback(body=answer) as server, client(server.url) as asked:
         assert set_keys(asked, {"a": OWN}).applied == {}
         assert refusal(set_key, asked, "a", OWN).reached == UNKNOWN
-    good = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "a", "psk": OWN, "psk_metadata": {}}}})
-    with Loopback(body=good) as server, client(server.url) as asked:
+
+
+@pytest.mark.parametrize("shown", [OWN, "********", "$REDACTED$", "", None])
+def test_an_answer_may_hide_the_key_that_it_applies(shown):
+    answer = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "a", "psk": shown, "psk_metadata": {}}}})
+    with Loopback(body=answer) as server, client(server.url) as asked:
         assert set(set_keys(asked, {"a": OWN}).applied) == {"a"}
+
+
+def test_a_refusal_of_a_repeated_request_leaves_a_doubt():
+    """The request whose answer was lost may have set the key that the repetition could not set any more."""
+    refused = envelope({"unapplied_psks": {"a": "tunnel is busy"}})
+    for bodies, repeated in (([b"", refused], True), ([refused], False)):
+        with Loopback(bodies={"POST": bodies}) as server, client(server.url) as asked:
+            assert set_keys(asked, {"a": OWN}).repeated is repeated
+    with Loopback(bodies={"POST": [b"", refused]}) as server, client(server.url) as asked:
+        error = refusal(set_key, asked, "a", OWN)
+    assert error.reached == UNKNOWN and "tunnel is busy. A request before may have." in str(error)
 
 
 def test_a_lost_answer_to_ones_own_key_says_what_to_do():
