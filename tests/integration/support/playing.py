@@ -111,6 +111,7 @@ def leaked():
 
     def find(text: str, secrets: list[str]) -> list[str]:
         assert secrets, "looking for nothing always finds nothing"
+        assert text, "looking at nothing always finds nothing"
         return sorted(form for secret in secrets for form in _forms(secret) if form in text)
 
     return find
@@ -118,9 +119,12 @@ def leaked():
 
 @pytest.fixture(scope="session")
 def command(tmp_path_factory: pytest.TempPathFactory):
-    """A function that runs a program of Ansible, by the module behind it, in a folder and with settings of its own."""
+    """A function that runs a program of Ansible, by the module behind it, in a folder and with settings of its own.
 
-    def run(module: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None, stdin: Path | None = None) -> Played:
+    It fails if there is a warning with none of the texts of ``warns`` in it, or if one of these is missing.
+    """
+
+    def run(module: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None, stdin: Path | None = None, warns=()) -> Played:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDFLARE_")) and not name.lower().endswith("_proxy")
         }
@@ -152,7 +156,7 @@ def command(tmp_path_factory: pytest.TempPathFactory):
                 check=False,
             )
         screen = done.stdout.decode("utf-8")
-        assert_quiet(screen)
+        assert_quiet(screen, warns)
         return Played(done.returncode, screen, folder)
 
     return run
@@ -169,12 +173,13 @@ def play(command, tmp_path_factory: pytest.TempPathFactory):
         env: environment of ansible-playbook.
         args: further arguments of ansible-playbook.
         folder: the home, if there is something in it already.
+        warns: a part of each warning that there has to be.
         keywords: further keywords of the play, such as module_defaults.
 
     What the tasks registered comes back through a file that the play itself writes: only a usable value gets there.
     """
 
-    def run(tasks: list[dict], hosts=("here",), save=None, env=None, args=(), folder: Path | None = None, **keywords) -> Played:
+    def run(tasks: list[dict], hosts=("here",), save=None, env=None, args=(), folder: Path | None = None, warns=(), **keywords) -> Played:
         folder = folder or tmp_path_factory.mktemp("play")
         (folder / "results").mkdir()
         names = {task["register"]: task["register"] for task in tasks if "register" in task}
@@ -194,7 +199,7 @@ def play(command, tmp_path_factory: pytest.TempPathFactory):
         }
         whole = {"hosts": list(hosts), "gather_facts": False, **keywords, "tasks": [*tasks, report]}
         (folder / "playbook.json").write_text(json.dumps([whole]), encoding="utf-8")
-        played: Played = command("ansible.cli.playbook", ["playbook.json", *args], folder, env)
+        played: Played = command("ansible.cli.playbook", ["playbook.json", *args], folder, env, warns=warns)
         for path in (folder / "results").iterdir():
             played.hosts[path.name] = json.loads(path.read_text(encoding="utf-8"))
         return played
