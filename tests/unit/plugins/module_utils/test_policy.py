@@ -136,6 +136,10 @@ BAD_FLEETS = {
     "mask": ({"psks": {"a": "********"}}, "entry 1 is the mask"),
     "empty pattern": ({"names": ["a", " "]}, "^names holds an empty string"),
     "empty exclusion": ({"exclude": [""]}, "^exclude holds an empty string"),
+    "id that is a path": ({"ipsec_tunnel_ids": ["a", " ../b"]}, "^ipsec_tunnel_ids cannot be an id"),
+    "31 letters": ({"psk_length": 31}, "^psk_length"),
+    "65 letters": ({"psk_length": 65}, "^psk_length"),
+    "no batch": ({"batch_size": 0}, "^batch_size"),
 }
 
 
@@ -143,6 +147,13 @@ BAD_FLEETS = {
 def test_check_fleet_refused(chosen, expected):
     options = {**dict.fromkeys(FLEET_OPTIONS.argument_spec), **FLEET, **chosen}
     assert re.search(expected, str(refusal(check_fleet, options)))
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"psk_length": 32}, {"psk_length": 64}, {"batch_size": 1}, {"ipsec_tunnel_ids": [" a "]}, {"psks": {"a": "x" * 40}}], ids=repr
+)
+def test_check_fleet(chosen):
+    assert check_fleet({**dict.fromkeys(FLEET_OPTIONS.argument_spec), **FLEET, **chosen}) == []
 
 
 @pytest.mark.parametrize("mask", ["********", " ******** ", "*" * 17, "prefix-$REDACTED$-0123456789", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"])

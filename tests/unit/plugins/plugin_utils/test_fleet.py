@@ -261,6 +261,7 @@ def test_supplied_refuses(psks, words):
     assert "aaaa" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.integers(32, 64))
 def test_keys_are_of_letters_and_digits_without_a_leading_zero(length):
     keys = [make_key(length) for dummy in range(200)]
