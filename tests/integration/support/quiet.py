@@ -26,6 +26,9 @@ CORES_OWN = (
     "_protomatter'",  # 2.19 and later, of a collection of their own
     "No inventory was parsed",  # the playbooks of the collection need none
     "provided hosts list is empty",
+    "Failed to parse inventory with 'yaml' plugin",  # what others say of an inventory file that ours has refused
+    "Failed to parse inventory with 'ini' plugin",
+    "as an inventory source",
 )
 
 

@@ -149,9 +149,7 @@ def test_check_fleet_refused(chosen, expected):
     assert re.search(expected, str(refusal(check_fleet, options)))
 
 
-@pytest.mark.parametrize(
-    "chosen", [{"psk_length": 32}, {"psk_length": 64}, {"batch_size": 1}, {"ipsec_tunnel_ids": [" a "]}], ids=repr
-)
+@pytest.mark.parametrize("chosen", [{"psk_length": 32}, {"psk_length": 64}, {"batch_size": 1}, {"ipsec_tunnel_ids": [" a "]}], ids=repr)
 def test_check_fleet(chosen):
     assert check_fleet({**dict.fromkeys(FLEET_OPTIONS.argument_spec), **FLEET, **chosen}) == []
 
