@@ -15,8 +15,8 @@ from contextlib import nullcontext
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import look_for, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
@@ -46,7 +46,7 @@ def _nobody_else() -> AbstractContextManager[list[Claim]]:
 
 def list_all(client: Client, kind: Kind) -> list[Json]:
     """Return all objects of a kind."""
-    return list_objects(client, kind.several, kind.noun, kind.headers)
+    return list_objects(client, kind.several, kind.noun, kind.headers, kind.path)
 
 
 def read(client: Client, kind: Kind, object_id: str) -> Json:
@@ -54,7 +54,7 @@ def read(client: Client, kind: Kind, object_id: str) -> Json:
 
     :raises MagicError: if there is none with the id.
     """
-    return read_object(client, kind.several, kind.single, object_id, kind.noun, kind.headers)
+    return read_object(client, kind.path, kind.single, object_id, kind.noun, kind.headers)
 
 
 def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> list[Json]:
@@ -131,20 +131,19 @@ class Account:
         self._client = client
         self._read: dict[str, list[Json]] = {}
 
-    def _all(self, several: str, noun: str, path: str | None = None, headers: Mapping[str, str] | None = None) -> list[tuple[str, Json]]:
-        if several not in self._read:
-            self._read[several] = list_objects(self._client, several, noun, headers, path)
-        return [(noun, item) for item in self._read[several]]
+    def _all(self, kind: Kind) -> list[tuple[str, Json]]:
+        if kind.several not in self._read:
+            self._read[kind.several] = list_all(self._client, kind)
+        return [(kind.noun, item) for item in self._read[kind.several]]
 
-    def insides(self) -> Iterator[list[tuple[str, Json]]]:
-        """Yield what has an inside, kind by kind, with its noun. Routes can lead to interconnects, too."""
-        for kind in TUNNELS:
-            yield self._all(kind.several, kind.noun, headers=kind.headers)
-        yield self._all("interconnects", "interconnect", "cf_interconnects")
+    def insides(self) -> Iterator[Insides]:
+        """Yield what has an inside, kind by kind. Routes can lead to interconnects, too."""
+        for kind in (*TUNNELS, INTERCONNECT):
+            yield Insides(self._all(kind))
 
     def tunnels(self) -> list[tuple[str, Json]]:
         """Return all tunnels, with the nouns of their kinds."""
-        return [pair for kind in TUNNELS for pair in self._all(kind.several, kind.noun, headers=kind.headers)]
+        return [pair for kind in TUNNELS for pair in self._all(kind)]
 
 
 def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
@@ -204,7 +203,7 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
         names = listing(str(item.get("name")) for dummy_noun, item in tunnels) or "none"
         raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
     routes = [item for item in there if known(kind.fields["prefix"], item.get("prefix")) == prefix]
-    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not any(look_for(item.get(field), insides)[0] for insides in account.insides())]
+    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not any(insides.look_for(item.get(field))[0] for insides in account.insides())]
     if lost:
         raise MagicError(
             f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
@@ -245,7 +244,7 @@ def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
     if "nexthop" in planned.after:
         try:
             for insides in account.insides():
-                is_there, wrong = look_for(nexthop, insides)
+                is_there, wrong = insides.look_for(nexthop)
                 if is_there:
                     found.append(wrong)
                     break
@@ -270,7 +269,7 @@ def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secre
 
 
 def _send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:
-    segments = [kind.several] if planned.object_id is None else [kind.several, planned.object_id]
+    segments = [kind.path] if planned.object_id is None else [kind.path, planned.object_id]
     return client.request(str(planned.method), segments, params=params, body=planned.body, headers=kind.headers, secrets=list(secret.values()))
 
 
