@@ -92,6 +92,7 @@ class Kind:
     :ivar has_psk: whether it has a pre-shared key.
     :ivar given: whether Cloudflare creates and deletes the objects, which can only be changed.
     :ivar many: the methods of which one request can be about several objects.
+    :ivar ends: the outer addresses, Cloudflare's and the customer's.
     :ivar in_path: its name in the path, if it is another one there.
     :ivar computed: what the modules return in addition, computed from the object.
     """
@@ -117,6 +118,7 @@ class Kind:
     has_psk: bool = False
     given: bool = False
     many: tuple[str, ...] = ("PUT",)
+    ends: tuple[str, ...] = ()
     in_path: str = ""
 
     @property
@@ -167,6 +169,7 @@ IPSEC_TUNNEL = Kind(
     },
     required=("name", "cloudflare_endpoint", "interface_address"),
     not_found=1032,
+    ends=("cloudflare_endpoint", "customer_endpoint"),
     has_psk=True,
     more=ArgumentSpec(
         {"psk": {"type": "str", "no_log": True}, "update_psk": {"type": "str", "choices": ["on_create", "always"], "default": "on_create", "no_log": False}}
@@ -189,6 +192,7 @@ GRE_TUNNEL = Kind(
     },
     required=("name", "customer_gre_endpoint", "cloudflare_gre_endpoint", "interface_address"),
     not_found=1029,
+    ends=("cloudflare_gre_endpoint", "customer_gre_endpoint"),
     fixed=("bgp",),
 )
 

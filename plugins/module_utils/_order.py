@@ -13,11 +13,12 @@ comes after it; where several objects of a kind exchange theirs, one request cha
 
 from __future__ import annotations
 
-import graphlib
 import ipaddress
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
+
+import graphlib
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import in_one_message
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -77,6 +78,9 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
         yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
         return
     yield "name", kind.several, str(item.get("name"))
+    ends = [str(item.get(end) or "") for end in kind.ends]
+    if ends and all(ends):
+        yield "pair of endpoints", kind.several, " and ".join(ends)
     for own, dummy in ENDS.values():
         try:
             network = ipaddress.ip_interface(item.get(own) or "").network
@@ -103,7 +107,8 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
         had = set(_claims(step.kind, step.actual))
         for claim in set(_claims(step.kind, step.after)) - had:
             what = "this route" if claim[0] == "route" else f"the {claim[0]} {claim[2]}"
-            rival = next((other for other in after[claim] if other is not step), None)
+            # Whether two tunnels may have the same endpoints is Cloudflare's decision.
+            rival = next((other for other in after[claim] if other is not step), None) if claim[0] != "pair of endpoints" else None
             if rival is not None or claim in names:
                 whose = rival.where if rival is not None else names[claim]
                 problems.append(f"{step.where}: {what} is that of {whose}, too. Only one can have it.")
@@ -127,8 +132,8 @@ def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
         for item in account[kind.several]:
             if item["id"] not in touched:
-                # Cloudflare itself says whether inner networks may overlap.
-                found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in _claims(kind, item) if claim[0] != "inner network"})
+                # Cloudflare itself says whether the rest may be there twice.
+                found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in _claims(kind, item) if claim[0] in ("name", "route")})
     return found
 
 
@@ -190,7 +195,7 @@ def _requests(result: Ordered, units: Sequence[list[int]], batch_size: int) -> I
             due += more
             sorter.done(*more)
             ready = (ready - set(more)) | set(sorter.get_ready())
-            if "PUT" != result.steps[units[more[0]][0]].planned.method:
+            if result.steps[units[more[0]][0]].planned.method != "PUT":
                 # What comes free by these is not free within the same request.
                 break
         first = result.steps[units[due[0]][0]]
