@@ -20,6 +20,7 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_d
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, told
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, read_options
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +28,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
 
     Json = dict[str, t.Any]
+
+DEFAULT_MAX_DELETIONS = 5
+_LARGEST_BATCH = 1000
 
 STATES = ("merged", "replaced", "overridden", "deleted", "gathered")
 
@@ -75,6 +79,10 @@ class Design:
 
     kinds: tuple[Kind, ...]
     items: tuple[Item, ...]
+
+
+def _config_options() -> Json:
+    return {kind.results: {"type": "list", "elements": "dict", "options": item_options(kind)} for kind in KINDS}
 
 
 def item_options(kind: Kind) -> Json:
@@ -228,3 +236,33 @@ def _order(kind: Kind, item: Json) -> list[str]:
     # Numbers by their value.
     values = [item.get(name) for name in (*kind.keys[:1], *kind.apart, *kind.keys[1:])]
     return [f"{value:020d}" if isinstance(value, int) else str(value) for value in values]
+
+
+# Checked by ``read_design``, which says all that is wrong and where; Ansible's own check stops at the first mistake, and does not say in which item.
+OPTIONS = SHARED.merge(
+    ArgumentSpec(
+        {
+            "config": {"type": "dict"},
+            "state": {"type": "str", "choices": list(STATES), "default": "merged"},
+            "keep": {"type": "list", "elements": "str"},
+            "max_deletions": {"type": "int", "default": DEFAULT_MAX_DELETIONS},
+            "batch_size": {"type": "int", "default": 50},
+        }
+    )
+)
+# As the documentation has it.
+WHOLE_OPTIONS = OPTIONS.merge(ArgumentSpec({"config": {"type": "dict", "options": _config_options()}}))
+
+
+def check_options(options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification cannot, before anything is sent; return warnings.
+
+    :raises MagicError: naming the option and what to write.
+    """
+    if options["config"] is None and options["state"] != "gathered":
+        raise MagicError("config: missing. Write the design in it; only state: gathered can do without, and then reads all kinds.")
+    if options["max_deletions"] < 0:
+        raise MagicError(f"max_deletions: {options['max_deletions']} is less than 0. Use 0 to allow no deletion.")
+    if not 1 <= options["batch_size"] <= _LARGEST_BATCH:
+        raise MagicError(f"batch_size: {options['batch_size']} is not from 1 to {_LARGEST_BATCH}.")
+    return []

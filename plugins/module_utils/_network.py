@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item, in_one_message
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, Design, Item, in_one_message
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
@@ -36,8 +36,6 @@ if t.TYPE_CHECKING:
 
 # All that has an inside.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
-DEFAULT_MAX_DELETIONS = 5
-
 _OPTION = re.compile(r"[a-z0-9_., ]+: ")
 
 

@@ -14,10 +14,10 @@ from contextlib import nullcontext
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, carry_out, list_all, read, send
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS, chosen, desired_of, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
-from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -184,13 +184,10 @@ def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secre
     """Return warnings of what is otherwise than a user may think; of a new object, Cloudflare decides itself what decides what it ignores."""
     if planned.method == "DELETE":
         return []
-    desired, warnings = heeded(kind.fields, planned.desired, answer)
-    left = {} if check_mode else difference(kind.fields, desired, answer)
-    if left:
-        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+    warnings = shown_otherwise(kind, planned, answer, check_mode)
     if planned.method == "POST" and kind.has_psk and not secret:
         warnings.append(
-            f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
+            f"The new tunnel {planned.desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
         )
     return warnings
 

@@ -122,6 +122,10 @@ class ClientAction(ActionBase):
             self._hide(result)
         return result
 
+    def notice(self, text: str) -> None:
+        """Tell what a result cannot tell, or not yet: on standard error, so that callbacks which write a document to standard output stay readable."""
+        display.display(f"{self.MODULE}: {shown(text)}", stderr=True)
+
     def _hide(self, result: dict[str, t.Any]) -> None:
         """Take secrets out of the task itself, which callback plugins get with the result."""
         secret = {name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")}
