@@ -255,6 +255,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         answer = Answer(settings.account_id, settings.api_url)
         # A client of its own, closed before Ansible forks its workers from this process.
         client = Client(settings)
+        client.tell = lambda text: self.display.display(f"{self.NAME}: {shown(text)}", stderr=True)
         try:
             for kind in kinds:
                 answer.add(kind, list_all(client, KINDS[kind]))

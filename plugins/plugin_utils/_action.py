@@ -159,6 +159,7 @@ class ClientAction(ActionBase):
             warnings += self._elsewhere() + self.check(self.options)
             with self._environment():
                 client = client_for(self.options)
+                client.tell = self.notice
                 client.keep_secret([self.options[name] for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")])
                 result = self.work(client)
         except MagicError as error:
