@@ -77,7 +77,7 @@ class Client:
         self.settings = settings
         self.sent = 0
         """How many requests have been sent."""
-        self.tell: Callable[[str], None] = lambda text: None
+        self.tell: Callable[[str], None] = lambda dummy: None
         """Called with a line when it waits for longer than a few seconds before it repeats a request."""
         self._backoff = backoff
         self._ahead = 0.0
