@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,11 +110,13 @@ def _processor(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(emulator: Emulator, send: Callable[[], Any], seconds: float) -> tuple[int, float, float]:
+def measure(emulator: Emulator, requests: Iterator[Request], seconds: float) -> tuple[int, float, float]:
     """Send for some seconds; return how often, and the seconds of the wall clock and of the emulator's processor."""
+    connection = Connection(emulator)
+    connection.send(next(requests))
     start, used, count = time.perf_counter(), _processor(emulator.pid), 0
     while not count or time.perf_counter() - start < seconds:
-        send()
+        connection.send(next(requests))
         count += 1
     return count, time.perf_counter() - start, _processor(emulator.pid) - used
 
@@ -127,13 +129,14 @@ def _in_threads(emulator: Emulator, requests: Iterator[Request], seconds: float)
     counts: list[int] = []
     lock = threading.Lock()
 
-    def following() -> Request:
-        with lock:
-            return next(requests)
+    def shared() -> Iterator[Request]:
+        while True:
+            with lock:
+                following = next(requests)
+            yield following
 
     def work() -> None:
-        connection = Connection(emulator)
-        counts.append(measure(emulator, lambda: connection.send(following()), seconds)[0])
+        counts.append(measure(emulator, shared(), seconds)[0])
 
     start, used = time.perf_counter(), _processor(emulator.pid)
     threads = [threading.Thread(target=work) for _unused in range(_THREADS)]
@@ -160,10 +163,8 @@ def main() -> None:
         with running(check_schema=False, seed=file.name, rate_limit=_NO_LIMIT) as emulator:
             print(f"{options.tunnels:,} tunnels, {options.routes:,} routes; start: {time.perf_counter() - start:.1f} s\n")
             print("| Request | a second | ms each | ms of the processor |\n|---|---:|---:|---:|")
-            connection = Connection(emulator)
             for what, requests in kinds(*sizes).items():
-                connection.send(next(requests))
-                print(_row(what, *measure(emulator, lambda following=requests: connection.send(next(following)), options.seconds)), flush=True)
+                print(_row(what, *measure(emulator, requests, options.seconds)), flush=True)
         with running(check_schema=False, seed=file.name, rate_limit=_NO_LIMIT, latency=options.latency) as emulator:
             for what in ("GET of one tunnel", "POST of one route"):
                 row = _row(f"{what}, {_THREADS} threads, {options.latency:g} ms", *_in_threads(emulator, kinds(*sizes)[what], options.seconds))
