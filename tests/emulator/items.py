@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from typing import Any, Hashable, Iterator, Sequence, Tuple
+from typing import Hashable, Iterator, Sequence, Tuple
 
 from .kinds import KINDS, ROUTE, Json, Kind
 
@@ -95,7 +95,7 @@ class Items:
 
     def __init__(self) -> None:
         self._known: dict[str, dict[str, Item]] = {kind.plural: {} for kind in KINDS}
-        # What each object is found by, and the objects by that. No empty entries, so two indexes of the same objects are equal.
+        # What each object is found by, and the objects by that.
         self._keys: dict[_Holder, list[tuple[str, Key]]] = {}
         self._found: dict[tuple[str, Key], dict[_Holder, Item]] = {}
 
@@ -153,7 +153,3 @@ class Items:
                         self.remove(item)
                     else:
                         self.put(old)
-
-    def index(self) -> Any:
-        """Return what the index has, for a test that compares it with another one."""
-        return {key: set(holders) for key, holders in self._found.items()}
