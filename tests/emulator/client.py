@@ -108,7 +108,7 @@ class Emulator:
         return list(self.control("GET", "key_log"))
 
     def fault(self, **description: Any) -> Json:
-        """Make a request fail: kind, method, path, times, skip, when, and the options of the kind."""
+        """Make a request fail: kind, method, path, sent, times, skip, when, and the options of the kind."""
         return dict(self.control("POST", "faults", description))
 
     def faults(self) -> list[Json]:
