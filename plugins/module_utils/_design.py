@@ -44,7 +44,7 @@ _ELSEWHERE = {
 _MOST_PROBLEMS = 100
 
 # The conversions that the options of all modules get, and what to say if there is none.
-_WANTED = {
+_WANTED: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
     "int": (check_type_int, "is not a whole number."),
     "bool": (check_type_bool, "is neither true nor false."),
     "list": (check_type_list, "is not a list."),
@@ -177,7 +177,7 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
             if kind == "int" and isinstance(value, bool):
                 raise TypeError(value)
             value = convert(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             problems.append(f"{where}: {message}")
     if len(problems) > before:
         return None
