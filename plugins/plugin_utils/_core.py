@@ -39,6 +39,7 @@ if t.TYPE_CHECKING:
     from ansible.parsing.vault import VaultLib
     from ansible.playbook.task import Task
     from ansible.plugins.action import ActionBase
+    from ansible.template import Templar
 
 OLDEST = (2, 18)
 NEWEST_TESTED = (2, 22)
@@ -195,13 +196,35 @@ def means_something(variable: str) -> bool:
     return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
 
 
+_trust = getattr(ansible.template, "trust_as_template", None)
+
+
 def plain_text(text: str) -> str:
     """Return a text of a form that means nothing to Ansible, as one that Ansible shows as it is.
 
     From 2.19 on, ``ansible-inventory`` shows texts without ``trust_as_template`` as ``__ansible_unsafe``; before, there is none.
     """
-    trust = getattr(ansible.template, "trust_as_template", None)
-    return text if trust is None else t.cast(str, trust(text))
+    return text if _trust is None else t.cast(str, _trust(text))
+
+
+def compile_once(templar: Templar) -> None:
+    """Have an expression compiled once, and not once for each host that it is evaluated for; without this interface, it is as right and not as fast.
+
+    ``Templar._engine`` and its ``_compile_expression`` (2.19 to 2.22). Engines that are made of this one may have other environments, with other results.
+    """
+    engine = getattr(templar, "_engine", None)
+    if not hasattr(engine, "_compile_expression"):
+        return
+    known: dict[tuple[t.Any, ...], t.Any] = {}
+
+    class Remembering(type(engine)):  # type: ignore[misc]
+        def _compile_expression(self, expression: str, options: t.Any) -> t.Any:
+            key = (self.environment, options, expression)
+            if key not in known:
+                known[key] = super()._compile_expression(expression, options)
+            return known[key]
+
+    engine.__class__ = Remembering
 
 
 # Up to ansible-core 2.18, filters such as 'join' and the operator '~' drop the mark of what they take from 'hostvars', and templates are templated again.
