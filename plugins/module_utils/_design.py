@@ -179,7 +179,8 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
     if len(problems) > before:
         return None
     if kind == "list":
-        return [_value({"type": option["elements"]}, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
+        found = [_value({"type": option["elements"]}, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
+        return [item for item in found if item is not None]
     if "options" in option:
         return _converted(option["options"], value, where, problems)
     if "choices" in option and value not in option["choices"]:
