@@ -107,6 +107,8 @@ class MagicError(Exception):
         self.reached = reached
         self.transient = transient
         self.retry_after = retry_after
+        self.problems: Sequence[str] = ()
+        """What the message has in one line, one by one, where it is about several things."""
         self.sent: int | None = None
         """How many requests were sent, where somebody counted them."""
 
