@@ -113,15 +113,18 @@ def read_design(config: t.Any) -> Design:
     kinds = tuple(kind for kind in KINDS if config.get(kind.results) is not None)
     problems += _twice(items)
     if problems:
-        raise MagicError(in_one_message(problems))
+        raise refusal(problems)
     return Design(kinds, tuple(items))
 
 
-def in_one_message(problems: Sequence[str]) -> str:
-    """Return all that is wrong with a design in one message."""
+def refusal(problems: Sequence[str]) -> MagicError:
+    """Return the error that tells all that is wrong with a design, in one message and one by one."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     more = [f"And {len(problems) - _MOST_PROBLEMS} more."] if len(problems) > _MOST_PROBLEMS else []
-    return f"The design has {count}, and nothing was changed. {' '.join([*problems[:_MOST_PROBLEMS], *more])}"
+    told = [*problems[:_MOST_PROBLEMS], *more]
+    error = MagicError(f"The design has {count}, and nothing was changed. {' '.join(told)}")
+    error.problems = told
+    return error
 
 
 def _unknown(name: str, place: str, known: Iterable[str]) -> str:
@@ -250,6 +253,10 @@ OPTIONS = SHARED.merge(
 )
 # As the documentation has it.
 WHOLE_OPTIONS = OPTIONS.merge(ArgumentSpec({"config": {"type": "dict", "options": _config_options()}}))
+
+
+# Of what shows the result of such a task.
+REPORT_OPTIONS = ArgumentSpec({"result": {"type": "dict", "required": True}})
 
 
 def check_options(options: Mapping[str, t.Any]) -> list[str]:

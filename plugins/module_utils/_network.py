@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, Design, Item, in_one_message
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, Design, Item, refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
@@ -119,7 +119,7 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     _check_routes(account, changes)
     _check_deletions(design, account, rules, changes)
     if changes.problems:
-        raise MagicError(in_one_message(changes.problems))
+        raise refusal(changes.problems)
     return changes
 
 

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 
 import graphlib
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import in_one_message
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
@@ -64,7 +63,7 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
         _routes_wait_for_tunnels(result)
         units = _together(result, problems)
     if problems:
-        raise MagicError(in_one_message(problems))
+        raise refusal(problems)
     result.requests = list(_requests(result, units, batch_size))
     return result
 

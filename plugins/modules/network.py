@@ -29,7 +29,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Has Cloudflare check with C(validate_only=true) whatever can be judged now. RV(not_validated) has the rest, with the reason.
+      - Has Cloudflare check with C(validate_only=true) whatever can be judged now. RV(not_validated) has the rest, with the reason. Cloudflare only checks
+        for who may write. A credential that may only read gets the whole plan all the same, with a warning.
   diff_mode:
     details:
       - Shows the objects that change as YAML, in the form of O(config).
