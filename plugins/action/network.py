@@ -32,6 +32,7 @@ class ActionModule(ClientAction):
 
     MODULE = "cloudflare.magic.network"
     OPTIONS = _design.OPTIONS
+    UNCHECKED = ("config",)
     check = staticmethod(_design.check_options)
 
     def work(self, client: Client) -> dict[str, t.Any]:
@@ -51,7 +52,7 @@ class ActionModule(ClientAction):
         result: Json = {
             "changed": bool(steps),
             "before": there,
-            "after": network.after(),
+            "after": network.after() if steps else there,
             "changes": [_change(step) for step in steps],
             "requests": client.sent - before,
             "warnings": network.warnings(),

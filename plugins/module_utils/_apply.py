@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless, lacks_permission
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
@@ -35,6 +35,8 @@ if t.TYPE_CHECKING:
 
 # So many lost answers in a row are an outage, and not the fault of what was sent.
 _OUTAGE = 3
+
+_READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
 
 APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "validated", "not_validated", "failed", "skipped", "unknown"
 
@@ -76,6 +78,8 @@ class Network:
     _lost: int = 0
     # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
     _one_by_one: bool = False
+    # Whether the credential has turned out to be one that only reads: enough for a dry run, apart from what Cloudflare would have to check.
+    _read_only: bool = False
 
     def decide(self) -> None:
         """Read the account, and decide what is to be done.
@@ -140,6 +144,8 @@ class Network:
         step = self.order.steps[index]
         if self.stopped is not None:
             return Outcome(SKIPPED, f"The run had to stop: {self.stopped}")
+        if self._read_only:
+            return Outcome(NOT_VALIDATED, _READ_ONLY)
         for other_index in sorted(self.order.needs[index]):
             other = self.order.steps[other_index]
             outcome = self.outcomes.get(other.key)
@@ -173,6 +179,10 @@ class Network:
         try:
             send_in_parts(steps, send, self._failed)
         except MagicError as error:
+            if self.check_mode and lacks_permission(error):
+                self._read_only = True
+                self.outcomes.update({step.key: Outcome(NOT_VALIDATED, _READ_ONLY) for step in steps})
+                return
             self.stopped = error
             for step in steps:
                 self.outcomes.setdefault(step.key, Outcome(SKIPPED, f"The run had to stop: {error}"))
@@ -201,6 +211,8 @@ class Network:
     def warnings(self) -> list[str]:
         """Return what is otherwise than a user may think."""
         found = list(self.changes.warnings)
+        if self._read_only:
+            found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
         without_key = []
         for step in self.order.steps:
             outcome = self.outcomes.get(step.key)

@@ -90,7 +90,7 @@ def write_several(kind: Kind, client: Client, plans: Sequence[Plan], there: Cont
         for planned, one in zip(plans, created):
             member(one, "id", str, what, UNKNOWN)
             # Nor may two of them be the same.
-            others = there if one["id"] in there else {as_object(other).get("id") for other in found}
+            others: Container[t.Any] = there if one["id"] in there else {as_object(other).get("id") for other in found}
             _check_new(kind, as_object(planned.body), one, others, what)
             found.append(without_keys(one))
         return found

@@ -180,6 +180,12 @@ def is_hopeless(error: MagicError) -> bool:
     return failure is None or failure["status"] in _HOPELESS_STATUS or any(code.hopeless for code in _known(failure["errors"]))
 
 
+def lacks_permission(error: MagicError) -> bool:
+    """Tell whether the credential is known, and may not do this."""
+    failure = error.failure
+    return failure is not None and failure["status"] == 403 and any(code.advice == _PERMISSION for code in _known(failure["errors"]))
+
+
 def in_words(error: dict[str, t.Any]) -> str:
     """Return one of ``errors`` as a sentence without its end."""
     text = f"[{error.get('code', 'no code')}] {error.get('message', 'no message')}"
