@@ -32,16 +32,8 @@ class ActionModule(ClientAction):
 
     MODULE = "cloudflare.magic.network"
     OPTIONS = _design.OPTIONS
+    UNCHECKED = ("config",)
     check = staticmethod(_design.check_options)
-
-    def _validated(self) -> dict[str, t.Any]:
-        """Return the options. The design is left as it is: Ansible would copy all of it, which takes longer than the rest of the task, to find a dictionary."""
-        args = self._task.args
-        self._task.args = {name: value for name, value in args.items() if name != "config"}
-        try:
-            return {**super()._validated(), "config": args.get("config")}
-        finally:
-            self._task.args = args
 
     def work(self, client: Client) -> dict[str, t.Any]:
         options, before = self.options, client.sent

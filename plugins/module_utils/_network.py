@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 from collections import defaultdict
@@ -20,13 +21,13 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._design import DE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, Plan, find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
 
@@ -154,7 +155,7 @@ class _Matcher:
             self._by_keys[self._keys(item)].append(item)
         self._taken: dict[str, str] = {}
         self._new: dict[str, str] = {}
-        self._insides: Insides | None = None
+        self._claims: dict[str, Claim] = {}
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -162,15 +163,13 @@ class _Matcher:
 
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for what is to go because no item names it."""
-        absent = self._rules.state == "deleted"
         led = [item for item in map(self._led, items) if item is not None]
         # Who means an object as it is comes before who would change one.
         first = {id(item): self._as_it_is(item) for item in led}
-        claims = [self._claim(actual) for actual in first.values() if actual is not None]
+        self._claims = {actual["id"]: self._claim(actual) for actual in first.values() if actual is not None}
         for item in led:
             try:
-                actual = first[id(item)] or (None if absent and item.object_id is None else self._meant(item, claims))
-                self._add(item, actual)
+                self._add(item, first[id(item)] or self._meant(item))
             except MagicError as error:
                 self._changes.say(item, str(error))
         if self._rules.state == "overridden" and not self._kind.given:
@@ -183,24 +182,40 @@ class _Matcher:
         if item.tunnel is None:
             return item
         option, follows = self._kind.through or ("", "")
-        absent = self._rules.state == "deleted"
-        # What is to go may lead through a tunnel that goes, too.
-        tunnels = [pair for kind in TUNNELS for pair in ((kind.noun, tunnel) for tunnel in self._account[kind.several])]
-        if not absent:
-            tunnels = list(tunnels_after(self._account, self._changes, TUNNELS))
         before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
         prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
         try:
-            nexthop = through(option, item.tunnel, prefix, tunnels)
+            nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
         except MagicError as error:
             self._changes.say(item, str(error))
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})
-        if not absent:
-            names = listing(str(tunnel.get("name")) for dummy, tunnel in tunnels) or "none"
+        if self._rules.state != "deleted":
+            names = listing(self._tunnels) or "none"
             self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}', neither in the design nor in the account. There are: {names}.")
         return None
+
+    @functools.cached_property
+    def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        if self._rules.state == "deleted":
+            pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
+        else:
+            pairs = tunnels_after(self._account, self._changes, TUNNELS)
+        for noun, tunnel in pairs:
+            found[str(tunnel.get("name"))].append((noun, tunnel))
+        return found
+
+    @functools.cached_property
+    def _moving(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        for step in self._changes.steps:
+            if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
+                found[str(step.after.get("name"))].append((step.kind.noun, {**step.actual, "name": step.after.get("name")}))
+        return found
 
     def _group(self, desired: Json) -> list[Json]:
         return self._by_keys.get(tuple(desired[key] for key in self._kind.keys), [])
@@ -218,33 +233,35 @@ class _Matcher:
     def _claim(self, actual: Json) -> Claim:
         return Claim("", actual["id"], values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual), False)
 
-    def _meant(self, item: Item, claims: Sequence[Claim]) -> Json | None:
+    def _meant(self, item: Item) -> Json | None:
         """Return the object that an item means, or None for a new one.
 
         :raises MagicError: if it cannot be told, or there is none with the id.
         """
+        absent = self._rules.state == "deleted"
         if item.object_id is None:
-            return find(self._kind, self._group(item.desired), item.desired, claims=claims) or self._moved(item, claims)
+            return self._found(item.desired, absent) or (None if absent else self._moved(item))
         actual = self._by_id.get(canonical(item.object_id))
-        if actual is None and self._rules.state != "deleted":
+        if actual is None and not absent:
             raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
         return actual
 
-    def _moved(self, item: Item, claims: Sequence[Claim]) -> Json | None:
-        """Return the route that leads through a tunnel as its inside is now, if this design changes the inside."""
-        follows = (self._kind.through or ("", ""))[1]
-        for step in self._changes.steps if item.tunnel is not None else ():
-            if step.actual is None or (step.after or {}).get("name") != item.tunnel or "prefix" not in item.desired:
-                continue
-            try:
-                nexthop = through("", "", item.desired["prefix"], [(step.kind.noun, {**step.actual, "name": ""})])
-            except MagicError:
-                continue
-            now = {**item.desired, follows: nexthop}
-            found = find(self._kind, self._group(now), now, claims=claims) if nexthop != item.desired[follows] else None
-            if found is not None and found["id"] not in self._taken:
-                return found
-        return None
+    def _found(self, desired: Json, absent: bool = False) -> Json | None:
+        group = self._group(desired)
+        claims = [self._claims[one["id"]] for one in group if one["id"] in self._claims]
+        return find(self._kind, group, desired, absent=absent, claims=claims)
+
+    def _moved(self, item: Item) -> Json | None:
+        """Return the route that leads through a tunnel as its inside is now, if this design gives it another one."""
+        option, follows = self._kind.through or ("", "")
+        if item.tunnel is None or "prefix" not in item.desired:
+            return None
+        try:
+            nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
+        except MagicError:
+            return None  # it had no such inside
+        found = self._found({**item.desired, follows: nexthop}) if nexthop not in (None, item.desired[follows]) else None
+        return found if found is not None and found["id"] not in self._taken else None
 
     def _add(self, item: Item, actual: Json | None) -> None:
         kind, state = self._kind, self._rules.state
@@ -280,9 +297,12 @@ class _Matcher:
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
             return by_name(keep, str(actual.get("name")))
-        if self._insides is None:
-            self._insides = Insides((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several] if by_name(keep, str(item.get("name"))))
-        return by_name(keep, str(actual.get("prefix"))) or bool(self._insides.tunnels_at(actual.get("nexthop")))
+        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+
+    @functools.cached_property
+    def _kept_insides(self) -> Insides:
+        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
+        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
 
 
 class _Later:
@@ -307,7 +327,7 @@ def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
     now = _Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
     then = _Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    moved = any(step.kind is not ROUTE and set(step.planned.after) & {"interface_address", "interface_address6"} for step in changes.steps)
+    moved = any(step.kind is not ROUTE and set(step.planned.after) & {own for own, dummy in ENDS.values()} for step in changes.steps)
     for step in changes.steps:
         route = step.after
         if step.kind is not ROUTE or route is None or not step.place:

@@ -143,7 +143,7 @@ def _routes_wait_for_tunnels(result: Ordered) -> None:
         if step.kind is ROUTE and step.after is not None and {"nexthop", "prefix"} & set(step.planned.after):
             for tunnel in insides.tunnels_at(step.after.get("nexthop")):
                 owner = result.steps[owners[id(tunnel)]]
-                if owner.action == "create" or {"interface_address", "interface_address6"} & set(owner.planned.after):
+                if owner.action == "create" or {own for own, dummy in ENDS.values()} & set(owner.planned.after):
                     needs.add(owners[id(tunnel)])
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Mapping
+from functools import lru_cache
 
 import ansible.template
 from ansible import constants as C
@@ -57,6 +58,9 @@ SHORTEST_MASKED = 8
 # Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.
 _WITH_KEY = r"_task\.(?:polymorphic_result|result)(?:\.{member})?"
 _WITH_KEYS_OF_LOOP = r"_task\.(?:polymorphic_result|loop_result)(?:\.results)?"
+
+# An inventory has fewer expressions than this.
+_MANY_TEMPLATES = 512
 
 # Expressions in 'until' that are never an error.
 _PLAIN_TEST = re.compile(
@@ -208,23 +212,15 @@ def plain_text(text: str) -> str:
 
 
 def compile_once(templar: Templar) -> None:
-    """Have an expression compiled once, and not once for each host that it is evaluated for; without this interface, it is as right and not as fast.
+    """Have this templar compile a template once, and not once for each host that it is evaluated for. Without these interfaces, it does what it did.
 
-    ``Templar._engine`` and its ``_compile_expression`` (2.19 to 2.22). Engines that are made of this one may have other environments, with other results.
+    ``TemplateEngine._compile_expression`` of ``Templar._engine`` (2.19 to 2.22), ``from_string`` of ``Templar.environment`` (2.18). A class of its own
+    for the one object, because a copy of it compiles with an environment of its own.
     """
-    engine = getattr(templar, "_engine", None)
-    if not hasattr(engine, "_compile_expression"):
-        return
-    known: dict[tuple[t.Any, ...], t.Any] = {}
-
-    class Remembering(type(engine)):  # type: ignore[misc]
-        def _compile_expression(self, expression: str, options: t.Any) -> t.Any:
-            key = (self.environment, options, expression)
-            if key not in known:
-                known[key] = super()._compile_expression(expression, options)
-            return known[key]
-
-    engine.__class__ = Remembering
+    owner, method = (templar._engine, "_compile_expression") if hasattr(templar, "_engine") else (templar.environment, "from_string")
+    kind = type(owner)
+    if hasattr(kind, method):
+        owner.__class__ = type(kind.__name__, (kind,), {method: lru_cache(_MANY_TEMPLATES)(getattr(kind, method))})
 
 
 # Up to ansible-core 2.18, filters such as 'join' and the operator '~' drop the mark of what they take from 'hostvars', and templates are templated again.

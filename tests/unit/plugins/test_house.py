@@ -34,8 +34,8 @@ ROWS = [
     {"module_utils._objects", "module_utils._order"},
     {"module_utils._apply"},
     {"plugin_utils._core", "plugin_utils._reports"},
-    {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform"},
-    {"plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
+    {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform", "plugin_utils._design_yaml"},
+    {"plugin_utils._plan_text", "plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
     {"plugin_utils._fleet", "plugin_utils._secret_action"},
 ]
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
@@ -67,7 +67,7 @@ def private_uses(text: str) -> list[str]:
             own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
             found += [node.attr] if (node.attr.startswith("_") and not own) or PRIVATE.search(node.attr) else []
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "setattr", "hasattr"):
-            found += [name.value for name in node.args[1:2] if isinstance(name, ast.Constant) and str(name.value).startswith("_")]
+            found += [str(name.value) for name in node.args[1:2] if isinstance(name, ast.Constant) and str(name.value).startswith("_")]
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found += PRIVATE.findall(ast.unparse(node))
     return [name for name in found if not name.startswith("__")]
