@@ -455,6 +455,8 @@ def crash(session: nox.Session) -> None:
             session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "test_crash.py", *session.posargs, env=environment)
 
 
+# An environment that is made here may keep what Python has compiled: without that, each start of a program of Ansible compiles all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True

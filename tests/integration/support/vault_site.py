@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, HERE
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
@@ -135,16 +135,8 @@ class Site:
             rc: the exit status that there must be; None for any.
             around: a command in front of ansible-playbook's.
         """
-        command = [*around, *self.playbook(tasks, hosts, **keywords), *args]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(**(env or {})),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+        argv = self.playbook(tasks, hosts, **keywords)[2:]
+        done = preloaded.run([*argv, *args], self.folder, self.environment(**(env or {})), merged=True, prefix=tuple(around))
         screen = done.stdout.decode("utf-8")
         assert rc is None or done.returncode == rc, screen
         assert_quiet(screen)
