@@ -289,19 +289,31 @@ def run_pytest(session: nox.Session, tree: Path, *args: str) -> None:
         session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", *args, env={"PYTHONPATH": str(tree.parents[2])})
 
 
+_ANSIBLE = re.compile(r"^\s*(?:from|import) ansible[. ]", re.MULTILINE)
+
+
+def unit_tests(every_core: bool) -> list[str]:
+    """Return the files of unit tests that meet ansible-core, which are those that import something of it, or the others.
+
+    Nothing has to be declared: what a test is about it has to import.
+    """
+    files = (path.relative_to(ROOT) for path in sorted((ROOT / "tests" / "unit" / "plugins").rglob("test_*.py")))
+    return [str(file) for file in files if bool(_ANSIBLE.search((ROOT / file).read_text(encoding="utf-8"))) is every_core]
+
+
 def add_core_sessions(name: str, core: Core) -> None:
     """Add the sessions of one ansible-core: core-X, every-target-X and sanity-X."""
     requirements = ("-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
     version = python_of(core)
     python = find_python(version) if version else None
 
-    def tests(session: nox.Session, targets: list[str]) -> None:
+    def tests(session: nox.Session, units: list[str], targets: list[str]) -> None:
         install_core(session, name, *requirements)
         tree = refresh_tree(session.name)
         if session.posargs:
             run_pytest(session, tree, *session.posargs)
             return
-        run_pytest(session, tree, "tests/unit/plugins")
+        run_pytest(session, tree, *units)
         failed = []
         for target in targets:
             try:
@@ -312,16 +324,17 @@ def add_core_sessions(name: str, core: Core) -> None:
             session.error(f"Failed: {', '.join(failed)}")
 
     def by_class(session: nox.Session) -> None:
-        tests(session, targets_of(name))
+        once = unit_tests(every_core=False) if name == newest_release() else []
+        tests(session, [*unit_tests(every_core=True), *once], targets_of(name))
 
     def every(session: nox.Session) -> None:
-        tests(session, list(declared_targets()))
+        tests(session, ["tests/unit/plugins"], list(declared_targets()))
 
     def sanity(session: nox.Session) -> None:
         install_core(session, name)
         ansible_test(session, name, "sanity", *session.posargs)
 
-    by_class.__doc__ = f"Run the unit tests on ansible-core {name}, and the integration targets that depend on it."
+    by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
     every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
     sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
     if core is DEVEL:
@@ -347,8 +360,7 @@ def as_ansible_test(session: nox.Session) -> None:
         "2",
         "--target-python",
         f"venv/{python}",
-        "tests/unit/plugins/plugin_utils/",
-        "tests/unit/plugins/modules/",
+        *unit_tests(every_core=True),
     )
     ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk", "smoke")
 

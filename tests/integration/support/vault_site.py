@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -135,8 +136,14 @@ class Site:
             rc: the exit status that there must be; None for any.
             around: a command in front of ansible-playbook's.
         """
-        argv = self.playbook(tasks, hosts, **keywords)[2:]
-        done = preloaded.run([*argv, *args], self.folder, self.environment(**(env or {})), merged=True, prefix=tuple(around))
+        command, environment = [*around, *self.playbook(tasks, hosts, **keywords), *args], self.environment(**(env or {}))
+        done: preloaded.Done | subprocess.CompletedProcess
+        if around:
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+        else:
+            done = preloaded.run(command[2:], self.folder, environment, merged=True)
         screen = done.stdout.decode("utf-8")
         assert rc is None or done.returncode == rc, screen
         assert_quiet(screen)
