@@ -129,12 +129,13 @@ class Site:
         (self.folder / name).write_text(json.dumps([play]), encoding="utf-8")
         return [sys.executable, "-m", "ansible.cli.playbook", name]
 
-    def play(self, tasks: list[dict], hosts="here", args=("--vault-id", "prod@password"), env=None, rc: int | None = 0, around=(), **keywords) -> str:
+    def play(self, tasks: list[dict], hosts="here", args=("--vault-id", "prod@password"), env=None, rc: int | None = 0, around=(), warns=(), **keywords) -> str:
         """Run tasks and return the screen.
 
         Args:
             rc: the exit status that there must be; None for any.
             around: a command in front of ansible-playbook's.
+            warns: a part of each warning that there has to be.
         """
         command, environment = [*around, *self.playbook(tasks, hosts, **keywords), *args], self.environment(**(env or {}))
         done: preloaded.Done | subprocess.CompletedProcess
@@ -146,7 +147,7 @@ class Site:
             done = preloaded.run(command[2:], self.folder, environment, merged=True)
         screen = done.stdout.decode("utf-8")
         assert rc is None or done.returncode == rc, screen
-        assert_quiet(screen)
+        assert_quiet(screen, warns)
         return screen
 
     def registered(self, host: str = "here") -> dict:

@@ -229,6 +229,7 @@ class Outcome:
     writes: list[dict[str, Any]]
     keys: dict[str, str]
     probes: set[tuple[str, str]]
+    decoy: Secret
     modes: dict[str, int] = field(default_factory=dict)
     secrets: dict[str, list[Secret]] = field(default_factory=dict)
 
@@ -263,11 +264,12 @@ class Bench:
         for name in (*FOLDERS, *OTHER_FOLDERS):
             at.joinpath(name).mkdir(parents=True)
         token = f"token-{secrets.token_urlsafe(24)}"
+        decoy = secrets.token_urlsafe(24)
         # With characters that JSON, URLs, XML and Python write differently
         supplied = f"{secrets.token_hex(8)}\"\\/+ %<&>'é{secrets.token_hex(8)}"
         self._prepare_emulator(row, token)
         vault = VaultLib([("leaks", VaultSecret(secrets.token_hex(16).encode()))])
-        self._write_project(row, at, vault, supplied, token)
+        self._write_project(row, at, vault, supplied, token, decoy)
         environ = self._environ(row, at, token, supplied)
         self.ssh.new_home()
         self.syslog.take()
@@ -291,6 +293,7 @@ class Bench:
             [request for request in self.emulator.requests() if request["method"] != "GET"],
             keys,
             set(re.findall(r"probe ([\w-]+) ([0-9a-f]{64})", done.stdout.decode("utf-8", "replace"))),
+            Secret(decoy),
         )
         for path in row.get("vault_files", {}):
             entries = yaml.safe_load(vault.decrypt(files[path]))[VARIABLE]
@@ -344,7 +347,7 @@ class Bench:
                     expanded[name] = {"api_key": secret, "api_email": self.emulator.email, **expanded[name]}
         return expanded
 
-    def _write_project(self, row: dict[str, Any], at: Path, vault: VaultLib, supplied: str, token: str) -> None:
+    def _write_project(self, row: dict[str, Any], at: Path, vault: VaultLib, supplied: str, token: str, decoy: str) -> None:
         project = at / "project"
         secret = vault.secrets[0][1]
         encrypt = functools.partial(vault.encrypt, secret=secret, vault_id="leaks")
@@ -365,9 +368,13 @@ class Bench:
         }
         if kind == "play environment":
             play["environment"] = {"CLOUDFLARE_API_TOKEN": from_environment}
-        for name in ("tasks", "handlers", "pre_tasks"):
+        for name in ("tasks", "handlers"):
             if name in row:
                 play[name] = self._expanded(row[name], kind)
+        # Where the search does not find this, it could not find a key.
+        play["pre_tasks"] = [{"name": "Show a decoy", "ansible.builtin.debug": {"msg": decoy}}]
+        if "ANSIBLE_CACHE_PLUGIN" in row.get("env", {}):
+            play["pre_tasks"].append({"name": "Keep a decoy", "ansible.builtin.set_fact": {"decoy": decoy, "cacheable": True}})
         project.joinpath("play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
         at.joinpath("private", "password").write_bytes(secret.bytes)
         variables = f"delivered: {at}/delivered\n"

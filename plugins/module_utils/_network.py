@@ -1,0 +1,380 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""From a design and an account to steps: which object becomes what. Pure; ``_order`` says in which order."""
+
+from __future__ import annotations
+
+import functools
+import re
+import typing as t
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, Design, Item, refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, Plan, find, identity_then, plan, values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+
+    Json = dict[str, t.Any]
+    # The objects of each kind, by ``Kind.several``.
+    Account = Mapping[str, list[Json]]
+
+# All that has an inside.
+WITH_INSIDES = (*TUNNELS, INTERCONNECT)
+_OPTION = re.compile(r"[a-z0-9_., ]+: ")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a task says of a design as a whole.
+
+    :ivar state: of ``_design.STATES``.
+    :ivar keep: names and shell patterns of objects that are never deleted.
+    :ivar max_deletions: how many objects may be deleted.
+    """
+
+    state: str = "merged"
+    keep: tuple[str, ...] = ()
+    max_deletions: int = DEFAULT_MAX_DELETIONS
+
+
+@dataclass(frozen=True)
+class Step:
+    """What becomes of one object.
+
+    :ivar planned: the request.
+    :ivar actual: the object as it is; None for a new one.
+    :ivar label: its name, for messages.
+    :ivar place: where it stands in the design; empty if nothing names it.
+    """
+
+    kind: Kind
+    planned: Plan
+    actual: Json | None
+    label: str
+    place: str = ""
+
+    @property
+    def action(self) -> str:
+        """What is done: create, update or delete; empty for nothing."""
+        return {None: "", "POST": "create", "PUT": "update", "DELETE": "delete"}[self.planned.method]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the others, also in a later plan for the same design."""
+        return self.kind.several, self.place or str(self.planned.object_id)
+
+    @property
+    def after(self) -> Json | None:
+        """The object as it will be; None if there will be none."""
+        return None if self.planned.method == "DELETE" else self.planned.result if self.planned.method else self.actual
+
+    @property
+    def where(self) -> str:
+        """What messages begin with."""
+        return self.place or f"{self.kind.noun} {self.label}"
+
+
+@dataclass
+class Changes:
+    """What a design asks for: a step for each object that it names or that is to go, also for those that need no request."""
+
+    steps: list[Step] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def say(self, step: Step | Item, text: str) -> None:
+        """Note a problem with an object."""
+        where = step.where if isinstance(step, Step) else step.place
+        # A text that begins with the name of an option is about that.
+        self.problems.append(f"{where}{'.' if _OPTION.match(text) else ': '}{text}")
+
+
+def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
+    """Return what becomes of each object.
+
+    :arg account: read as it is asked for: a kind that nobody needs is never asked for.
+    :raises MagicError: with all problems that the account shows, before anything is written.
+    """
+    changes = Changes()
+    for kind in (*WITH_INSIDES, ROUTE):
+        if kind in design.kinds:
+            _Matcher(kind, account, rules, changes).work([item for item in design.items if item.kind is kind])
+    _check_routes(account, changes)
+    _check_deletions(design, account, rules, changes)
+    if changes.problems:
+        raise refusal(changes.problems)
+    return changes
+
+
+def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
+    """Return the name of an object for people."""
+    if kind.keys == ("name",):
+        return str(item.get("name"))
+    scope = [str(place) for places in as_object(item.get("scope")).values() if isinstance(places, list) for place in places]
+    return f"{item.get('prefix')} via {item.get('nexthop')}, priority {item.get('priority')}" + (f", scope {' '.join(scope)}" if scope else "")
+
+
+def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WITH_INSIDES) -> Iterator[tuple[str, Json]]:
+    """Yield what has an inside once all is done, with the nouns of the kinds."""
+    for kind in kinds:
+        steps = [step for step in changes.steps if step.kind is kind]
+        touched = {step.actual["id"] for step in steps if step.actual is not None}
+        yield from ((kind.noun, step.after) for step in steps if step.after is not None)
+        yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
+
+
+class _Matcher:
+    """Finds out which object of one kind each item means, and what becomes of it."""
+
+    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes) -> None:
+        self._kind = kind
+        self._account = account
+        self._rules = rules
+        self._changes = changes
+        self._by_id: dict[str, Json] = {}
+        self._by_keys: dict[tuple[t.Any, ...], list[Json]] = defaultdict(list)
+        for item in account[kind.several]:
+            self._by_id[canonical(item["id"])] = item
+            self._by_keys[self._keys(item)].append(item)
+        self._taken: dict[str, str] = {}
+        self._new: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}
+
+    def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
+        found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
+        return tuple(value if isinstance(value, (str, int)) else repr(value) for value in found)
+
+    def work(self, items: Sequence[Item]) -> None:
+        """Append the steps for the items, and for what is to go because no item names it."""
+        led = [item for item in map(self._led, items) if item is not None]
+        # Who means an object as it is comes before who would change one.
+        first = {id(item): self._as_it_is(item) for item in led}
+        self._claims = {actual["id"]: self._claim(actual) for actual in first.values() if actual is not None}
+        for item in led:
+            try:
+                self._add(item, first[id(item)] or self._meant(item))
+            except MagicError as error:
+                self._changes.say(item, str(error))
+        if self._rules.state == "overridden" and not self._kind.given:
+            for actual in self._account[self._kind.several]:
+                if actual["id"] not in self._taken and not self._kept(actual):
+                    self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label_of(self._kind, actual)))
+
+    def _led(self, item: Item) -> Item | None:
+        """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
+        if item.tunnel is None:
+            return item
+        option, follows = self._kind.through or ("", "")
+        before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
+        prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
+        try:
+            nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
+        except MagicError as error:
+            self._changes.say(item, str(error))
+            return None
+        if nexthop is not None:
+            return replace(item, desired={**item.desired, follows: nexthop})
+        if self._rules.state != "deleted":
+            names = listing(self._tunnels) or "none"
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}', neither in the design nor in the account. There are: {names}.")
+        return None
+
+    @functools.cached_property
+    def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        if self._rules.state == "deleted":
+            pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
+        else:
+            pairs = tunnels_after(self._account, self._changes, TUNNELS)
+        for noun, tunnel in pairs:
+            found[str(tunnel.get("name"))].append((noun, tunnel))
+        return found
+
+    @functools.cached_property
+    def _moving(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        for step in self._changes.steps:
+            if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
+                found[str(step.after.get("name"))].append((step.kind.noun, {**step.actual, "name": step.after.get("name")}))
+        return found
+
+    def _group(self, desired: Json) -> list[Json]:
+        return self._by_keys.get(tuple(desired[key] for key in self._kind.keys), [])
+
+    def _as_it_is(self, item: Item) -> Json | None:
+        """Return the object that an item means without changing what tells it apart, or None."""
+        if item.object_id is not None:
+            return None
+        same = [one for one in self._group(item.desired) if identity_then(self._kind, item.desired, one) == values_of(self._kind, self._kind.apart, one)]
+        try:
+            return find(self._kind, same, item.desired) if same else None
+        except MagicError:
+            return None
+
+    def _claim(self, actual: Json) -> Claim:
+        return Claim("", actual["id"], values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual), False)
+
+    def _meant(self, item: Item) -> Json | None:
+        """Return the object that an item means, or None for a new one.
+
+        :raises MagicError: if it cannot be told, or there is none with the id.
+        """
+        absent = self._rules.state == "deleted"
+        if item.object_id is None:
+            return self._found(item.desired, absent) or (None if absent else self._moved(item))
+        actual = self._by_id.get(canonical(item.object_id))
+        if actual is None and not absent:
+            raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
+        return actual
+
+    def _found(self, desired: Json, absent: bool = False) -> Json | None:
+        group = self._group(desired)
+        claims = [self._claims[one["id"]] for one in group if one["id"] in self._claims]
+        return find(self._kind, group, desired, absent=absent, claims=claims)
+
+    def _moved(self, item: Item) -> Json | None:
+        """Return the route that leads through a tunnel as its inside is now, if this design gives it another one."""
+        option, follows = self._kind.through or ("", "")
+        if item.tunnel is None or "prefix" not in item.desired:
+            return None
+        try:
+            nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
+        except MagicError:
+            return None  # it had no such inside
+        found = self._found({**item.desired, follows: nexthop}) if nexthop not in (None, item.desired[follows]) else None
+        return found if found is not None and found["id"] not in self._taken else None
+
+    def _add(self, item: Item, actual: Json | None) -> None:
+        kind, state = self._kind, self._rules.state
+        if actual is not None:
+            other = self._taken.setdefault(actual["id"], item.place)
+            if other != item.place:
+                raise MagicError(f"means the same {kind.noun} as {other} ({label_of(kind, actual)}). Leave one of them out.")
+        if state == "deleted":
+            if kind.given:
+                raise MagicError(f"Cloudflare creates and deletes {kind.noun}s, so it cannot be deleted here. Leave it out.")
+            if actual is not None and self._kept(actual):
+                self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")
+            elif actual is not None:
+                self._changes.steps.append(Step(kind, plan(kind, None, actual), actual, label_of(kind, actual), item.place))
+            return
+        if actual is None and kind.given:
+            raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and Cloudflare alone creates them. Correct the name, or leave it out.")
+        desired = item.desired
+        if state in ("replaced", "overridden") and actual is not None:
+            desired = merged(resets(kind.fields, desired, actual), desired)
+        planned = plan(kind, desired, actual)
+        label = label_of(kind, planned.result or {})
+        if actual is None and self._new.setdefault(repr(self._new_identity(desired)), item.place) != item.place:
+            raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
+        self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]
+        self._changes.steps.append(Step(kind, planned, actual, label, item.place))
+
+    def _new_identity(self, desired: Json) -> Json:
+        return {**values_of(self._kind, self._kind.keys, desired), **identity_then(self._kind, desired, {})}
+
+    def _kept(self, actual: Json) -> bool:
+        """Tell whether an object must not be deleted: one of such a name, or a route of such a prefix or through such a tunnel."""
+        keep = self._rules.keep
+        if not keep or self._kind is not ROUTE:
+            return by_name(keep, str(actual.get("name")))
+        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+
+    @functools.cached_property
+    def _kept_insides(self) -> Insides:
+        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
+        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
+
+
+class _Later:
+    """Next hops, looked up in the kinds of tunnels one after the other: most are found in the first, and then the others need not be read."""
+
+    def __init__(self, tunnels: t.Callable[[Kind], Iterator[tuple[str, Json]]]) -> None:
+        self._tunnels = tunnels
+        self._read: list[Insides] = []
+
+    def look_for(self, nexthop: t.Any) -> tuple[bool, str]:
+        """Look for a next hop; see ``Insides``."""
+        for number, kind in enumerate(WITH_INSIDES):
+            if number == len(self._read):
+                self._read.append(Insides(self._tunnels(kind)))
+            found = self._read[number].look_for(nexthop)
+            if found[0]:
+                return found
+        return False, ""
+
+
+def _check_routes(account: Account, changes: Changes) -> None:
+    """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
+    now = _Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
+    then = _Later(lambda kind: tunnels_after(account, changes, (kind,)))
+    moved = any(step.kind is not ROUTE and set(step.planned.after) & {own for own, dummy in ENDS.values()} for step in changes.steps)
+    for step in changes.steps:
+        route = step.after
+        if step.kind is not ROUTE or route is None or not step.place:
+            continue
+        nexthop = route.get("nexthop")
+        written = bool({"prefix", "nexthop"} & set(step.planned.after))
+        if not written and not moved:
+            continue
+        found, wrong = then.look_for(nexthop)
+        if not written and (found and not wrong or now.look_for(nexthop) != (True, "")):
+            continue
+        wrong = wrong or mismatch(route.get("prefix"), nexthop)
+        if not found:
+            changes.say(step, f"nexthop: {nexthop} is in no tunnel, neither of the design nor of the account. Use the customer's address inside of a tunnel.")
+        elif wrong:
+            changes.say(step, f"nexthop: {wrong}")
+
+
+def _check_deletions(design: Design, account: Account, rules: Rules, changes: Changes) -> None:
+    gone = [step for step in changes.steps if step.planned.method == "DELETE"]
+    what = listing(f"{step.kind.noun} {step.label}" for step in gone)
+    if len(gone) > rules.max_deletions:
+        changes.problems.append(
+            f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
+            f"If that is what you want, set max_deletions: {len(gone)}; if not, name them in the design or in keep."
+        )
+        return
+    for kind in design.kinds:
+        emptied = [step for step in gone if step.kind is kind]
+        if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
+            changes.problems.append(
+                f"{kind.results}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
+                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {kind.results} out of config."
+            )
+    tunnels = [step for step in gone if step.kind in TUNNELS]
+    if not tunnels:
+        return
+    lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
+    then = Insides(tunnels_after(account, changes))
+    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
+    stay = [
+        route
+        for route in account[ROUTE.several]
+        if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop")) and not then.tunnels_at(route.get("nexthop"))
+    ]
+    if stay:
+        changes.warnings.append(
+            f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "
+            "Cloudflare allows that. Delete them, or give them another next hop."
+        )
