@@ -122,3 +122,17 @@ def test_each_target_says_on_which_cores_it_runs():
     assert {words for classes in declared.values() for words in classes} == {"all", "ends", "one"}
     # What meets ansible-core's behaviour is asked of each.
     assert {"leaks", "playbooks", "vault_file", "inventory", "smoke"} <= {name for name, classes in declared.items() if classes == ["all"]}
+
+
+def test_a_test_of_another_class_than_its_target_is_of_one_that_there_is():
+    """In a target for all, a test or a row of the leak matrix may say that it needs fewer ansible-cores; most of each target runs on all of them."""
+    targets = ROOT / "tests" / "integration" / "targets"
+    files = [*targets.glob("*/test_*.py"), *targets.glob("*/rows.yml")]
+    found = {path: re.findall(r"cores\(\"(\w+)\"\)|^  cores: (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE) for path in files}
+    marked = {path: {"".join(names) for names in several} for path, several in found.items() if several}
+    assert len(marked) > 3
+    assert {name for names in marked.values() for name in names} <= {"ends", "one"}
+    declared = {path.parent.name for path in marked}
+    assert [name for name in declared if "cores/all" not in (targets / name / "aliases").read_text(encoding="utf-8")] == []
+    # Without this, a mark is not looked at.
+    assert [name for name in declared if "pytest_collection_modifyitems" not in (targets / name / "conftest.py").read_text(encoding="utf-8")] == []
