@@ -392,13 +392,11 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
     if not tunnels:
         return
     lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
-    then = Insides(tunnels_after(account, changes))
     leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
-    stay = [
-        route
-        for route in account[ROUTE.several]
-        if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop")) and not then.tunnels_at(route.get("nexthop"))
-    ]
+    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
+    # Mostly the routes go, too, and then no further kind needs to be read.
+    then = Insides(tunnels_after(account, changes) if stay else ())
+    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
     if stay:
         changes.warnings.append(
             f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "
