@@ -31,9 +31,9 @@ ROWS = [
     {"module_utils._psk", "module_utils._kinds"},
     {"module_utils._plan"},
     {"module_utils._module", "module_utils._objects"},
-    {"plugin_utils._core", "plugin_utils._reports"},
+    {"plugin_utils._core"},
     {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action"},
-    {"plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
+    {"plugin_utils._vault_file", "plugin_utils._reports", "plugin_utils._host_names", "plugin_utils._object_action"},
     {"plugin_utils._fleet", "plugin_utils._secret_action"},
 ]
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
