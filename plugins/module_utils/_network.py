@@ -26,13 +26,14 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._selection import
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
 
     Json = dict[str, t.Any]
     # The objects of each kind, by ``Kind.several``.
     Account = Mapping[str, list[Json]]
+    _ByName = dict[str, list[tuple[str, Json]]]
 
 # All that has an inside.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
@@ -139,6 +140,13 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
         yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
 
 
+def _named(tunnels: Iterable[tuple[str, Json]]) -> _ByName:
+    found: _ByName = defaultdict(list)
+    for noun, tunnel in tunnels:
+        found[str(tunnel.get("name"))].append((noun, tunnel))
+    return found
+
+
 class _Matcher:
     """Finds out which object of one kind each item means, and what becomes of it."""
 
@@ -157,6 +165,10 @@ class _Matcher:
         # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
         self._leaving: set[str] = set()
         self._insides: Insides | None = None
+        # By their names as they will be and as they are; and routes by their prefixes. Both are only looked up where an item leads through a tunnel.
+        self._tunnels: tuple[_ByName, _ByName] | None = None
+        self._by_prefix: dict[str, list[Json]] | None = None
+        self._now = _Later(lambda kind: ((kind.noun, tunnel) for tunnel in account[kind.several]))
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -191,24 +203,23 @@ class _Matcher:
             return item
         option, follows = self._kind.through or ("", "")
         absent = self._rules.state == "deleted"
-        # What is to go may lead through a tunnel that goes, too.
-        tunnels = [pair for kind in TUNNELS for pair in ((kind.noun, tunnel) for tunnel in self._account[kind.several])]
-        if not absent:
-            tunnels = list(tunnels_after(self._account, self._changes, TUNNELS))
+        if self._tunnels is None:
+            # What is to go may lead through a tunnel that goes, too.
+            now = [(kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several]]
+            self._tunnels = _named(now if absent else tunnels_after(self._account, self._changes, TUNNELS)), _named(now)
+        tunnels, now_named = self._tunnels
         before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
         prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
         try:
-            nexthop = through(option, item.tunnel, prefix, tunnels)
+            nexthop = through(option, item.tunnel, prefix, tunnels.get(item.tunnel, []))
         except MagicError as error:
             self._changes.say(item, str(error))
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})
         if not absent:
-            names = listing(str(tunnel.get("name")) for dummy, tunnel in tunnels) or "none"
-            lost = any(tunnel.get("name") == item.tunnel for kind in TUNNELS for tunnel in self._account[kind.several])
-            why = f"'{item.tunnel}' any more: the design renames or deletes it" if lost else f"'{item.tunnel}', neither in the design nor in the account"
-            self._changes.say(item, f"{option}: there is no tunnel {why}. There are: {names}.")
+            why = " any more: the design renames or deletes it" if item.tunnel in now_named else ", neither in the design nor in the account"
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(tunnels) or 'none'}.")
         return None
 
     def _group(self, desired: Json) -> list[Json]:
@@ -260,20 +271,27 @@ class _Matcher:
         return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in taken], item.desired, absent=True)
 
     def _moved(self, item: Item, taken: set[str]) -> Json | None:
-        """Return the route that leads through a tunnel as its inside is now, if this design changes the inside."""
-        follows = (self._kind.through or ("", ""))[1]
-        for step in self._changes.steps if item.tunnel is not None else ():
-            if step.actual is None or (step.after or {}).get("name") != item.tunnel or "prefix" not in item.desired:
-                continue
-            try:
-                nexthop = through("", "", item.desired["prefix"], [(step.kind.noun, {**step.actual, "name": ""})])
-            except MagicError:
-                continue
-            now = {**item.desired, follows: nexthop}
-            found = find(self._kind, self._group(now), now) if nexthop != item.desired[follows] else None
-            if found is not None and found["id"] not in taken and found["id"] not in self._taken:
-                return found
-        return None
+        """Return the route that leads through the item's tunnel as its inside was, where this design changes that, or an earlier run that did not get further.
+
+        What such a run leaves behind leads nowhere, and is otherwise as the item says.
+        """
+        prefix, follows = item.desired.get("prefix"), (self._kind.through or ("", ""))[1]
+        if item.tunnel is None or prefix is None:
+            return None
+        if self._by_prefix is None:
+            self._by_prefix = defaultdict(list)
+            for one in self._account[self._kind.several]:
+                self._by_prefix[str(known(self._kind.fields["prefix"], one.get("prefix")))].append(one)
+        left = [one for one in self._by_prefix[prefix] if one["id"] not in taken and one["id"] not in self._taken]
+        moved = [step for step in self._changes.steps if step.actual is not None and (step.after or {}).get("name") == item.tunnel] if left else []
+        was = Insides((step.kind.noun, step.actual or {}) for step in moved)
+        same = [one for one in left if was.look_for(one.get(follows)) == (True, "")]
+        if same:
+            found = find(self._kind, [{**one, follows: item.desired[follows]} for one in same], item.desired)
+            return self._by_id[canonical(found["id"])] if found is not None else None
+        dead = [one for one in left if identity_then(self._kind, item.desired, {}) == values_of(self._kind, self._kind.apart, one)]
+        dead = [one for one in dead if not self._now.look_for(one.get(follows))[0]]
+        return dead[0] if len(dead) == 1 else None
 
     def _add(self, item: Item, actual: Json | None) -> None:
         kind, state = self._kind, self._rules.state
