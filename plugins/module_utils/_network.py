@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import typing as t
 from collections import defaultdict
@@ -21,7 +20,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._design import DE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan, find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -34,6 +33,7 @@ if t.TYPE_CHECKING:
     Json = dict[str, t.Any]
     # The objects of each kind, by ``Kind.several``.
     Account = Mapping[str, list[Json]]
+    _ByName = dict[str, list[tuple[str, Json]]]
 
 # All that has an inside.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
@@ -140,6 +140,13 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
         yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
 
 
+def _named(tunnels: Iterable[tuple[str, Json]]) -> _ByName:
+    found: _ByName = defaultdict(list)
+    for noun, tunnel in tunnels:
+        found[str(tunnel.get("name"))].append((noun, tunnel))
+    return found
+
+
 class _Matcher:
     """Finds out which object of one kind each item means, and what becomes of it."""
 
@@ -157,6 +164,11 @@ class _Matcher:
         self._new: dict[str, str] = {}
         # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
         self._leaving: set[str] = set()
+        self._insides: Insides | None = None
+        # By their names as they will be and as they are; and routes by their prefixes. Both are only looked up where an item leads through a tunnel.
+        self._tunnels: tuple[_ByName, _ByName] | None = None
+        self._by_prefix: dict[str, list[Json]] | None = None
+        self._now = _Later(lambda kind: ((kind.noun, tunnel) for tunnel in account[kind.several]))
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -190,42 +202,25 @@ class _Matcher:
         if item.tunnel is None:
             return item
         option, follows = self._kind.through or ("", "")
+        absent = self._rules.state == "deleted"
+        if self._tunnels is None:
+            # What is to go may lead through a tunnel that goes, too.
+            now = [(kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several]]
+            self._tunnels = _named(now if absent else tunnels_after(self._account, self._changes, TUNNELS)), _named(now)
+        tunnels, now_named = self._tunnels
         before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
         prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
         try:
-            nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
+            nexthop = through(option, item.tunnel, prefix, tunnels.get(item.tunnel, []))
         except MagicError as error:
             self._changes.say(item, str(error))
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})
-        if self._rules.state != "deleted":
-            names = listing(self._tunnels) or "none"
-            lost = any(tunnel.get("name") == item.tunnel for kind in TUNNELS for tunnel in self._account[kind.several])
-            why = f"'{item.tunnel}' any more: the design renames or deletes it" if lost else f"'{item.tunnel}', neither in the design nor in the account"
-            self._changes.say(item, f"{option}: there is no tunnel {why}. There are: {names}.")
+        if not absent:
+            why = " any more: the design renames or deletes it" if item.tunnel in now_named else ", neither in the design nor in the account"
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(tunnels) or 'none'}.")
         return None
-
-    @functools.cached_property
-    def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
-        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
-        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
-        if self._rules.state == "deleted":
-            pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
-        else:
-            pairs = tunnels_after(self._account, self._changes, TUNNELS)
-        for noun, tunnel in pairs:
-            found[str(tunnel.get("name"))].append((noun, tunnel))
-        return found
-
-    @functools.cached_property
-    def _moving(self) -> dict[str, list[tuple[str, Json]]]:
-        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
-        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
-        for step in self._changes.steps:
-            if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
-                found[str(step.after.get("name"))].append((step.kind.noun, {**step.actual, "name": step.after.get("name")}))
-        return found
 
     def _group(self, desired: Json) -> list[Json]:
         return [one for one in self._by_keys.get(self._keys(desired), []) if one["id"] not in self._leaving]
@@ -276,17 +271,27 @@ class _Matcher:
         return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in taken], item.desired, absent=True)
 
     def _moved(self, item: Item, taken: set[str]) -> Json | None:
-        """Return the route that leads through a tunnel as its inside is now, if this design gives it another one."""
-        option, follows = self._kind.through or ("", "")
-        if item.tunnel is None or "prefix" not in item.desired:
+        """Return the route that leads through the item's tunnel as its inside was, where this design changes that, or an earlier run that did not get further.
+
+        What such a run leaves behind leads nowhere, and is otherwise as the item says.
+        """
+        prefix, follows = item.desired.get("prefix"), (self._kind.through or ("", ""))[1]
+        if item.tunnel is None or prefix is None:
             return None
-        try:
-            nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
-        except MagicError:
-            return None  # it had no such inside
-        now = {**item.desired, follows: nexthop}
-        found = find(self._kind, self._group(now), now) if nexthop not in (None, item.desired[follows]) else None
-        return found if found is not None and found["id"] not in taken and found["id"] not in self._taken else None
+        if self._by_prefix is None:
+            self._by_prefix = defaultdict(list)
+            for one in self._account[self._kind.several]:
+                self._by_prefix[str(known(self._kind.fields["prefix"], one.get("prefix")))].append(one)
+        left = [one for one in self._by_prefix[prefix] if one["id"] not in taken and one["id"] not in self._taken]
+        moved = [step for step in self._changes.steps if step.actual is not None and (step.after or {}).get("name") == item.tunnel] if left else []
+        was = Insides((step.kind.noun, step.actual or {}) for step in moved)
+        same = [one for one in left if was.look_for(one.get(follows)) == (True, "")]
+        if same:
+            found = find(self._kind, [{**one, follows: item.desired[follows]} for one in same], item.desired)
+            return self._by_id[canonical(found["id"])] if found is not None else None
+        dead = [one for one in left if identity_then(self._kind, item.desired, {}) == values_of(self._kind, self._kind.apart, one)]
+        dead = [one for one in dead if not self._now.look_for(one.get(follows))[0]]
+        return dead[0] if len(dead) == 1 else None
 
     def _add(self, item: Item, actual: Json | None) -> None:
         kind, state = self._kind, self._rules.state
@@ -322,12 +327,9 @@ class _Matcher:
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
             return by_name(keep, str(actual.get("name")))
-        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
-
-    @functools.cached_property
-    def _kept_insides(self) -> Insides:
-        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
-        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
+        if self._insides is None:
+            self._insides = Insides((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several] if by_name(keep, str(item.get("name"))))
+        return by_name(keep, str(actual.get("prefix"))) or bool(self._insides.tunnels_at(actual.get("nexthop")))
 
 
 class _Later:
@@ -352,8 +354,9 @@ def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
     now = _Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
     then = _Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    inside = {own for own, dummy in ENDS.values()}
-    moved = any(step.kind is not ROUTE and (step.action == "delete" or inside & set(step.planned.after)) for step in changes.steps)
+    moved = any(
+        step.kind is not ROUTE and (step.action == "delete" or {"interface_address", "interface_address6"} & set(step.planned.after)) for step in changes.steps
+    )
     for step in changes.steps:
         route = step.after
         if step.kind is not ROUTE or route is None or not step.place:
@@ -392,11 +395,13 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
     if not tunnels:
         return
     lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
+    then = Insides(tunnels_after(account, changes))
     leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
-    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
-    # Mostly the routes go, too, and then no further kind needs to be read.
-    then = Insides(tunnels_after(account, changes) if stay else ())
-    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
+    stay = [
+        route
+        for route in account[ROUTE.several]
+        if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop")) and not then.tunnels_at(route.get("nexthop"))
+    ]
     if stay:
         changes.warnings.append(
             f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "
