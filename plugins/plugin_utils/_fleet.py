@@ -13,10 +13,11 @@ The keys are made here, on the controller, so that each can be saved before it i
 from __future__ import annotations
 
 import typing as t
-from collections import defaultdict, deque
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
+from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy, check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
@@ -25,7 +26,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
@@ -90,47 +91,54 @@ class Report:
     doubtful: set[str] = field(default_factory=set)
     outage: int = 0
 
+    def take(self, answer: Applied, tunnel_ids: Sequence[str], new_doubts: set[str], check_mode: bool) -> None:
+        """Take an answer about these tunnels.
+
+        :arg new_doubts: those that were in no doubt before the request.
+        """
+        self.outage = 0
+        self.applied.update(answer.applied)
+        self.unapplied.update(answer.unapplied)
+        self.doubtful -= {*answer.applied, *(() if answer.repeated else new_doubts & set(answer.unapplied))}
+        for tunnel_id in set(tunnel_ids) - set(answer.applied) - set(answer.unapplied):
+            if check_mode:
+                self.applied[tunnel_id] = None
+            else:
+                self.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
+
 
 def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) -> None:
     """Set a batch of keys. If it fails as a whole, once more, then in halves, to find the tunnel that spoils it.
 
     :raises MagicError: if that cannot help.
     """
-    parts = deque([dict(batch)])
+    new_doubts: set[str] = set()
     again = True
-    while parts:
-        keys = parts.popleft()
+
+    def send(tunnel_ids: Sequence[str]) -> None:
         # In doubt from here on, whatever ends this. A clear no ends only the doubt of this request; that of an earlier one ends with a yes.
-        new_doubts = set(keys) - report.doubtful
-        report.doubtful.update(keys)
-        try:
-            answer = api.set_keys(keys)
-        except MagicError as error:
-            hopeless = _hopeless(error, report)
-            # A run that has to stop keeps its keys as pending, which does no harm; a check has none.
-            if error.reached != UNKNOWN and (check_mode or not hopeless):
-                report.doubtful -= new_doubts
-            if hopeless:
-                raise
-            items = list(keys.items())
-            if again:
-                parts.append(keys)
-            elif len(items) == 1:
-                report.unapplied[items[0][0]] = str(error)
-            else:
-                # Both halves before the quarters of one: the half without the tunnel that spoils it tells that this is no outage.
-                parts += [dict(items[: len(items) // 2]), dict(items[len(items) // 2 :])]
-            again = False
-            continue
-        report.outage = 0
-        report.applied.update(answer.applied)
-        report.unapplied.update(answer.unapplied)
-        report.doubtful -= {*answer.applied, *(() if answer.repeated else new_doubts & set(answer.unapplied))}
-        for tunnel_id in set(keys) - set(answer.applied) - set(answer.unapplied):
-            if check_mode:
-                report.applied[tunnel_id] = None
-            else:
-                report.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
+        nonlocal new_doubts
+        new_doubts = set(tunnel_ids) - report.doubtful
+        report.doubtful.update(tunnel_ids)
+        report.take(api.set_keys({tunnel_id: batch[tunnel_id] for tunnel_id in tunnel_ids}), tunnel_ids, new_doubts, check_mode)
+
+    def failed(error: MagicError, tunnel_ids: Sequence[str]) -> Iterable[Sequence[str]]:
+        nonlocal again
+        hopeless = _hopeless(error, report)
+        # A run that has to stop keeps its keys as pending, which does no harm; a check has none.
+        if error.reached != UNKNOWN and (check_mode or not hopeless):
+            report.doubtful -= new_doubts
+        if hopeless:
+            raise error
+        first, again = again, False
+        if first:
+            return [tunnel_ids]
+        if len(tunnel_ids) > 1:
+            return halves(tunnel_ids)
+        report.unapplied[tunnel_ids[0]] = str(error)
+        return []
+
+    send_in_parts(list(batch), send, failed)
 
 
 def _hopeless(error: MagicError, report: Report) -> bool:

@@ -23,6 +23,7 @@ CHECKS = {
 }
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("answer", ["decoy", "null", "real"])
 def test_check_mode(emulator, play, leaked, tmp_path, answer):
     state = emulator.state()
@@ -76,6 +77,7 @@ def test_an_adhoc_check_makes_no_key_whatever_cloudflare_does(emulator, command,
     assert emulator.keys() == before
 
 
+@pytest.mark.cores("one")
 def test_a_check_that_cannot_be_looked_at_is_healed_by_the_next_run(emulator, play, tmp_path):
     """The key may have been replaced: the file says so, and a run that asks for what is missing makes a new one."""
     emulator.reset()
