@@ -713,7 +713,8 @@ def test_an_excluded_tunnel_has_to_be_there(item):
     tunnels = [{"id": "id-0", "name": "branch-1"}]
     with pytest.raises(MagicError, match=f"exclude: no IPsec tunnel has the name or id '{item}'"):
         Selection(["*"], [], [item]).choose(tunnels)
-    assert Selection(["*"], [], ["connector-*"]).choose(tunnels) == tunnels
+    for pattern in ("connector-*", "branch-?1", "branch-[2-9]"):
+        assert Selection(["*"], [], [pattern]).choose(tunnels) == tunnels
     assert Selection(["*"], [], ["branch-1"]).choose(tunnels) == Selection(["*"], [], ["id-0"]).choose(tunnels) == []
 
 
