@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jinja2
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -30,7 +32,7 @@ class Plugin(Constructable):
     def __init__(self):
         self.templar = Templar(loader=DataLoader())
 
-    def get_option(self, name):
+    def get_option(self, option, hostvars=None):
         return False
 
     def evaluate(self, expression, variables):
@@ -76,6 +78,6 @@ def test_an_engine_without_the_interface_is_left_alone():
     class Another:
         _engine = object()
 
-    another = Another()
+    another: Any = Another()
     _core.compile_once(another)
     assert type(another._engine) is object
