@@ -20,9 +20,12 @@ def compiled(monkeypatch):
     """What Jinja compiles during a test."""
     found = []
     compile_ = jinja2.Environment.compile
-    monkeypatch.setattr(
-        jinja2.Environment, "compile", lambda self, source, *args, **keywords: found.append(source) or compile_(self, source, *args, **keywords)
-    )
+
+    def compiling(self, source, *args, **keywords):
+        found.append(source)
+        return compile_(self, source, *args, **keywords)
+
+    monkeypatch.setattr(jinja2.Environment, "compile", compiling)
     return found
 
 
