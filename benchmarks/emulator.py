@@ -71,7 +71,7 @@ class Connection:
     def __init__(self, emulator: Emulator) -> None:
         url = urllib.parse.urlsplit(emulator.url)
         self._path = f"{url.path}/accounts/{emulator.account_id}/magic/"
-        self._headers = {"Authorization": f"Bearer {emulator.write_token}", "Content-Type": "application/json"}
+        self._headers = {"Authorization": f"Bearer {emulator.write_token}", "Content-Type": "application/json", "x-magic-new-hc-target": "true"}
         self._http = http.client.HTTPConnection(str(url.hostname), url.port)
 
     def send(self, request: Request) -> bytes:

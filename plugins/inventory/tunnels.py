@@ -173,7 +173,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import means_something
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import compile_once, means_something
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import group_beside_hosts, host_names, renamed_groups, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     KINDS,
@@ -216,6 +216,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)  # type: ignore[no-untyped-call]
+        compile_once(self.templar)
         warnings: list[str] = []
         try:
             if self._option("use_extra_vars"):
@@ -255,6 +256,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         answer = Answer(settings.account_id, settings.api_url)
         # A client of its own, closed before Ansible forks its workers from this process.
         client = Client(settings)
+        client.tell = lambda text: self.display.display(f"{self.NAME}: {shown(text)}", stderr=True)
         try:
             for kind in kinds:
                 answer.add(kind, list_all(client, KINDS[kind]))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless, lacks_permission
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
@@ -27,14 +27,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
-    from ansible_collections.cloudflare.magic.plugins.module_utils._network import Changes, Rules, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 
     Json = dict[str, t.Any]
     Key = tuple[str, str]
 
 # So many lost answers in a row are an outage, and not the fault of what was sent.
 _OUTAGE = 3
+
+_READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
 
 APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "validated", "not_validated", "failed", "skipped", "unknown"
 
@@ -79,6 +81,8 @@ class Network:
     _lost: int = 0
     # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
     _one_by_one: bool = False
+    # Whether the credential has turned out to be one that only reads: enough for a dry run, apart from what Cloudflare would have to check.
+    _read_only: bool = False
 
     def decide(self) -> None:
         """Read the account, and decide what is to be done.
@@ -142,6 +146,8 @@ class Network:
         step = self.order.steps[index]
         if self.stopped is not None:
             return Outcome(SKIPPED, f"The run had to stop: {self.stopped}")
+        if self._read_only:
+            return Outcome(NOT_VALIDATED, _READ_ONLY)
         if (outcome := self._lacking(index, request)) is not None:
             return outcome
         if step.planned.method == "DELETE" and not safe:
@@ -186,6 +192,10 @@ class Network:
         try:
             send_in_parts(list(units.values()), send, self._failed)
         except MagicError as error:
+            if self.check_mode and lacks_permission(error):
+                self._read_only = True
+                self.outcomes.update({self.order.steps[number].key: Outcome(NOT_VALIDATED, _READ_ONLY) for number in numbers})
+                return
             self.stopped = error
             for number in numbers:
                 self.outcomes.setdefault(self.order.steps[number].key, Outcome(SKIPPED, f"The run had to stop: {error}"))
@@ -228,6 +238,8 @@ class Network:
     def warnings(self) -> list[str]:
         """Return what is otherwise than a user may think."""
         found = list(self.changes.warnings)
+        if self._read_only:
+            found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
         without_key = []
         for step in self.steps.values():
             outcome = self.outcomes.get(step.key)

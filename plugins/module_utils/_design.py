@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_int, check_type_list
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, told
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, read, told
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, read_options
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 
@@ -113,20 +113,23 @@ def read_design(config: t.Any) -> Design:
     kinds = tuple(kind for kind in KINDS if config.get(kind.results) is not None)
     problems += _twice(items)
     if problems:
-        raise MagicError(in_one_message(problems))
+        raise refusal(problems)
     return Design(kinds, tuple(items))
 
 
-def in_one_message(problems: Sequence[str]) -> str:
-    """Return all that is wrong with a design in one message."""
+def refusal(problems: Sequence[str]) -> MagicError:
+    """Return the error that tells all that is wrong with a design, in one message and one by one."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     more = [f"And {len(problems) - _MOST_PROBLEMS} more."] if len(problems) > _MOST_PROBLEMS else []
-    return f"The design has {count}, and nothing was changed. {' '.join([*problems[:_MOST_PROBLEMS], *more])}"
+    told = [*problems[:_MOST_PROBLEMS], *more]
+    error = MagicError(f"The design has {count}, and nothing was changed. {' '.join(told)}")
+    error.problems = told
+    return error
 
 
 def _unknown(name: str, place: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, sorted(known), 1)
-    return f"{place}: there is no '{name}'. " + (f"Did you mean '{close[0]}'?" if close else f"It can have: {', '.join(sorted(known))}.")
+    return f"{place}.{name}: there is no such option. " + (f"Did you mean '{close[0]}'?" if close else f"It can have: {', '.join(sorted(known))}.")
 
 
 def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str]) -> Item:
@@ -142,12 +145,9 @@ def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: li
     through, follows = kind.through or ("", "")
     if given.get(through) is not None and given.get(follows) is not None:
         problems.append(f"{place}: {through} and {follows} say the same. Give one of them.")
-    # A value of a wrong type has a message already.
-    if len(problems) == before:
-        desired, more = read_options(kind, given)
-        problems += [f"{place}.{problem}" for problem in more]
-        return Item(kind, place, desired, given.get(kind.id_option), given.get(through))
-    return Item(kind, place, {})
+    desired, more = read_options(kind, given) if len(problems) == before else read(kind.fields, given)
+    problems += [f"{place}.{problem}" for problem in more]
+    return Item(kind, place, desired, given.get(kind.id_option), given.get(through))
 
 
 def _converted(options: Json, given: Mapping[t.Any, t.Any], place: str, problems: list[str]) -> Json:
@@ -182,7 +182,8 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
     if len(problems) > before:
         return None
     if kind == "list":
-        return [_value({"type": option["elements"]}, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
+        found = [_value({"type": option["elements"]}, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
+        return [item for item in found if item is not None]
     if "options" in option:
         return _converted(option["options"], value, where, problems)
     if "choices" in option and value not in option["choices"]:
@@ -252,6 +253,10 @@ OPTIONS = SHARED.merge(
 )
 # As the documentation has it.
 WHOLE_OPTIONS = OPTIONS.merge(ArgumentSpec({"config": {"type": "dict", "options": _config_options()}}))
+
+
+# Of what shows the result of such a task.
+REPORT_OPTIONS = ArgumentSpec({"result": {"type": "dict", "required": True}})
 
 
 def check_options(options: Mapping[str, t.Any]) -> list[str]:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -23,11 +24,15 @@ if t.TYPE_CHECKING:
 
 # --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
 
+# A network has the same addresses in many places, and reading one takes longer than all else that is done with it.
+_remembered = functools.lru_cache(maxsize=2**16)
+
 
 def _same(value: t.Any) -> t.Any:
     return value
 
 
+@_remembered
 def address(value: str) -> str:
     if not value:
         return ""
@@ -37,6 +42,7 @@ def address(value: str) -> str:
         raise ValueError("is not an IP address. Write it like 198.51.100.1.") from None
 
 
+@_remembered
 def interface(value: str) -> str:
     if "/" not in value:
         raise ValueError("has no prefix length. Add /31 (or /30).")
@@ -49,6 +55,7 @@ def interface(value: str) -> str:
     return str(interface)
 
 
+@_remembered
 def interface6(value: str) -> str:
     if not value:
         return ""
@@ -60,6 +67,7 @@ def interface6(value: str) -> str:
         raise ValueError("is not an IPv6 address with prefix length. Write it like fd00:213::a/127.") from None
 
 
+@_remembered
 def prefix(value: str) -> str:
     try:
         return str(ipaddress.ip_network(value.strip()))

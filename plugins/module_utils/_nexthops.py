@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from collections import defaultdict
@@ -75,6 +76,17 @@ def through(option: str, name: str, prefix: str, tunnels: Sequence[tuple[str, Js
     raise MagicError(f"{option}: the tunnel '{name}' has no IPv{version} addresses inside, which a route for {prefix} needs. Set {own} of the tunnel.")
 
 
+_read_interface = functools.lru_cache(maxsize=2**16)(ipaddress.ip_interface)
+
+
+def interface_of(value: t.Any) -> Interface:
+    """Return an address with its prefix length.
+
+    :raises ValueError: if it is none.
+    """
+    return _read_interface(value if isinstance(value, str) else "")
+
+
 class Insides:
     """The inner networks of some tunnels, by their addresses.
 
@@ -87,7 +99,7 @@ class Insides:
         for noun, tunnel in tunnels:
             for own, dummy_end in ENDS.values():
                 try:
-                    interface = ipaddress.ip_interface(tunnel.get(own) or "")
+                    interface = interface_of(tunnel.get(own))
                 except ValueError:
                     continue
                 if interface.network.num_addresses > _FEW:

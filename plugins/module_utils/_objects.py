@@ -67,7 +67,7 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return check_key("psk", key)
 
 
-def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
+def apply_one(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
     """Do the work of the module that manages objects of this kind.
 
     :arg options: validated by ``kind.options`` and ``check``.
@@ -77,10 +77,10 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bo
     """
     # Held until the answer is there: what another task of this run decides has to see what this one does.
     with claims() as claimed:
-        return _run(kind, client, options, check_mode, claimed)
+        return _apply(kind, client, options, check_mode, claimed)
 
 
-def _run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
+def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
     desired, account = desired_of(kind, options), Account(client)
     object_id = options[kind.id_option]
     there = list_all(client, kind) if object_id is None else _by_id(client, kind, object_id, options["state"])
@@ -201,7 +201,7 @@ def check_info(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return []
 
 
-def run_info(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
+def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     """Do the work of the module that reads objects of this kind.
 
     :raises MagicError: if they cannot be read, or there is none with the id.

@@ -13,27 +13,25 @@ comes after it; where several objects of a kind exchange theirs, one request cha
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 import graphlib
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import in_one_message
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
-from ansible_collections.cloudflare.magic.plugins.module_utils._network import WITH_INSIDES, label_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
-    from ansible_collections.cloudflare.magic.plugins.module_utils._network import Account, Changes, Step
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
 
     Json = dict[str, t.Any]
     # What one object alone can have: its sort, where it counts, and the value.
@@ -68,7 +66,7 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
         _routes_wait_for_tunnels(result)
         units = _together(result, problems)
     if problems:
-        raise MagicError(in_one_message(problems))
+        raise refusal(problems)
     result.requests = list(_requests(result, units, batch_size))
     return result
 
@@ -87,7 +85,7 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
         yield "pair of endpoints", kind.several, " and ".join(ends)
     for own, dummy in ENDS.values():
         try:
-            network = ipaddress.ip_interface(item.get(own) or "").network
+            network = interface_of(item.get(own)).network
         except ValueError:
             continue
         # In parts that another network of one of the usual sizes has as a whole or not at all.
@@ -152,7 +150,7 @@ def _routes_wait_for_tunnels(result: Ordered) -> None:
         if step.kind is ROUTE and step.after is not None and {"nexthop", "prefix"} & set(step.planned.after):
             for tunnel in insides.tunnels_at(step.after.get("nexthop")):
                 owner = result.steps[owners[id(tunnel)]]
-                if owner.action == "create" or {"interface_address", "interface_address6"} & set(owner.planned.after):
+                if owner.action == "create" or {own for own, dummy in ENDS.values()} & set(owner.planned.after):
                     needs.add(owners[id(tunnel)])
 
 

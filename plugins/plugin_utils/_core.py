@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Mapping
+from functools import lru_cache
 
 import ansible.template
 from ansible import constants as C
@@ -39,6 +40,7 @@ if t.TYPE_CHECKING:
     from ansible.parsing.vault import VaultLib
     from ansible.playbook.task import Task
     from ansible.plugins.action import ActionBase
+    from ansible.template import Templar
 
 OLDEST = (2, 18)
 NEWEST_TESTED = (2, 22)
@@ -56,6 +58,9 @@ SHORTEST_MASKED = 8
 # Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.
 _WITH_KEY = r"_task\.(?:polymorphic_result|result)(?:\.{member})?"
 _WITH_KEYS_OF_LOOP = r"_task\.(?:polymorphic_result|loop_result)(?:\.results)?"
+
+# An inventory has fewer expressions than this.
+_MANY_TEMPLATES = 512
 
 # Expressions in 'until' that are never an error.
 _PLAIN_TEST = re.compile(
@@ -195,13 +200,27 @@ def means_something(variable: str) -> bool:
     return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
 
 
+_trust = getattr(ansible.template, "trust_as_template", None)
+
+
 def plain_text(text: str) -> str:
     """Return a text of a form that means nothing to Ansible, as one that Ansible shows as it is.
 
     From 2.19 on, ``ansible-inventory`` shows texts without ``trust_as_template`` as ``__ansible_unsafe``; before, there is none.
     """
-    trust = getattr(ansible.template, "trust_as_template", None)
-    return text if trust is None else t.cast(str, trust(text))
+    return text if _trust is None else t.cast(str, _trust(text))
+
+
+def compile_once(templar: Templar) -> None:
+    """Have this templar compile a template once, and not once for each host that it is evaluated for. Without these interfaces, it does what it did.
+
+    ``TemplateEngine._compile_expression`` of ``Templar._engine`` (2.19 to 2.22), ``from_string`` of ``Templar.environment`` (2.18). A class of its own
+    for the one object, because a copy of it compiles with an environment of its own.
+    """
+    owner, method = (templar._engine, "_compile_expression") if hasattr(templar, "_engine") else (templar.environment, "from_string")
+    kind = type(owner)
+    if hasattr(kind, method):
+        owner.__class__ = type(kind.__name__, (kind,), {method: lru_cache(_MANY_TEMPLATES)(getattr(kind, method))})
 
 
 # Up to ansible-core 2.18, filters such as 'join' and the operator '~' drop the mark of what they take from 'hostvars', and templates are templated again.

@@ -20,7 +20,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UN
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy, check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
-from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
@@ -47,28 +47,6 @@ class Api(t.Protocol):
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock."""
-
-
-def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[str], exclude: Sequence[str] = ()) -> list[dict[str, t.Any]]:
-    """Return the tunnels that names, shell patterns or ids mean, in the order of the account, each once.
-
-    :arg exclude: names, shell patterns or ids that are not meant all the same.
-    :raises MagicError: if one of ``names`` or ``ids`` matches nothing.
-    """
-    known = {tunnel["id"] for tunnel in tunnels}
-    strangers = [tunnel_id for tunnel_id in ids if tunnel_id not in known]
-    if strangers:
-        raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
-    for name in names:
-        if not any(by_name([name], str(tunnel.get("name"))) for tunnel in tunnels):
-            exist = listing(str(tunnel.get("name")) for tunnel in tunnels) or "none"
-            raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
-    for item in exclude:
-        # A misspelled name would be rotated. A pattern is for tunnels that come and go.
-        if not is_pattern(item) and not any(item in (tunnel["id"], tunnel.get("name")) for tunnel in tunnels):
-            raise MagicError(f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare does, or leave it out. Nothing has been sent.")
-    chosen = [tunnel for tunnel in tunnels if tunnel["id"] in ids or by_name(names, str(tunnel.get("name")))]
-    return [tunnel for tunnel in chosen if not by_name_or_id(exclude, str(tunnel.get("name")), tunnel["id"])]
 
 
 def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tuple[dict[str, str], list[str]]:
@@ -199,7 +177,7 @@ class Fleet:
         self.moved: set[str] = set()
         """In check mode: the tunnels whose key Cloudflare replaced although it was asked not to."""
 
-    def run(self) -> None:
+    def rotate(self) -> None:
         """Set what is due. What came of it is in ``report``, also when this raises.
 
         :raises MagicError: if the run had to stop, or before anything was sent.
@@ -211,8 +189,7 @@ class Fleet:
             mine, self.warnings = supplied(tunnels, options["psks"])
             chosen = [tunnel for tunnel in tunnels if tunnel["id"] in mine]
         else:
-            names, ids, exclude = ([item.strip() for item in options[name] or []] for name in ("names", "ipsec_tunnel_ids", "exclude"))
-            chosen = select(tunnels, names, ids, exclude)
+            chosen = Selection.of(options).choose(tunnels)
         self.names = {tunnel["id"]: tunnel.get("name") for tunnel in chosen}
         self.before = {tunnel["id"]: last_generated_on(tunnel) for tunnel in chosen}
         pending = self._pending()

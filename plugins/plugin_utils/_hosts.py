@@ -20,6 +20,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
@@ -93,8 +94,13 @@ _MADE_HERE = ("tunnel_type", "psk_age_days")
 # Texts of these forms are no expression that calls anything, and no piece of a template, whatever they are joined with.
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _IKE_IDENTITY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*\.[0-9]+\.(?:custom\.)?ipsec\.cloudflare\.com")
+# What words may have besides letters.
+_NO_LETTERS = str.maketrans("", "", "0123456789 _-")
 # In an expression, this word calls a test, which needs no brackets.
 _TEST = re.compile(r"\bis\b")
+
+# Of thousands of tunnels, most texts are asked about more than once.
+_MANY_TEXTS = 1 << 16
 
 _missing = object()
 
@@ -128,6 +134,7 @@ def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
     return _missing
 
 
+@lru_cache(_MANY_TEXTS)
 def _is_address(value: str) -> bool:
     try:
         # A scope may be any text.
@@ -290,10 +297,12 @@ def as_data(value: t.Any) -> t.Any:
     return value
 
 
+@lru_cache(_MANY_TEXTS)
 def is_harmless(text: str) -> bool:
     """Tell whether a text has one of the few forms that mean nothing to Ansible: words, an address, a time, an identity of IKE."""
-    words = all(character.isalpha() or character in "0123456789 _-" for character in text) and text[:1].isalnum() and not _TEST.search(text)
-    return words or _is_address(text) or bool(_TIMESTAMP.fullmatch(text) or _IKE_IDENTITY.fullmatch(text))
+    letters = text.translate(_NO_LETTERS)
+    words = (letters.isalpha() or not letters) and text[:1].isalnum() and not _TEST.search(text)
+    return bool(words or _TIMESTAMP.fullmatch(text) or _IKE_IDENTITY.fullmatch(text)) or _is_address(text)
 
 
 def _key(name: t.Any) -> t.Any:

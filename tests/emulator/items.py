@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 from typing import Hashable, Iterator, Sequence, Tuple
 
@@ -62,13 +63,17 @@ def identity_of(tunnel: Item) -> Key | None:
     return ("identity", tunnel.kind.plural, fqdn_id, tunnel.fields.get("cloudflare_endpoint")) if fqdn_id else None
 
 
+@functools.lru_cache(maxsize=1 << 16)
+def _pairs(interface: str) -> range:
+    network = ipaddress.ip_interface(interface).network
+    return range(int(network[0]) >> 1, (int(network[-1]) >> 1) + 1)
+
+
 def inside_of(tunnel: Item, name: str) -> list[Key]:
     """Return the keys of the network in this field: it overlaps with those that share one of them, and with no others."""
-    if not tunnel.fields.get(name):
-        return []
     # By kinds.py it is a /30, /31 or /127, and so it is made of pairs of addresses.
-    network = ipaddress.ip_interface(tunnel.fields[name]).network
-    return [("inside", name, pair) for pair in range(int(network[0]) >> 1, (int(network[-1]) >> 1) + 1)]
+    interface = tunnel.fields.get(name)
+    return [("inside", name, pair) for pair in _pairs(interface)] if interface else []
 
 
 def target_of(route: Item) -> Key:

@@ -9,6 +9,7 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import math
 import re
@@ -142,6 +143,7 @@ class RateLimit:
         return used < self.quota, max(0, self.quota - used - 1), max(1, math.ceil(start + self.window - now))
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _far_end(interface_address: str) -> str:
     """Return the customer's address inside a tunnel: interface_address has Cloudflare's."""
     interface = ipaddress.IPv4Interface(interface_address)

@@ -10,7 +10,7 @@ import ipaddress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -93,6 +93,7 @@ def test_a_tunnel_without_such_an_end_is_an_error(tunnel, prefix, words):
         assert word in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.ip_addresses(v=4).map(lambda one: (one, 31)), st.ip_addresses(v=6).map(lambda one: (one, 127))))
 def test_two_ends_face_each_other(pair):
     address, length = pair
