@@ -184,7 +184,9 @@ class _Matcher:
             raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
         group = self._group(item.desired)
         if all(one["id"] in self._named for one in group):
-            group = [one for one in group if one["id"] not in self._leaving]
+            # What could be a new one, is; what could not, means one of these once more.
+            new_is_possible = all(name in item.desired for name in self._kind.required)
+            group = [] if new_is_possible else [one for one in group if one["id"] not in self._leaving]
         found = find(self._kind, group, item.desired)
         if found is not None and found["id"] in self._named and all(name in item.desired for name in self._kind.required):
             return None
@@ -290,9 +292,10 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
     gone = [step for step in changes.steps if step.planned.method == "DELETE"]
     what = listing(f"{step.kind.noun} {step.label}" for step in gone)
     if len(gone) > rules.max_deletions:
+        instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
         changes.problems.append(
             f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
-            f"If that is what you want, set max_deletions: {len(gone)}; if not, name them in the design or in keep."
+            f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
         )
         return
     for kind in design.kinds:
