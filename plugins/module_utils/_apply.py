@@ -24,11 +24,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import list
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Changes, Rules, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 
     Json = dict[str, t.Any]
     Key = tuple[str, str]
