@@ -62,16 +62,19 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import variables_file
 
 
 def design_yaml(design: t.Any, account: str = "", moment: str = "", previous: str = "") -> str:
     """Return the text of a file with a design, which is no template, as what it comes from is none.
 
-    :raises AnsibleFilterError: if this is no design.
+    :raises AnsibleFilterError: if this is no design, or none that YAML can hold.
     """
     try:
         result: str = wrap_var(variables_file({str(kind): list(items) for kind, items in design.items()}, str(account), str(moment), str(previous)))
+    except MagicError as error:
+        raise AnsibleFilterError(f"design_yaml: {error}") from None
     except (AttributeError, TypeError) as exc:
         raise AnsibleFilterError("design_yaml: this is not a dictionary of lists. Give what the module network returns as 'gathered'.") from exc
     return result

@@ -9,101 +9,31 @@
 
 from __future__ import annotations
 
-import functools
-import re
 import typing as t
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._changes import WITH_INSIDES, Changes, Step, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, Design, Item, refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
-from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, Plan, find, identity_then, plan, values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Account, Rules
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
 
     Json = dict[str, t.Any]
-    # The objects of each kind, by ``Kind.several``.
-    Account = Mapping[str, list[Json]]
-
-# All that has an inside.
-WITH_INSIDES = (*TUNNELS, INTERCONNECT)
-_OPTION = re.compile(r"[a-z0-9_., ]+: ")
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a task says of a design as a whole.
-
-    :ivar state: of ``_design.STATES``.
-    :ivar keep: names and shell patterns of objects that are never deleted.
-    :ivar max_deletions: how many objects may be deleted.
-    """
-
-    state: str = "merged"
-    keep: tuple[str, ...] = ()
-    max_deletions: int = DEFAULT_MAX_DELETIONS
-
-
-@dataclass(frozen=True)
-class Step:
-    """What becomes of one object.
-
-    :ivar planned: the request.
-    :ivar actual: the object as it is; None for a new one.
-    :ivar label: its name, for messages.
-    :ivar place: where it stands in the design; empty if nothing names it.
-    """
-
-    kind: Kind
-    planned: Plan
-    actual: Json | None
-    label: str
-    place: str = ""
-
-    @property
-    def action(self) -> str:
-        """What is done: create, update or delete; empty for nothing."""
-        return {None: "", "POST": "create", "PUT": "update", "DELETE": "delete"}[self.planned.method]
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells it from the others, also in a later plan for the same design."""
-        return self.kind.several, self.place or str(self.planned.object_id)
-
-    @property
-    def after(self) -> Json | None:
-        """The object as it will be; None if there will be none."""
-        return None if self.planned.method == "DELETE" else self.planned.result if self.planned.method else self.actual
-
-    @property
-    def where(self) -> str:
-        """What messages begin with."""
-        return self.place or f"{self.kind.noun} {self.label}"
-
-
-@dataclass
-class Changes:
-    """What a design asks for: a step for each object that it names or that is to go, also for those that need no request."""
-
-    steps: list[Step] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def say(self, step: Step | Item, text: str) -> None:
-        """Note a problem with an object."""
-        where = step.where if isinstance(step, Step) else step.place
-        # A text that begins with the name of an option is about that.
-        self.problems.append(f"{where}{'.' if _OPTION.match(text) else ': '}{text}")
+    _ByName = dict[str, list[tuple[str, Json]]]
 
 
 def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
@@ -123,21 +53,11 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     return changes
 
 
-def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
-    """Return the name of an object for people."""
-    if kind.keys == ("name",):
-        return str(item.get("name"))
-    scope = [str(place) for places in as_object(item.get("scope")).values() if isinstance(places, list) for place in places]
-    return f"{item.get('prefix')} via {item.get('nexthop')}, priority {item.get('priority')}" + (f", scope {' '.join(scope)}" if scope else "")
-
-
-def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WITH_INSIDES) -> Iterator[tuple[str, Json]]:
-    """Yield what has an inside once all is done, with the nouns of the kinds."""
-    for kind in kinds:
-        steps = [step for step in changes.steps if step.kind is kind]
-        touched = {step.actual["id"] for step in steps if step.actual is not None}
-        yield from ((kind.noun, step.after) for step in steps if step.after is not None)
-        yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
+def _named(tunnels: Iterable[tuple[str, Json]]) -> _ByName:
+    found: _ByName = defaultdict(list)
+    for noun, tunnel in tunnels:
+        found[str(tunnel.get("name"))].append((noun, tunnel))
+    return found
 
 
 class _Matcher:
@@ -155,7 +75,13 @@ class _Matcher:
             self._by_keys[self._keys(item)].append(item)
         self._taken: dict[str, str] = {}
         self._new: dict[str, str] = {}
-        self._claims: dict[str, Claim] = {}
+        # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
+        self._leaving: set[str] = set()
+        self._insides: Insides | None = None
+        # By their names as they will be and as they are; and routes by their prefixes. Both are only looked up where an item leads through a tunnel.
+        self._tunnels: tuple[_ByName, _ByName] | None = None
+        self._by_prefix: dict[str, list[Json]] | None = None
+        self._now = _Later(lambda kind: ((kind.noun, tunnel) for tunnel in account[kind.several]))
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -164,12 +90,19 @@ class _Matcher:
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for what is to go because no item names it."""
         led = [item for item in map(self._led, items) if item is not None]
-        # Who means an object as it is comes before who would change one.
-        first = {id(item): self._as_it_is(item) for item in led}
-        self._claims = {actual["id"]: self._claim(actual) for actual in first.values() if actual is not None}
+        with_ids = [(item, self._by_id.get(canonical(item.object_id))) for item in led if item.object_id is not None]
+        if self._rules.state != "deleted":
+            self._leaving = {actual["id"] for item, actual in with_ids if actual is not None and self._leaves(item, actual)}
+        # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
+        meant = {id(item): actual for item, actual in with_ids if actual is not None}
+        for says_all in (True, False):
+            taken = {actual["id"] for actual in meant.values()}
+            meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all, taken)})
+        taken = {actual["id"] for actual in meant.values()}
         for item in led:
             try:
-                self._add(item, first[id(item)] or self._meant(item))
+                own = meant.get(id(item))
+                self._add(item, self._doomed(item, own, taken) if self._rules.state == "deleted" else own or self._meant(item, taken))
             except MagicError as error:
                 self._changes.say(item, str(error))
         if self._rules.state == "overridden" and not self._kind.given:
@@ -182,86 +115,96 @@ class _Matcher:
         if item.tunnel is None:
             return item
         option, follows = self._kind.through or ("", "")
+        absent = self._rules.state == "deleted"
+        if self._tunnels is None:
+            # What is to go may lead through a tunnel that goes, too.
+            now = [(kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several]]
+            self._tunnels = _named(now if absent else tunnels_after(self._account, self._changes, TUNNELS)), _named(now)
+        tunnels, now_named = self._tunnels
         before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
         prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
         try:
-            nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
+            nexthop = through(option, item.tunnel, prefix, tunnels.get(item.tunnel, []))
         except MagicError as error:
             self._changes.say(item, str(error))
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})
-        if self._rules.state != "deleted":
-            names = listing(self._tunnels) or "none"
-            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}', neither in the design nor in the account. There are: {names}.")
+        if not absent:
+            why = " any more: the design renames or deletes it" if item.tunnel in now_named else ", neither in the design nor in the account"
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(tunnels) or 'none'}.")
         return None
 
-    @functools.cached_property
-    def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
-        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
-        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
-        if self._rules.state == "deleted":
-            pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
-        else:
-            pairs = tunnels_after(self._account, self._changes, TUNNELS)
-        for noun, tunnel in pairs:
-            found[str(tunnel.get("name"))].append((noun, tunnel))
-        return found
-
-    @functools.cached_property
-    def _moving(self) -> dict[str, list[tuple[str, Json]]]:
-        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
-        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
-        for step in self._changes.steps:
-            if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
-                found[str(step.after.get("name"))].append((step.kind.noun, {**step.actual, "name": step.after.get("name")}))
-        return found
-
     def _group(self, desired: Json) -> list[Json]:
-        return self._by_keys.get(tuple(desired[key] for key in self._kind.keys), [])
+        return [one for one in self._by_keys.get(self._keys(desired), []) if one["id"] not in self._leaving]
 
-    def _as_it_is(self, item: Item) -> Json | None:
-        """Return the object that an item means without changing what tells it apart, or None."""
+    def _leaves(self, item: Item, actual: Json) -> bool:
+        """Tell whether an object gets another name, or another place in the routing table."""
+        now = values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual)
+        return now != ({key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual))
+
+    def _as_it_is(self, item: Item, says_all: bool, taken: set[str]) -> list[Json]:
+        """Return the one object that an item means without changing what tells it apart, if there is one.
+
+        :arg says_all: whether what the item does not say of that is not there.
+        """
         if item.object_id is not None:
-            return None
-        same = [one for one in self._group(item.desired) if identity_then(self._kind, item.desired, one) == values_of(self._kind, self._kind.apart, one)]
-        try:
-            return find(self._kind, same, item.desired) if same else None
-        except MagicError:
-            return None
+            return []
+        same = [
+            one
+            for one in self._group(item.desired)
+            if one["id"] not in taken and identity_then(self._kind, item.desired, {} if says_all else one) == values_of(self._kind, self._kind.apart, one)
+        ]
+        return same if len(same) == 1 else []
 
-    def _claim(self, actual: Json) -> Claim:
-        return Claim("", actual["id"], values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual), False)
+    def _meant(self, item: Item, taken: set[str]) -> Json | None:
+        """Return the object that an item means and would change, or None for a new one.
 
-    def _meant(self, item: Item) -> Json | None:
-        """Return the object that an item means, or None for a new one.
-
+        :arg taken: ids of the objects that other items mean as they are.
         :raises MagicError: if it cannot be told, or there is none with the id.
         """
-        absent = self._rules.state == "deleted"
-        if item.object_id is None:
-            return self._found(item.desired, absent) or (None if absent else self._moved(item))
-        actual = self._by_id.get(canonical(item.object_id))
-        if actual is None and not absent:
+        if item.object_id is not None:
             raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
-        return actual
-
-    def _found(self, desired: Json, absent: bool = False) -> Json | None:
-        group = self._group(desired)
-        claims = [self._claims[one["id"]] for one in group if one["id"] in self._claims]
-        return find(self._kind, group, desired, absent=absent, claims=claims)
-
-    def _moved(self, item: Item) -> Json | None:
-        """Return the route that leads through a tunnel as its inside is now, if this design gives it another one."""
-        option, follows = self._kind.through or ("", "")
-        if item.tunnel is None or "prefix" not in item.desired:
+        group = self._by_keys.get(self._keys(item.desired), [])
+        if all(one["id"] in taken for one in group):
+            group = [one for one in group if one["id"] not in self._leaving]
+        found = find(self._kind, group, item.desired)
+        if found is not None and found["id"] in taken and all(name in item.desired for name in self._kind.required):
             return None
-        try:
-            nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
-        except MagicError:
-            return None  # it had no such inside
-        found = self._found({**item.desired, follows: nexthop}) if nexthop not in (None, item.desired[follows]) else None
-        return found if found is not None and found["id"] not in self._taken else None
+        return found or self._moved(item, taken)
+
+    def _doomed(self, item: Item, own: Json | None, taken: set[str]) -> Json | None:
+        """Return the object that an item says is to go, or None if there is none.
+
+        :arg own: the one that it means.
+        :raises MagicError: if it could mean another one just as well: the next run would delete that.
+        """
+        if item.object_id is not None:
+            return own
+        return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in taken], item.desired, absent=True)
+
+    def _moved(self, item: Item, taken: set[str]) -> Json | None:
+        """Return the route that leads through the item's tunnel as its inside was, where this design changes that, or an earlier run that did not get further.
+
+        What such a run leaves behind leads nowhere, and is otherwise as the item says.
+        """
+        prefix, follows = item.desired.get("prefix"), (self._kind.through or ("", ""))[1]
+        if item.tunnel is None or prefix is None:
+            return None
+        if self._by_prefix is None:
+            self._by_prefix = defaultdict(list)
+            for one in self._account[self._kind.several]:
+                self._by_prefix[str(known(self._kind.fields["prefix"], one.get("prefix")))].append(one)
+        left = [one for one in self._by_prefix[prefix] if one["id"] not in taken and one["id"] not in self._taken]
+        moved = [step for step in self._changes.steps if step.actual is not None and (step.after or {}).get("name") == item.tunnel] if left else []
+        was = Insides((step.kind.noun, step.actual or {}) for step in moved)
+        same = [one for one in left if was.look_for(one.get(follows)) == (True, "")]
+        if same:
+            found = find(self._kind, [{**one, follows: item.desired[follows]} for one in same], item.desired)
+            return self._by_id[canonical(found["id"])] if found is not None else None
+        dead = [one for one in left if identity_then(self._kind, item.desired, {}) == values_of(self._kind, self._kind.apart, one)]
+        dead = [one for one in dead if not self._now.look_for(one.get(follows))[0]]
+        return dead[0] if len(dead) == 1 else None
 
     def _add(self, item: Item, actual: Json | None) -> None:
         kind, state = self._kind, self._rules.state
@@ -297,12 +240,9 @@ class _Matcher:
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
             return by_name(keep, str(actual.get("name")))
-        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
-
-    @functools.cached_property
-    def _kept_insides(self) -> Insides:
-        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
-        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
+        if self._insides is None:
+            self._insides = Insides((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several] if by_name(keep, str(item.get("name"))))
+        return by_name(keep, str(actual.get("prefix"))) or bool(self._insides.tunnels_at(actual.get("nexthop")))
 
 
 class _Later:
@@ -327,7 +267,9 @@ def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
     now = _Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
     then = _Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    moved = any(step.kind is not ROUTE and set(step.planned.after) & {own for own, dummy in ENDS.values()} for step in changes.steps)
+    moved = any(
+        step.kind is not ROUTE and (step.action == "delete" or {"interface_address", "interface_address6"} & set(step.planned.after)) for step in changes.steps
+    )
     for step in changes.steps:
         route = step.after
         if step.kind is not ROUTE or route is None or not step.place:

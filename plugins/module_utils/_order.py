@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 
 import graphlib
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._changes import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
-from ansible_collections.cloudflare.magic.plugins.module_utils._network import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -29,8 +30,8 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import list
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Account, Changes, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
-    from ansible_collections.cloudflare.magic.plugins.module_utils._network import Account, Changes, Step
 
     Json = dict[str, t.Any]
     # What one object alone can have: its sort, where it counts, and the value.
@@ -44,11 +45,13 @@ class Ordered:
     :ivar steps: those that need a request.
     :ivar needs: for each step, those without which it cannot be.
     :ivar requests: the steps of each request, one after the other; those in one are of one kind and method.
+    :ivar unit: for each step, the number that it has in common with those that only one request can change together.
     """
 
     steps: list[Step]
     needs: list[set[int]] = field(default_factory=list)
     requests: list[list[int]] = field(default_factory=list)
+    unit: list[int] = field(default_factory=list)
 
 
 def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
@@ -75,7 +78,8 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
     if kind is ROUTE:
         yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
         return
-    yield "name", kind.several, str(item.get("name"))
+    # Of an IPsec tunnel, Cloudflare says that it shares its name with no other tunnel.
+    yield "name", "", str(item.get("name"))
     ends = [str(item.get(end) or "") for end in kind.ends]
     if ends and all(ends):
         yield "pair of endpoints", kind.several, " and ".join(ends)
@@ -87,6 +91,9 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
         # In parts that another network of one of the usual sizes has as a whole or not at all.
         parts = network.subnets(new_prefix=network.max_prefixlen - 1) if network.num_addresses in (2, 4) else [network]
         yield from (("inner network", "", str(part)) for part in parts)
+    identity = as_object(item.get("custom_remote_identities")).get("fqdn_id")
+    if identity:
+        yield "fqdn_id", str(ends[:1]), str(identity)
 
 
 def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> list[str]:
@@ -160,6 +167,7 @@ def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
         except graphlib.CycleError as error:
             ring = set(error.args[1])
             unit = [min(ring) if own in ring else own for own in unit]
+    result.unit = unit
     units: dict[int, list[int]] = defaultdict(list)
     for number, own in enumerate(unit):
         units[own].append(number)

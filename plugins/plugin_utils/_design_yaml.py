@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_template, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import VERSION
 
@@ -25,7 +27,7 @@ VARIABLE = "network_config"
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./() +-]*[A-Za-z0-9_./()+-])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
 _NOT_TEXT = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 
-_HEAD = re.compile(r"(?:---\n)?(?:#.*\n|\n)*")
+_HEAD = re.compile(r"(?:---\n|#.*\n|\n)*")
 
 
 def scalar(value: t.Any) -> str:
@@ -57,13 +59,24 @@ def _lines(value: t.Any, indent: str) -> Iterator[str]:
             yield from _lines(item, f"{indent}  ")
 
 
+def as_yaml(value: Mapping[str, t.Any]) -> str:
+    """Return a dictionary as YAML; nothing if there is nothing in it."""
+    return "".join(f"{line}\n" for line in _lines(value, ""))
+
+
 def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previous: str = "") -> str:
     """Return the text of a file of variables with a design.
 
     :arg account: whose design it is, and ``moment`` when; for the comments at the head.
     :arg previous: the text of the file so far. Where it differs in these comments alone, it stays as it is.
+    :raises MagicError: if YAML cannot hold it.
     """
-    content = "\n".join(_lines({VARIABLE: design}, "")) + "\n"
+    try:
+        json.dumps(design, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        place = shown(str(exc.object)[max(exc.start - 80, 0) : exc.start])
+        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}") from None
+    content = as_yaml({VARIABLE: design})
     head = _HEAD.match(previous)
     if head is not None and previous[head.end() :] == content:
         return previous

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 import xml.etree.ElementTree as ET
-from itertools import groupby
+from itertools import groupby, repeat
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import scalar
@@ -45,19 +45,23 @@ class Change(t.NamedTuple):
     trouble: str
 
 
-def changes_of(result: Json) -> list[Change]:
-    """Return what a result tells, in the order in which it is carried out."""
+def _with_outcomes(result: Json) -> Iterator[tuple[Json, Json]]:
+    """Yield the changes, each with its outcome, if the result has them: they begin with those of the changes, in the same order."""
     changes: Sequence[Json] = result.get("changes") or ()
-    # They begin with those of the changes, in the same order.
-    outcomes: Sequence[Json] = result.get("outcomes") or ({},) * len(changes)
-    return [_change(change, outcome) for change, outcome in zip(changes, outcomes)]
+    return zip(changes, result.get("outcomes") or repeat({}))
+
+
+def _changes(result: Json) -> list[Change]:
+    """Return what a result tells, in the order in which it is carried out."""
+    return [_change(change, outcome) for change, outcome in _with_outcomes(result)]
 
 
 def _change(change: Json, outcome: Json) -> Change:
     action, word = str(change["action"]), outcome.get("outcome")
     trouble = shown(f"{word}: {outcome.get('reason', '')}") if word in _TROUBLE else ""
     fields = {} if action == "delete" else change["fields"]
-    return Change(action, str(change["kind"]), shown(str(change["name"])), [_field(name, field, action) for name, field in fields.items()], trouble)
+    lines = [_field(name, field, action) for name, field in fields.items()]
+    return Change(action, shown(str(change["kind"])), shown(str(change["name"])), lines, trouble)
 
 
 def _field(name: str, field: Json, action: str) -> str:
@@ -85,21 +89,20 @@ def summary(result: Json) -> str:
     """Return how many objects change, or have changed."""
     if "changes" not in result:
         return "There is no plan."
-    changes = changes_of(result)
-    good = {action: sum(change.action == action and not change.trouble for change in changes) for action in MARKS}
+    pairs = [(change["action"], outcome.get("outcome")) for change, outcome in _with_outcomes(result)]
     planned = "not_validated" in result
     if planned:
-        counts = [f"{sum(change.action == action for change in changes)} to {action}" for action in MARKS]
+        counts = [f"{sum(action == one for action, dummy in pairs)} to {one}" for one in MARKS]
     else:
-        counts = [f"{good[action]} {done}" for action, done in _DONE.items()]
-    bad = {word: sum(change.trouble.startswith(f"{word}:") for change in changes) for word in _TROUBLE}
+        counts = [f"{sum(action == one and word not in _TROUBLE for action, word in pairs)} {done}" for one, done in _DONE.items()]
+    bad = {one: sum(word == one for dummy, word in pairs) for one in _TROUBLE}
     counts += [f"{count} {'in doubt' if word == 'unknown' else word}" for word, count in bad.items() if count]
     return f"{'Plan' if planned else 'Applied'}: {', '.join(counts)}."
 
 
 def blocks(result: Json) -> Iterator[tuple[str, str]]:
     """Yield what people read, in blocks of several lines, each with the action that it is about, or none."""
-    changes = changes_of(result)
+    changes = _changes(result)
     for action, several in groupby(changes, lambda change: change.action):
         yield action, "\n".join(line for change in several for line in _text(change))
     if not changes and "changes" in result:
@@ -146,7 +149,7 @@ def junit(result: Json, fail_on_drift: bool = False) -> str:
     :arg fail_on_drift: whether a change is a failure.
     """
     cases = []
-    for change in changes_of(result):
+    for change in _changes(result):
         case = ET.Element("testcase", classname=f"network.{change.kind}", name=f"{change.action} {change.name}", time="0")
         if change.trouble:
             ET.SubElement(case, "error", type="outcome", message=change.trouble)

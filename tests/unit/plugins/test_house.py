@@ -30,12 +30,12 @@ ROWS = [
     {"module_utils._policy", "module_utils._fields", "module_utils._nexthops"},
     {"module_utils._psk", "module_utils._kinds"},
     {"module_utils._plan", "module_utils._design"},
-    {"module_utils._module", "module_utils._calls", "module_utils._network"},
-    {"module_utils._objects", "module_utils._order"},
+    {"module_utils._module", "module_utils._calls", "module_utils._changes"},
+    {"module_utils._objects", "module_utils._network", "module_utils._order"},
     {"module_utils._apply"},
-    {"plugin_utils._core", "plugin_utils._reports"},
-    {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform"},
-    {"plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
+    {"plugin_utils._core"},
+    {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform", "plugin_utils._design_yaml"},
+    {"plugin_utils._plan_text", "plugin_utils._reports", "plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
     {"plugin_utils._fleet", "plugin_utils._secret_action"},
 ]
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}

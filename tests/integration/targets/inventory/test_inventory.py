@@ -92,7 +92,8 @@ def test_names_of_files_that_are_read(inventory, file):
 @pytest.mark.cores("one")
 @pytest.mark.parametrize("file", ["tunnels.yml", "magic.json", "magic.yml.bak"])
 def test_names_of_files_that_are_not(emulator, inventory, file):
-    ran = inventory(file=file, env={**emulator.environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"})
+    env = {**emulator.environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"}
+    ran = inventory(file=file, env=env, warns=["could not be verified by inventory plugin"] if file == "tunnels.yml" else [])
     assert ran.rc != 0
     assert ran.listed is None
     assert sent(emulator) == []
@@ -187,11 +188,10 @@ def test_compose_and_groups(inventory):
 
 
 def test_strict(emulator, inventory):
-    ran = inventory(
-        {"strict": True, "compose": {"nothing": "no_such_variable"}}, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"}
-    )
+    env = {**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"}
+    ran = inventory({"strict": True, "compose": {"nothing": "no_such_variable"}}, env=env, warns=["Could not set nothing for host"])
     assert ran.rc != 0
-    assert "no_such_variable" in ran.screen and "nothing" in ran.screen
+    assert "no_such_variable" in ran.screen
 
 
 def test_cache(emulator, inventory, command, tmp_path, leaked):
@@ -226,12 +226,11 @@ def test_a_cache_of_another_account_or_url_is_not_taken(emulator, inventory):
     assert inventory(content, env=about).listed["_meta"]["hostvars"]
     assert sent(emulator) == []
     for change in ({"CLOUDFLARE_ACCOUNT_ID": emulator.other_account_id}, {"CLOUDFLARE_BASE_URL": emulator.url.replace("127.0.0.1", "localhost")}):
-        ran = inventory(content, env={**about, **change})
-        assert ran.shows("No credentials"), ran.screen
+        ran = inventory(content, env={**about, **change}, warns=["No credentials"])
         assert not ran.listed["_meta"]["hostvars"]
     # The option, not only the environment.
-    ran = inventory({**content, "account_id": emulator.other_account_id}, env=about)
-    assert ran.shows("No credentials") and not ran.listed["_meta"]["hostvars"]
+    ran = inventory({**content, "account_id": emulator.other_account_id}, env=about, warns=["No credentials"])
+    assert not ran.listed["_meta"]["hostvars"]
 
 
 @pytest.mark.cores("one")
@@ -256,7 +255,7 @@ WRONG = {
 @pytest.mark.parametrize("label", WRONG)
 def test_what_is_wrong_is_said(emulator, inventory, leaked, label):
     env, content, words = WRONG[label]
-    ran = inventory(content, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", **env}, args=["-vvv"])
+    ran = inventory(content, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", **env}, args=["-vvv"], warns=words[:1])
     assert ran.rc != 0
     for word in words:
         assert ran.shows(word), ran.screen
