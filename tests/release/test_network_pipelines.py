@@ -20,12 +20,15 @@ import yaml
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.docs import test_code_blocks as machinery
+    from ansible_collections.cloudflare.magic.tests.emulator.client import running
     from ansible_collections.cloudflare.magic.tests.release.conftest import BIN, ROOT
     from ansible_collections.cloudflare.magic.tests.release.test_supply_chain import WORKFLOWS, faults, load, pins
 else:
     from conftest import BIN, ROOT
     from record_promise import machinery
     from test_supply_chain import WORKFLOWS, faults, load, pins
+
+    running = machinery.running
 
 GITHUB = {path.stem: path for path in sorted((ROOT / "docs" / "ci" / "github").glob("*.yml"))}
 GITLAB = ROOT / "docs" / "ci" / "gitlab" / "gitlab-ci.yml"
@@ -201,7 +204,7 @@ JOBS = {
 @pytest.mark.parametrize("jobs", JOBS.values(), ids=JOBS)
 def test_from_a_pull_request_to_a_quiet_night(jobs: dict[str, str], tmp_path: Path) -> None:
     """The commands of all jobs, one after the other. All but one make do with a token that may only read."""
-    with machinery.running(check_schema=False) as emulator:
+    with running(check_schema=False) as emulator:
         there = Repository(tmp_path, emulator)
         there.run("ansible-playbook -i accounts/production/inventory.yml cloudflare.magic.network_export")
         there.change("description: Tunnel of the branch office in Oslo", "description: Oslo")
