@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import typing as t
 
-import yaml
-
 from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import Rules
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import all_shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,11 +89,6 @@ def _diff(steps: list[Step]) -> Json:
             if item is not None:
                 side.setdefault(step.kind.results, []).append(_as_item(step, item))
     return {"before": as_yaml(before), "after": as_yaml(after), "before_header": "the account", "after_header": "the design"}
-
-
-def as_yaml(value: Json) -> str:
-    """Return a value as YAML that a terminal does not obey."""
-    return yaml.safe_dump(all_shown(value), sort_keys=False, allow_unicode=True, width=1000) if value else ""
 
 
 def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) -> Json:

@@ -53,8 +53,8 @@ from collections.abc import Mapping
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, doubt
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import doubts
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE
 
 
 def keys_in_doubt(entries: t.Any, tunnels: t.Any) -> dict[str, str]:
@@ -64,8 +64,7 @@ def keys_in_doubt(entries: t.Any, tunnels: t.Any) -> dict[str, str]:
     """
     if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
         raise AnsibleFilterError(f"keys_in_doubt: {VARIABLE} is no dictionary of dictionaries. Give the variable as the file has it.")
-    found = {tunnel["id"]: doubt(entries.get(tunnel["id"]), last_generated_on(tunnel)) for tunnel in tunnels}
-    result: dict[str, str] = wrap_var({tunnel_id: reason for tunnel_id, reason in found.items() if reason})
+    result: dict[str, str] = wrap_var(doubts(entries, tunnels))
     return result
 
 

@@ -119,16 +119,12 @@ class Network:
 
     def _send_all(self) -> None:
         for number, request in enumerate(self.order.requests):
-            steps = []
-            for index in request:
-                step = self.order.steps[index]
-                if step.key in self.outcomes:
-                    continue
-                outcome = self._prevented(index, request)
-                if outcome is None:
-                    steps.append(step)
-                else:
-                    self.outcomes[step.key] = outcome
+            left = [index for index in request if self.order.steps[index].key not in self.outcomes]
+            # What is not sent may prevent another one in the same request.
+            while prevented := {index: outcome for index in left for outcome in [self._prevented(index, left)] if outcome is not None}:
+                self.outcomes.update({self.order.steps[index].key: outcome for index, outcome in prevented.items()})
+                left = [index for index in left if index not in prevented]
+            steps = [self.order.steps[index] for index in left]
             if steps:
                 self._send(steps)
                 if len(self.order.requests) > 1:

@@ -22,7 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, ROUTE, TUNNELS
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
-from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, Plan, find, identity_then, plan, values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan, find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
@@ -155,7 +155,8 @@ class _Matcher:
             self._by_keys[self._keys(item)].append(item)
         self._taken: dict[str, str] = {}
         self._new: dict[str, str] = {}
-        self._claims: dict[str, Claim] = {}
+        # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
+        self._leaving: set[str] = set()
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -164,12 +165,19 @@ class _Matcher:
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for what is to go because no item names it."""
         led = [item for item in map(self._led, items) if item is not None]
-        # Who means an object as it is comes before who would change one.
-        first = {id(item): self._as_it_is(item) for item in led}
-        self._claims = {actual["id"]: self._claim(actual) for actual in first.values() if actual is not None}
+        with_ids = [(item, self._by_id.get(canonical(item.object_id))) for item in led if item.object_id is not None]
+        if self._rules.state != "deleted":
+            self._leaving = {actual["id"] for item, actual in with_ids if actual is not None and self._leaves(item, actual)}
+        # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
+        meant = {id(item): actual for item, actual in with_ids if actual is not None}
+        for says_all in (True, False):
+            taken = {actual["id"] for actual in meant.values()}
+            meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all, taken)})
+        taken = {actual["id"] for actual in meant.values()}
         for item in led:
             try:
-                self._add(item, first[id(item)] or self._meant(item))
+                own = meant.get(id(item))
+                self._add(item, self._doomed(item, own, taken) if self._rules.state == "deleted" else own or self._meant(item, taken))
             except MagicError as error:
                 self._changes.say(item, str(error))
         if self._rules.state == "overridden" and not self._kind.given:
@@ -193,7 +201,9 @@ class _Matcher:
             return replace(item, desired={**item.desired, follows: nexthop})
         if self._rules.state != "deleted":
             names = listing(self._tunnels) or "none"
-            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}', neither in the design nor in the account. There are: {names}.")
+            lost = any(tunnel.get("name") == item.tunnel for kind in TUNNELS for tunnel in self._account[kind.several])
+            why = f"'{item.tunnel}' any more: the design renames or deletes it" if lost else f"'{item.tunnel}', neither in the design nor in the account"
+            self._changes.say(item, f"{option}: there is no tunnel {why}. There are: {names}.")
         return None
 
     @functools.cached_property
@@ -218,40 +228,54 @@ class _Matcher:
         return found
 
     def _group(self, desired: Json) -> list[Json]:
-        return self._by_keys.get(tuple(desired[key] for key in self._kind.keys), [])
+        return [one for one in self._by_keys.get(self._keys(desired), []) if one["id"] not in self._leaving]
 
-    def _as_it_is(self, item: Item) -> Json | None:
-        """Return the object that an item means without changing what tells it apart, or None."""
+    def _leaves(self, item: Item, actual: Json) -> bool:
+        """Tell whether an object gets another name, or another place in the routing table."""
+        now = values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual)
+        return now != ({key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual))
+
+    def _as_it_is(self, item: Item, says_all: bool, taken: set[str]) -> list[Json]:
+        """Return the one object that an item means without changing what tells it apart, if there is one.
+
+        :arg says_all: whether what the item does not say of that is not there.
+        """
         if item.object_id is not None:
-            return None
-        same = [one for one in self._group(item.desired) if identity_then(self._kind, item.desired, one) == values_of(self._kind, self._kind.apart, one)]
-        try:
-            return find(self._kind, same, item.desired) if same else None
-        except MagicError:
-            return None
+            return []
+        same = [
+            one
+            for one in self._group(item.desired)
+            if one["id"] not in taken and identity_then(self._kind, item.desired, {} if says_all else one) == values_of(self._kind, self._kind.apart, one)
+        ]
+        return same if len(same) == 1 else []
 
-    def _claim(self, actual: Json) -> Claim:
-        return Claim("", actual["id"], values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual), False)
+    def _meant(self, item: Item, taken: set[str]) -> Json | None:
+        """Return the object that an item means and would change, or None for a new one.
 
-    def _meant(self, item: Item) -> Json | None:
-        """Return the object that an item means, or None for a new one.
-
+        :arg taken: ids of the objects that other items mean as they are.
         :raises MagicError: if it cannot be told, or there is none with the id.
         """
-        absent = self._rules.state == "deleted"
-        if item.object_id is None:
-            return self._found(item.desired, absent) or (None if absent else self._moved(item))
-        actual = self._by_id.get(canonical(item.object_id))
-        if actual is None and not absent:
+        if item.object_id is not None:
             raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
-        return actual
+        group = self._by_keys.get(self._keys(item.desired), [])
+        if all(one["id"] in taken for one in group):
+            group = [one for one in group if one["id"] not in self._leaving]
+        found = find(self._kind, group, item.desired)
+        if found is not None and found["id"] in taken and all(name in item.desired for name in self._kind.required):
+            return None
+        return found or self._moved(item, taken)
 
-    def _found(self, desired: Json, absent: bool = False) -> Json | None:
-        group = self._group(desired)
-        claims = [self._claims[one["id"]] for one in group if one["id"] in self._claims]
-        return find(self._kind, group, desired, absent=absent, claims=claims)
+    def _doomed(self, item: Item, own: Json | None, taken: set[str]) -> Json | None:
+        """Return the object that an item says is to go, or None if there is none.
 
-    def _moved(self, item: Item) -> Json | None:
+        :arg own: the one that it means.
+        :raises MagicError: if it could mean another one just as well: the next run would delete that.
+        """
+        if item.object_id is not None:
+            return own
+        return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in taken], item.desired, absent=True)
+
+    def _moved(self, item: Item, taken: set[str]) -> Json | None:
         """Return the route that leads through a tunnel as its inside is now, if this design gives it another one."""
         option, follows = self._kind.through or ("", "")
         if item.tunnel is None or "prefix" not in item.desired:
@@ -260,8 +284,9 @@ class _Matcher:
             nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
         except MagicError:
             return None  # it had no such inside
-        found = self._found({**item.desired, follows: nexthop}) if nexthop not in (None, item.desired[follows]) else None
-        return found if found is not None and found["id"] not in self._taken else None
+        now = {**item.desired, follows: nexthop}
+        found = find(self._kind, self._group(now), now) if nexthop not in (None, item.desired[follows]) else None
+        return found if found is not None and found["id"] not in taken and found["id"] not in self._taken else None
 
     def _add(self, item: Item, actual: Json | None) -> None:
         kind, state = self._kind, self._rules.state
@@ -327,7 +352,8 @@ def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
     now = _Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
     then = _Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    moved = any(step.kind is not ROUTE and set(step.planned.after) & {own for own, dummy in ENDS.values()} for step in changes.steps)
+    inside = {own for own, dummy in ENDS.values()}
+    moved = any(step.kind is not ROUTE and (step.action == "delete" or inside & set(step.planned.after)) for step in changes.steps)
     for step in changes.steps:
         route = step.after
         if step.kind is not ROUTE or route is None or not step.place:
@@ -366,13 +392,11 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
     if not tunnels:
         return
     lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
-    then = Insides(tunnels_after(account, changes))
     leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
-    stay = [
-        route
-        for route in account[ROUTE.several]
-        if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop")) and not then.tunnels_at(route.get("nexthop"))
-    ]
+    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
+    # Mostly the routes go, too, and then no further kind needs to be read.
+    then = Insides(tunnels_after(account, changes) if stay else ())
+    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
     if stay:
         changes.warnings.append(
             f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "

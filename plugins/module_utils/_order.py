@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import graphlib
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
@@ -75,7 +76,8 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
     if kind is ROUTE:
         yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
         return
-    yield "name", kind.several, str(item.get("name"))
+    # Of an IPsec tunnel, Cloudflare says that it shares its name with no other tunnel.
+    yield "name", "", str(item.get("name"))
     ends = [str(item.get(end) or "") for end in kind.ends]
     if ends and all(ends):
         yield "pair of endpoints", kind.several, " and ".join(ends)
@@ -87,6 +89,9 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
         # In parts that another network of one of the usual sizes has as a whole or not at all.
         parts = network.subnets(new_prefix=network.max_prefixlen - 1) if network.num_addresses in (2, 4) else [network]
         yield from (("inner network", "", str(part)) for part in parts)
+    identity = as_object(item.get("custom_remote_identities")).get("fqdn_id")
+    if identity:
+        yield "fqdn_id", str(ends[:1]), str(identity)
 
 
 def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> list[str]:

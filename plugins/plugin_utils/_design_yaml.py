@@ -59,6 +59,11 @@ def _lines(value: t.Any, indent: str) -> Iterator[str]:
             yield from _lines(item, f"{indent}  ")
 
 
+def as_yaml(value: Mapping[str, t.Any]) -> str:
+    """Return a dictionary as YAML; nothing if there is nothing in it."""
+    return "".join(f"{line}\n" for line in _lines(value, ""))
+
+
 def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previous: str = "") -> str:
     """Return the text of a file of variables with a design.
 
@@ -71,7 +76,7 @@ def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previ
     except UnicodeEncodeError as exc:
         place = shown(str(exc.object)[max(exc.start - 80, 0) : exc.start])
         raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}") from None
-    content = "\n".join(_lines({VARIABLE: design}, "")) + "\n"
+    content = as_yaml({VARIABLE: design})
     head = _HEAD.match(previous)
     if head is not None and previous[head.end() :] == content:
         return previous

@@ -9,12 +9,18 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+from collections import Counter
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import doubt
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    Row = dict[str, t.Any]
 
 # What the table of a rotation calls an outcome, in its order: what needs attention first.
 _OUTCOMES = {"unapplied": "NOT SET", "not_tried": "NOT TRIED", "set": "new key", "validated": "would get a new key", "not_due": "not due"}
@@ -39,3 +45,73 @@ def _age(seconds: int | None) -> str:
         return "no key"
     unit, length = ("days", 86400) if seconds >= 172800 else ("hours", 3600) if seconds >= 7200 else ("minutes", 60)
     return f"{seconds // length} {unit}"
+
+
+def doubts(entries: Mapping[str, t.Any], tunnels: Iterable[Mapping[str, t.Any]]) -> dict[str, str]:
+    """Return why saved keys may not be in force, by the tunnel's id; see ``doubt``."""
+    found = {tunnel["id"]: doubt(entries.get(tunnel["id"]), last_generated_on(tunnel)) for tunnel in tunnels}
+    return {tunnel_id: reason for tunnel_id, reason in found.items() if reason}
+
+
+# --- the audit
+
+# The states of a key, in the order of the report, and which of them need a new key.
+_STATES = ("interrupted", "replaced", "never", "unknown", "overdue", "soon", "ok")
+_BAD = _STATES[:5]
+
+_MOST_NAMES = 20
+
+_COLUMNS = ("status", "name", "ipsec_tunnel_id", "psk_age_days", "psk_age_seconds", "max_age_seconds", "last_generated_on")
+
+# What a spreadsheet would take for a formula. Blanks and quotes in front of the sign do not count there, and full-width and small forms of it do.
+_FORMULA = r"[\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212-]"
+
+
+def psk_audit(tunnels: Iterable[Mapping[str, t.Any]], limit: int, entries: Mapping[str, t.Any]) -> Row:
+    """Return a report on the age of keys.
+
+    :arg tunnels: as ``ipsec_tunnel_info`` returns them.
+    :arg limit: the age in seconds above which a key is overdue. In the last tenth before, it is due soon.
+    :arg entries: of the file of keys.
+    """
+    tunnels = list(tunnels)
+    reasons = doubts(entries, tunnels)
+    soon = limit * 9 // 10
+    rows = [_row(tunnel, reasons.get(tunnel["id"], ""), limit, soon) for tunnel in tunnels]
+    in_doubt = [row for row in rows if row["status"] in ("interrupted", "replaced")]
+    without_age = [row for row in rows if row["status"] in ("never", "unknown")]
+    with_age = [row for row in rows if row["status"] in ("overdue", "soon", "ok")]
+    rows = [*sorted(in_doubt, key=_by_name), *sorted(without_age, key=_by_name), *sorted(with_age, key=lambda row: int(row["psk_age"]), reverse=True)]
+    bad = [shown(row["name"]) for row in rows if row["status"] in _BAD]
+    found = Counter(row["status"] for row in rows)
+    return {
+        "rows": [{**row, "name": shown(row["name"])} for row in rows],
+        "counts": {state: found[state] for state in _STATES},
+        "bad": len(bad),
+        "bad_names": ", ".join(bad[:_MOST_NAMES]),
+        "limit": limit,
+        "csv": "".join(f"{line}\n" for line in [",".join(_COLUMNS), *(_csv(row, limit) for row in rows)]),
+    }
+
+
+def _row(tunnel: Mapping[str, t.Any], reason: str, limit: int, soon: int) -> Row:
+    seconds, made = tunnel["psk_age"], last_generated_on(tunnel) or ""
+    status = reason or (("unknown" if made else "never") if seconds is None else "overdue" if seconds > limit else "soon" if seconds > soon else "ok")
+    return {"status": status, "name": str(tunnel["name"]), "id": str(tunnel["id"]), "psk_age": seconds, "made": made}
+
+
+def _by_name(row: Row) -> str:
+    return str(row["name"]).lower()
+
+
+def _csv(row: Row, limit: int) -> str:
+    days, seconds = ("", "") if row["psk_age"] is None else (row["psk_age"] // 86400, row["psk_age"])
+    return f"{row['status']},{_cell(row['name'])},{_cell(row['id'])},{days},{seconds},{limit},{_cell(row['made'])}"
+
+
+def _cell(text: str) -> str:
+    """Return a text as a cell. A formula gets an apostrophe in front: at the start, and behind a semicolon, where a spreadsheet that separates by semicolons
+    begins a cell."""
+    plain = shown(text)
+    first = "'" if re.match(_FORMULA, plain) else ""
+    return '"' + first + re.sub(f"(?<=;)(?={_FORMULA})", "'", plain.replace('"', '""')) + '"'

@@ -10,7 +10,6 @@ import base64
 import json
 import os
 import re
-import subprocess
 import sys
 import urllib.parse
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
 HERE = Path(__file__).resolve().parent
@@ -95,6 +95,7 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
+        urllib.parse.quote(secret),
         urllib.parse.quote(secret, safe=""),
         urllib.parse.quote_plus(secret),
         data.hex(),
@@ -145,16 +146,7 @@ def command(tmp_path_factory: pytest.TempPathFactory):
             # Faster than to send modules as files.
             "ANSIBLE_PIPELINING": "1",
         }
-        with open(stdin or os.devnull, "rb") as given:
-            done = subprocess.run(
-                [sys.executable, "-m", module, *arguments],
-                cwd=folder,
-                env={**inherited, **settings, **(env or {})},
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+        done = preloaded.run([module, *arguments], folder, {**inherited, **settings, **(env or {})}, stdin.read_bytes() if stdin else b"", merged=True)
         screen = done.stdout.decode("utf-8")
         assert_quiet(screen, warns)
         return Played(done.returncode, screen, folder)

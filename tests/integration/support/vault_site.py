@@ -18,6 +18,7 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, HERE
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
@@ -136,16 +137,14 @@ class Site:
             around: a command in front of ansible-playbook's.
             warns: a part of each warning that there has to be.
         """
-        command = [*around, *self.playbook(tasks, hosts, **keywords), *args]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(**(env or {})),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+        command, environment = [*around, *self.playbook(tasks, hosts, **keywords), *args], self.environment(**(env or {}))
+        done: preloaded.Done | subprocess.CompletedProcess
+        if around:
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+        else:
+            done = preloaded.run(command[2:], self.folder, environment, merged=True)
         screen = done.stdout.decode("utf-8")
         assert rc is None or done.returncode == rc, screen
         assert_quiet(screen, warns)

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudflare.magic.tests.integration.support.classes import pytest_collection_modifyitems, pytest_configure
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import checked_emulator, command, leaked
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import _emulator
 
-__all__ = ["_emulator", "checked_emulator", "command", "leaked"]
+__all__ = ["_emulator", "checked_emulator", "command", "leaked", "pytest_collection_modifyitems", "pytest_configure"]
 
 
 def _plain(pairs: dict):

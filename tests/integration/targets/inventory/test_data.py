@@ -147,6 +147,7 @@ def test_listed_texts_are_plain_where_they_are_harmless(account, inventory, tmp_
         assert ran.listed["_meta"]["hostvars"][host]["description"] == description
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("prefix", ["ansible_", "role_", "magic-", "{{ x }}"])
 def test_prefixes_that_are_refused(account, inventory, prefix):
     ran = inventory({"hostvars_prefix": prefix}, env=account.environment(), warns=["hostvars_prefix:"])
@@ -194,6 +195,7 @@ NAMES = {
 }
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("backwards", [False, True])
 def test_names_that_collide(account, inventory, backwards):
     account.lists = {kind: tunnels[::-1] if backwards else tunnels for kind, tunnels in COLLIDING.items()}
@@ -216,6 +218,7 @@ def test_names_that_collide(account, inventory, backwards):
         assert not {"id", "label"} & set(ran.listed[group].get("vars", {}))
 
 
+@pytest.mark.cores("one")
 def test_groups_that_are_called_like_their_hosts(account, inventory):
     """Each name that a host could have becomes a group."""
     account.lists["ipsec_tunnels"] = [ipsec(A, "a")]
@@ -252,6 +255,7 @@ def test_an_error_in_strict_adds_no_host(account, inventory):
     assert "ipsec_tunnels" not in ran.listed
 
 
+@pytest.mark.cores("one")
 def test_two_accounts(account, inventory, tmp_path):
     """Tunnels of one name in two accounts are two hosts; one account read twice has each tunnel once."""
     account.lists["ipsec_tunnels"] = [ipsec(A, "a"), ipsec(B, "b")]
@@ -281,6 +285,7 @@ def test_groups_that_are_called_like_hosts_of_another_source(account, inventory,
 NONE = "hostnames: none works"
 
 
+@pytest.mark.cores("one")
 def test_hostnames(account, inventory):
     account.lists = {
         "ipsec_tunnels": [ipsec(A, "a", description="edge 1"), ipsec(B, "b"), ipsec(C, "c", description="{{ 1 }}"), ipsec(D, "d", customer_endpoint="")],
@@ -298,6 +303,7 @@ def test_hostnames(account, inventory):
     assert ran.shows("no_such_variable") and not ran.listed["_meta"]["hostvars"], ran.screen
 
 
+@pytest.mark.cores("one")
 def test_filters(account, inventory):
     account.lists = {"ipsec_tunnels": [ipsec(A, "branch-1"), ipsec(B, "branch-lab-1"), ipsec(C, "hq")], "gre_tunnels": [gre(D, "branch-2")]}
     ran = inventory({"filters": {"names": ["{{ 'branch' ~ '-*' }}", "rome"], "exclude": ["*-lab-*"]}}, env=account.environment(), warns=["is called 'rome'"])
@@ -322,6 +328,7 @@ def test_options_without_a_value(account, inventory):
 # --- time
 
 
+@pytest.mark.cores("one")
 def test_ages_are_measured_by_the_clock_of_the_answer(account, inventory):
     """Also those of a cache, with the difference of the clocks."""
     account.seconds = 500 * 86400
@@ -336,6 +343,7 @@ def test_ages_are_measured_by_the_clock_of_the_answer(account, inventory):
     assert account.answers == 2
 
 
+@pytest.mark.cores("one")
 def test_a_key_from_the_future(account, inventory):
     made = datetime.now(timezone.utc) + timedelta(days=10)
     account.lists["ipsec_tunnels"] = [ipsec(A, "a", psk_metadata={"last_generated_on": made.isoformat()}), ipsec(B, "b")]

@@ -15,6 +15,8 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from conftest import PASSWORD, VARIABLE, Site, fill, rotate, until
 
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
+
 OWN = "Own key of 32+ letters: \"'\\/+%41&<é> 01234"
 SECRET = "a-secret-that-must-not-be-shown-in-any-message"
 PLACE = pytest.mark.parametrize("place", ["here", "there"])
@@ -45,8 +47,7 @@ def lost(site, emulator):
 
 def split_run(site, tasks, *args, **env):
     """Run tasks and return what they wrote to standard output and to standard error."""
-    command = [*site.playbook(tasks, "here"), *args]
-    done = subprocess.run(command, cwd=site.folder, env=site.environment(**env), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = preloaded.run([*site.playbook(tasks, "here")[2:], *args], site.folder, site.environment(**env))
     assert done.returncode == 0, done.stdout
     return done.stdout.decode(), done.stderr.decode()
 

@@ -29,6 +29,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.release import __version__
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.search import Secret, files_below, unpacked
 
 HERE = Path(__file__).resolve().parent
@@ -36,7 +37,6 @@ ROWS: list[dict[str, Any]] = yaml.safe_load(HERE.joinpath("rows.yml").read_text(
 CORE: str = __version__
 SERIES = tuple(int(number) for number in CORE.split(".")[:2])
 VARIABLE = "cloudflare_magic_ipsec_psks"
-TIME_LIMIT = 180
 # What a row sees of the environment of the test, with what ansible-test needs.
 KEPT = ("PATH", "PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")
 
@@ -274,15 +274,8 @@ class Bench:
         self.ssh.new_home()
         self.syslog.take()
         with self._meanwhile(row, at):
-            done = subprocess.run(
-                self.syslog.wrap(self._command(row, at)),
-                cwd=at / "project",
-                env=environ,
-                input="".join(f"{line}\n" for line in row.get("answers", [])).encode(),
-                capture_output=True,
-                timeout=TIME_LIMIT,
-                check=False,
-            )
+            answers = "".join(f"{line}\n" for line in row.get("answers", [])).encode()
+            done = preloaded.run(self._argv(row, at), at / "project", environ, answers, prefix=tuple(self.syslog.wrap([])))
         if self.ssh.home.exists():
             shutil.copytree(self.ssh.home, at / "remote", symlinks=True, dirs_exist_ok=True)
         files = files_below(at)
@@ -439,12 +432,12 @@ class Bench:
             environ["CLOUDFLARE_API_TOKEN" if kind == "process" else "ROW_TOKEN"] = token
         return environ
 
-    def _command(self, row: dict[str, Any], at: Path) -> list[str]:
+    def _argv(self, row: dict[str, Any], at: Path) -> list[str]:
         vault = ["--vault-id", f"leaks@{at}/private/password"]
         if "ad_hoc" in row:
             defaults = {"account_id": self.emulator.account_id, "api_url": self.emulator.url, **row["ad_hoc"]}
             return [
-                self._program("ansible"),
+                "ansible.cli.adhoc",
                 "-i",
                 "hosts",
                 "all",
@@ -459,14 +452,9 @@ class Bench:
             shutil.copytree(at / "project", at / "artifacts" / "project")
             at.joinpath("artifacts", "env").mkdir()
             at.joinpath("artifacts", "env", "settings").write_text(json.dumps(row["runner"]), encoding="utf-8")
-            command = [sys.executable, "-m", "ansible_runner", "run", str(at / "artifacts"), "-p", "play.yml", "--inventory", str(at / "project" / "hosts")]
+            command = ["ansible_runner", "run", str(at / "artifacts"), "-p", "play.yml", "--inventory", str(at / "project" / "hosts")]
             return [*command, "--cmdline", shlex.join([*vault, *row.get("args", [])])]
-        return [self._program("ansible-playbook"), "-i", "hosts", "play.yml", *vault, *row.get("args", [])]
-
-    @staticmethod
-    def _program(name: str) -> str:
-        beside = Path(sys.executable).parent / name
-        return str(beside) if beside.exists() else name
+        return ["ansible.cli.playbook", "-i", "hosts", "play.yml", *vault, *row.get("args", [])]
 
     @contextmanager
     def _meanwhile(self, row: dict[str, Any], at: Path) -> Iterator[None]:

@@ -145,7 +145,7 @@ def _assert_fair(row, outcome, bench):
         assert document["results"] and document["hosts"]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["name"], marks=[pytest.mark.cores(row["cores"])] if "cores" in row else []) for row in ROWS])
 def test_row(row, bench):
     if "ssh" in row.get("hosts", {}).values() and bench.ssh.missing:
         pytest.skip(bench.ssh.missing)

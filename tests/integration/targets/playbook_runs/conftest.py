@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, _emulator, checked_emulator
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
@@ -93,11 +94,11 @@ def run(installed: Path, emulator: Emulator, tmp_path: Path):
     (folder / ".vault-password").write_text("only for tests\n", encoding="utf-8")
 
     def start(name: str, *args: str, env: dict[str, str] | None = None, vault: bool = True, warns=()) -> Ran:
-        command = [sys.executable, "-m", "ansible.cli.playbook", f"cloudflare.magic.{name}", *args]
+        command = ["ansible.cli.playbook", f"cloudflare.magic.{name}", *args]
         if vault:
             command += ["--vault-id", f"prod@{folder / '.vault-password'}"]
         environ = {**_environ(folder), "ANSIBLE_COLLECTIONS_PATH": str(installed), **(emulator.environment() if env is None else env)}
-        done = subprocess.run(command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = preloaded.run(command, folder, environ, merged=True)
         screen = done.stdout.decode("utf-8")
         assert_quiet(screen, warns)
         return Ran(done.returncode, screen, folder)

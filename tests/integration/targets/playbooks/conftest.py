@@ -13,9 +13,10 @@ import pytest
 import requests
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support.classes import pytest_collection_modifyitems, pytest_configure
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import _emulator, command, leaked, play
 
-__all__ = ["_emulator", "command", "leaked", "play"]
+__all__ = ["_emulator", "command", "leaked", "play", "pytest_collection_modifyitems", "pytest_configure"]
 
 
 @pytest.fixture(scope="module")

@@ -605,6 +605,15 @@ def test_retries_end(emulator, fault, max_retries):
     assert len(emulator.requests()) == max_retries + 1
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_clear_no_to_a_repetition_says_nothing_of_the_request_before(lost):
+    refused = envelope(success=False, errors=[{"code": 1, "message": "no"}])
+    bodies = {"POST": [*([b""] if lost else []), refused]}
+    with Loopback(bodies=bodies) as server, client(server.url) as made:
+        error = refusal(made.request, "POST", ["ipsec_tunnels", "psk"], body={}, repeatable=True)
+    assert error.failure["errors"][0]["code"] == 1 and error.reached == (UNKNOWN if lost else REFUSED)
+
+
 def after_headers(status, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return refusal(read_answer, "GET", "/x", status, named, envelope(success=False)).retry_after

@@ -14,7 +14,6 @@ import tempfile
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible.parsing.vault import VaultLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -348,24 +347,6 @@ def test_only_what_is_due(site, rotate, max_age, due):
     if again:
         assert len(here.server.calls) == 1
         assert {row["outcome"] for row in again.table()} == {"not_due"}
-
-
-def test_real_vault_and_what_the_entries_say(tmp_path):
-    server = Server(2)
-    here = Site(str(tmp_path), server, VaultLib([("default", SECRET)]))
-    here.write({"id-0": {"name": "older name", "psk": "k" * 32, "note": "ours"}, "other": {"psk": "o" * 32}})
-    here.run(batch_size=1)
-    entries = here.entries()
-    assert {name: value for name, value in entries["id-0"].items() if name != "saved_on"} == {
-        "name": "branch-0",
-        "psk": server.in_force["id-0"],
-        "previous_psk": "k" * 32,
-        "note": "ours",
-        "last_generated_on": server.generated["id-0"],
-    }
-    assert entries["id-1"]["psk"] == server.in_force["id-1"]
-    assert "previous_psk" not in entries["id-1"]
-    assert entries["other"] == {"psk": "o" * 32}
 
 
 def test_each_key_is_in_the_file_before_it_is_sent(site):

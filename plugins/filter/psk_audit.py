@@ -1,0 +1,116 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: psk_audit
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+version_added: 1.0.0
+short_description: Report on the age of the keys of IPsec tunnels
+description:
+  - Tells which tunnels need a new key, as the playbook C(cloudflare.magic.psk_audit) reports it. No key is in the result.
+  - Names are escaped as by P(cloudflare.magic.printable#filter).
+options:
+  _input:
+    description: The tunnels, as M(cloudflare.magic.ipsec_tunnel_info) returns them.
+    type: list
+    elements: dict
+    required: true
+  max_age:
+    description: The age above which a key is overdue, like V(90d). In the last tenth of it, a key is due soon. The positional argument.
+    type: str
+    required: true
+  entries:
+    description: >-
+      The variable C(cloudflare_magic_ipsec_psks) of the file that O(cloudflare.magic.ipsec_psk#module:vault_file) names, to report where its key may not be
+      the one in force; see P(cloudflare.magic.keys_in_doubt#filter).
+    type: dict
+    default: {}
+seealso:
+  - plugin: cloudflare.magic.ipsec_tunnel_info
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the tunnels
+  cloudflare.magic.ipsec_tunnel_info:
+  register: account
+
+- name: Name tunnels that need a new key
+  ansible.builtin.debug:
+    msg: "{{ audit.bad }} of {{ audit.rows | length }} tunnels need a new key, among them {{ audit.bad_names }}"
+  vars:
+    audit: "{{ account.ipsec_tunnels | cloudflare.magic.psk_audit('90d') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The report.
+  type: dict
+  contains:
+    rows:
+      description: >-
+        The tunnels, what needs attention first, with RV(_value.rows[].status), name, id, C(psk_age), and C(made), which is the date of the key as Cloudflare
+        writes it.
+      type: list
+      elements: dict
+      contains:
+        status:
+          description: V(interrupted), V(replaced), V(never), V(unknown), V(overdue), V(soon) or V(ok).
+          type: str
+    counts:
+      description: How many tunnels have each status.
+      type: dict
+    bad:
+      description: How many tunnels need a new key, or have one that may not be the one in the file.
+      type: int
+    bad_names:
+      description: The names of the first 20 of them, with commas between them.
+      type: str
+    limit:
+      description: The limit in seconds.
+      type: int
+    csv:
+      description: The table as CSV, with cells that no spreadsheet takes for a formula.
+      type: str
+"""
+
+import typing as t
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _reports
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE
+
+
+def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType({})) -> dict[str, t.Any]:
+    """Return a report, in which nothing is a template, as what it comes from is none.
+
+    :raises AnsibleFilterError: if the limit is no age, or these are no tunnels.
+    """
+    if not isinstance(entries, Mapping):
+        raise AnsibleFilterError(f"psk_audit: entries is no dictionary. Give the variable {VARIABLE} as the file has it.")
+    try:
+        report: dict[str, t.Any] = wrap_var(_reports.psk_audit(tunnels, parse_age(str(max_age)), entries))
+    except MagicError as error:
+        raise AnsibleFilterError(str(error)) from None
+    except (KeyError, TypeError) as exc:
+        raise AnsibleFilterError("psk_audit: these are no tunnels as ipsec_tunnel_info returns them.") from exc
+    return report
+
+
+class FilterModule:
+    """The filter."""
+
+    def filters(self) -> dict[str, t.Any]:
+        """Return the filter by its name."""
+        return {"psk_audit": psk_audit}
