@@ -91,7 +91,9 @@ def test_what_is_returned_as_options_is_taken_back(run, emulator, play):
     assert names == sorted(names) and len(names) == len(state["ipsec_tunnels"])
     assert not [item for items in found.values() for item in items if {"id", "psk_age", "customer_address", "created_on"} & set(item)]
     tasks = [
-        task(module.removesuffix("_info"), item, f"{module}_{number}") for module, (several, *dummy) in READS.items() for number, item in enumerate(found[several])
+        task(module.removesuffix("_info"), item, f"{module}_{number}")
+        for module, (several, *dummy) in READS.items()
+        for number, item in enumerate(found[several])
     ]
     tasks.append(task("network", {"config": found, "state": "overridden"}, "whole"))
     played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token})
