@@ -12,6 +12,7 @@ design says nothing of is as the state promises.
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ class Case:
         return there, sorted(repr(sorted(plain(thing.fields).items())) for thing in self.then if thing.kind == kind and thing.id.startswith("new"))
 
 
+@functools.cache
 def customer_end(interface: str) -> str:
     """Return the other end of an inner network."""
     own = ipaddress.ip_interface(interface)
