@@ -10,7 +10,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _d
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
-from ansible_collections.cloudflare.magic.plugins.module_utils._network import Rules
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 
@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-    from ansible_collections.cloudflare.magic.plugins.module_utils._network import Step
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
 
     Json = dict[str, t.Any]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless, lacks_permission
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless, lacks_permission
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
@@ -22,13 +22,13 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._plan import show
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
-    from ansible_collections.cloudflare.magic.plugins.module_utils._network import Changes, Rules, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 
     Json = dict[str, t.Any]
     Key = tuple[str, str]
@@ -75,6 +75,9 @@ class Network:
     stopped: MagicError | None = None
     again: bool = False
     """Whether an answer was lost, and it was decided once more what is to be done."""
+    steps: dict[Key, Step] = field(default_factory=dict)
+    """All that this run does, by their keys."""
+    _created: set[str] = field(default_factory=set)
     _lost: int = 0
     # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
     _one_by_one: bool = False
@@ -89,6 +92,8 @@ class Network:
         self.account = Account(self.client)
         self.changes = changes_of(self.design, self.account, self.rules)
         self.order = ordered(self.account, self.changes, self.batch_size)
+        # What was decided first is what the run is about.
+        self.steps = {**{step.key: step for step in self.order.steps}, **self.steps}
 
     def carry_out(self) -> None:
         """Carry it out, or in check mode have it validated. Where an answer was lost, look again, and decide again, once."""
@@ -106,11 +111,11 @@ class Network:
                 self.outcomes[key].reason += f" And what there is now cannot be told: {error}"
             return
         self.again = True
-        left = {step.key for step in self.order.steps}
-        for key in doubtful - left:
-            self.outcomes[key] = Outcome(APPLIED)
-        # What was refused stays so; and nothing is deleted that this run did not mean to delete from the start.
+        # What was refused stays so; what needs no step any more is as it was to be.
         self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if outcome.result in (APPLIED, FAILED)}
+        for key in known - {step.key for step in self.order.steps}:
+            self.outcomes.setdefault(key, Outcome(APPLIED))
+        # And nothing is deleted that this run did not mean to delete from the start.
         for step in self.order.steps:
             if step.planned.method == "DELETE" and step.key not in known:
                 self.outcomes[step.key] = Outcome(SKIPPED, "It was not there when this run began.")
@@ -120,28 +125,39 @@ class Network:
     def _send_all(self) -> None:
         for number, request in enumerate(self.order.requests):
             left = [index for index in request if self.order.steps[index].key not in self.outcomes]
+            safe = self.check_mode or all(outcome.result == APPLIED for outcome in self.outcomes.values())
             # What is not sent may prevent another one in the same request.
-            while prevented := {index: outcome for index in left for outcome in [self._prevented(index, left)] if outcome is not None}:
+            while prevented := {index: outcome for index in left for outcome in [self._prevented(index, left, safe)] if outcome is not None}:
                 self.outcomes.update({self.order.steps[index].key: outcome for index, outcome in prevented.items()})
                 left = [index for index in left if index not in prevented]
-            steps = [self.order.steps[index] for index in left]
-            if steps:
-                self._send(steps)
+            if left:
+                self._send(left)
                 if len(self.order.requests) > 1:
                     done = sum(outcome.result in (APPLIED, VALIDATED) for outcome in self.outcomes.values())
                     word = "validated" if self.check_mode else "applied"
                     self.progress(f"{done} of {len(self.order.steps)} changes {word}, request {number + 1} of {len(self.order.requests)}")
 
-    def _prevented(self, index: int, request: Sequence[int]) -> Outcome | None:
+    def _prevented(self, index: int, request: Container[int], safe: bool) -> Outcome | None:
         """Return why a step is not sent, or None if it is.
 
         :arg request: the steps with which it is sent together.
+        :arg safe: whether nothing has failed, so that something can be deleted.
         """
         step = self.order.steps[index]
         if self.stopped is not None:
             return Outcome(SKIPPED, f"The run had to stop: {self.stopped}")
         if self._read_only:
             return Outcome(NOT_VALIDATED, _READ_ONLY)
+        if (outcome := self._lacking(index, request)) is not None:
+            return outcome
+        if step.planned.method == "DELETE" and not safe:
+            return Outcome(SKIPPED, "Nothing is deleted after a failure.")
+        if step.planned.method == "DELETE" and self.check_mode and not step.kind.validates_delete:
+            return Outcome(NOT_VALIDATED, "Cloudflare does not document that it only validates this deletion.")
+        return None
+
+    def _lacking(self, index: int, request: Container[int]) -> Outcome | None:
+        """Return what becomes of a step because another one that it needs is not applied, nor in the same request; None if there is none."""
         for other_index in sorted(self.order.needs[index]):
             other = self.order.steps[other_index]
             outcome = self.outcomes.get(other.key)
@@ -151,43 +167,51 @@ class Network:
                 return Outcome(NOT_VALIDATED, f"It needs what becomes of {other.where}, which is not so yet.")
             if outcome is None or outcome.result != APPLIED:
                 return Outcome(SKIPPED, f"It needs {other.where}, which was not applied.")
-        if step.planned.method == "DELETE":
-            failed = [key for key, outcome in self.outcomes.items() if outcome.result not in (APPLIED, VALIDATED, NOT_VALIDATED)]
-            if failed and not self.check_mode:
-                return Outcome(SKIPPED, "Nothing is deleted after a failure.")
-            if self.check_mode and not step.kind.validates_delete:
-                return Outcome(NOT_VALIDATED, "Cloudflare does not document that it only validates this deletion.")
         return None
 
-    def _send(self, steps: Sequence[Step]) -> None:
-        """Send what belongs into one request, in parts if it is refused."""
-        kind = steps[0].kind
-        there = {item["id"] for item in self.account[kind.several]}
+    def _send(self, numbers: Sequence[int]) -> None:
+        """Send what belongs into one request, in parts if it is refused. Steps of one unit are never divided."""
+        units: dict[int, list[int]] = {}
+        for number in numbers:
+            units.setdefault(self.order.unit[number], []).append(number)
+        kind = self.order.steps[numbers[0]].kind
+        there = {item["id"] for item in self.account[kind.several]} | self._created
 
-        def send(part: Sequence[Step]) -> None:
-            if len(part) > 1 and part[0].planned.method == "POST" and self._one_by_one:
-                raise MagicError("Cloudflare takes them one by one.", reached="refused")
-            answers = write_several(kind, self.client, [step.planned for step in part], there, ASK if self.check_mode else None)
+        def send(part: Sequence[list[int]]) -> None:
+            steps = self._steps_of(part)
+            if len(steps) > 1 and steps[0].planned.method == "POST" and self._one_by_one:
+                raise MagicError("Cloudflare takes them one by one.", reached=REFUSED)
+            answers = write_several(kind, self.client, [step.planned for step in steps], there, ASK if self.check_mode else None)
             self._lost = 0
-            for step, answer in zip(part, answers):
+            for step, answer in zip(steps, answers):
                 self.outcomes[step.key] = Outcome(VALIDATED if self.check_mode else APPLIED, answer=answer)
+                if answer is not None and step.planned.method == "POST":
+                    there.add(answer["id"])
+                    self._created.add(answer["id"])
 
         try:
-            send_in_parts(steps, send, self._failed)
+            send_in_parts(list(units.values()), send, self._failed)
         except MagicError as error:
             if self.check_mode and lacks_permission(error):
                 self._read_only = True
-                self.outcomes.update({step.key: Outcome(NOT_VALIDATED, _READ_ONLY) for step in steps})
+                self.outcomes.update({self.order.steps[number].key: Outcome(NOT_VALIDATED, _READ_ONLY) for number in numbers})
                 return
             self.stopped = error
-            for step in steps:
-                self.outcomes.setdefault(step.key, Outcome(SKIPPED, f"The run had to stop: {error}"))
+            for number in numbers:
+                self.outcomes.setdefault(self.order.steps[number].key, Outcome(SKIPPED, f"The run had to stop: {error}"))
 
-    def _failed(self, error: MagicError, part: Sequence[Step]) -> Iterable[Sequence[Step]]:
+    def _steps_of(self, part: Iterable[list[int]]) -> list[Step]:
+        return [self.order.steps[number] for unit in part for number in unit]
+
+    def _failed(self, error: MagicError, part: Sequence[list[int]]) -> Iterable[Sequence[list[int]]]:
         """Note what a request came to, and return the parts of it that are sent once more."""
+        steps = self._steps_of(part)
+        several = len(steps) > 1 and steps[0].planned.method == "POST"
         if error.reached == UNKNOWN:
             self._lost += 1
-            for step in part:
+            # An answer of another form than that to several.
+            self._one_by_one = self._one_by_one or (several and error.failure is None)
+            for step in steps:
                 self.outcomes[step.key] = Outcome(IN_DOUBT, str(error))
             if self._lost >= _OUTAGE:
                 raise error
@@ -195,12 +219,19 @@ class Network:
         if error.failure is not None and is_hopeless(error):
             raise error
         if len(part) == 1:
-            self.outcomes[part[0].key] = Outcome(FAILED, str(error))
-            return []
-        if part[0].planned.method != "POST":
-            return halves(part)
-        self._one_by_one = self._one_by_one or not _points_into(error, part[0].kind)
-        return [[step] for step in part] if self._one_by_one else halves(part)
+            return self._refused(error, part[0])
+        self._one_by_one = self._one_by_one or (several and not _points_into(error, steps[0].kind))
+        return [[unit] for unit in part] if several and self._one_by_one else halves(part)
+
+    def _refused(self, error: MagicError, unit: list[int]) -> Iterable[Sequence[list[int]]]:
+        """Note that a unit was refused by itself, unless it waits for another part of the same request."""
+        needs = {other for number in unit for other in self.order.needs[number]} - set(unit)
+        if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs):
+            return [[unit]]
+        lacking = next((found for found in (self._lacking(number, unit) for number in unit) if found is not None), None)
+        for step in self._steps_of([unit]):
+            self.outcomes[step.key] = lacking or Outcome(FAILED, str(error))
+        return []
 
     # --- what came of it
 
@@ -210,7 +241,7 @@ class Network:
         if self._read_only:
             found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
         without_key = []
-        for step in self.order.steps:
+        for step in self.steps.values():
             outcome = self.outcomes.get(step.key)
             if outcome is None or outcome.result not in (APPLIED, VALIDATED) or step.planned.method == "DELETE":
                 continue

@@ -22,16 +22,16 @@ import graphlib
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
-from ansible_collections.cloudflare.magic.plugins.module_utils._network import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
-    from ansible_collections.cloudflare.magic.plugins.module_utils._network import Account, Changes, Step
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
 
     Json = dict[str, t.Any]
     # What one object alone can have: its sort, where it counts, and the value.
@@ -45,11 +45,13 @@ class Ordered:
     :ivar steps: those that need a request.
     :ivar needs: for each step, those without which it cannot be.
     :ivar requests: the steps of each request, one after the other; those in one are of one kind and method.
+    :ivar unit: for each step, the number that it has in common with those that only one request can change together.
     """
 
     steps: list[Step]
     needs: list[set[int]] = field(default_factory=list)
     requests: list[list[int]] = field(default_factory=list)
+    unit: list[int] = field(default_factory=list)
 
 
 def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
@@ -165,6 +167,7 @@ def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
         except graphlib.CycleError as error:
             ring = set(error.args[1])
             unit = [min(ring) if own in ring else own for own in unit]
+    result.unit = unit
     units: dict[int, list[int]] = defaultdict(list)
     for number, own in enumerate(unit):
         units[own].append(number)

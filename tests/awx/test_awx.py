@@ -335,7 +335,8 @@ def test_audit(emulator, job, tmp_path):
 def test_network(emulator, job, tmp_path):
     """The plan changes nothing, and is what is applied; a design that deletes more than was answered is refused."""
     design = tmp_path / "network.yml"
-    design.write_text(yaml.safe_dump({"network_config": {"static_routes": [{"prefix": "10.30.0.0/24", "nexthop": "10.213.0.11", "priority": 7}]}}), encoding="utf-8")
+    route = {"prefix": "10.30.0.0/24", "nexthop": "10.213.0.11", "priority": 7}
+    design.write_text(yaml.safe_dump({"network_config": {"static_routes": [route]}}), encoding="utf-8")
     answers = {"network_state": "overridden", "network_max_deletions": 3, "network_file": str(design)}
     before = emulator.state()
     ran = job("network_plan.yml", answers)

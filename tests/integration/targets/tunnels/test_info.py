@@ -46,7 +46,7 @@ def run(emulator, play):
             task(module, {option: state[API_NAME.get(several, several)][0]["id"], **rows[0][0]}, f"{module}_both", ignore_errors=True),
         ]
     tasks += [task(module, {}, f"{module}_there", delegate_to="there") for module in READS]
-    played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token}, args=["-vvv"])
+    played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token}, args=["-vvv"], warns=["delegate_to has no effect"])
     assert played.rc == 0, played.screen
     assert emulator.state() == state
     assert {request["method"] for request in emulator.requests()} == {"GET"}
@@ -91,7 +91,9 @@ def test_what_is_returned_as_options_is_taken_back(run, emulator, play):
     assert names == sorted(names) and len(names) == len(state["ipsec_tunnels"])
     assert not [item for items in found.values() for item in items if {"id", "psk_age", "customer_address", "created_on"} & set(item)]
     tasks = [
-        task(module.removesuffix("_info"), item, f"{module}_{number}") for module, (several, *dummy) in READS.items() for number, item in enumerate(found[several])
+        task(module.removesuffix("_info"), item, f"{module}_{number}")
+        for module, (several, *dummy) in READS.items()
+        for number, item in enumerate(found[several])
     ]
     tasks.append(task("network", {"config": found, "state": "overridden"}, "whole"))
     played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token})

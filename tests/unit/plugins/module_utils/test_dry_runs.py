@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._apply import NOT_VALIDATED, SKIPPED, VALIDATED, Network
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import read_design
-from ansible_collections.cloudflare.magic.plugins.module_utils._network import Rules
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 
 DESIGN = {

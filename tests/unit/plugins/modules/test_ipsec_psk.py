@@ -101,9 +101,9 @@ def test_every_option_is_described(name):
     assert [path for path, dummy, option in walk(documented(name)) if not option.get("description")] == []
 
 
-def test_action_group_has_all_modules():
+def test_action_group_has_all_modules_that_need_an_account():
     runtime = yaml.safe_load((PLUGINS.parent / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    assert sorted(runtime["action_groups"]["all"]) == MODULES
+    assert sorted(runtime["action_groups"]["all"]) == [name for name in MODULES if "account_id" in spec_of(name)]
 
 
 def test_each_module_has_an_action_plugin():
@@ -130,6 +130,8 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     arguments.update(own.get(name, {"name": "a"}))
     if name == "static_route_info":
         del arguments["name"]
+    if name == "report_files":
+        arguments = {"files": []}
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WRAPPER.format(package=PACKAGE, name=name)],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
