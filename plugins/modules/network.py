@@ -169,7 +169,7 @@ problems:
   returned: failure, when the design is wrong
   type: list
   elements: str
-  sample: ["ipsec_tunnels[0].mtu: there is no such option. Did you mean 'name'?"]
+  sample: ["ipsec_tunnels[0].interface_address: '10.213.0.60' has no prefix length. Add /31 (or /30)."]
 requests:
   description: The number of requests that were sent.
   returned: success
