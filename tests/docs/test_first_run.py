@@ -41,10 +41,10 @@ def test_the_first_dry_run_and_the_first_run_are_green(tmp_path: Path) -> None:
             commands += [line[2:] for line in block.text.splitlines() if line.startswith("$ ")]
     plays = [command for command in commands if command.startswith("ansible-playbook ")]
     assert plays == ["ansible-playbook site.yml --check --diff", "ansible-playbook site.yml", "ansible-playbook site.yml"]
-    path = f"{machinery.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    programs = f"{machinery.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     with running() as emulator:
         script = "\n".join(["set -e", *commands]).replace(machinery.ADDRESS, emulator.url.split("/")[2])
-        env = {"HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        env = {"HOME": str(home), "PATH": programs, "LC_ALL": "C.UTF-8", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         done = subprocess.run(["bash", "-c", script], env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         recaps = re.findall(r"changed=(\d+) +unreachable=0 +failed=0 .* rescued=0 +ignored=0", done.stdout)
