@@ -242,37 +242,31 @@ def newest_release() -> str:
     return next((name for name, core in reversed(CORES.items()) if not core.early and python_of(core)), ends()[1])
 
 
-def targets_of(name: str) -> list[str]:
-    """Return the integration targets that this ansible-core runs.
+def classes_of(name: str) -> set[str]:
+    """Return the classes of integration tests that this ansible-core runs: ``all``, ``ends`` (the oldest and the newest), ``one`` (the newest release).
 
-    A target says in its ``aliases`` what it depends on: ``cores/all``, ``cores/ends`` (the oldest and the newest), or ``cores/one`` (the newest release).
-    tests/integration/TESTING.md has the rule. An end is one of those that this machine has a Python for, so that no target is left out.
+    tests/integration/TESTING.md has the rule. An end is one of those that this machine has a Python for, so that nothing is left out.
     """
-    classes = {"cores/all"}
-    if name in ends():
-        classes.add("cores/ends")
-    if name == newest_release():
-        classes.add("cores/one")
-    return [target for target, declared in declared_targets().items() if declared in classes]
+    return {"all", *(["ends"] if name in ends() else []), *(["one"] if name == newest_release() else [])}
 
 
 def declared_targets() -> dict[str, str]:
-    """Return the targets for pytest, and the class that each declares."""
+    """Return the targets for pytest, and the class that each declares in its ``aliases``, such as ``cores/ends``."""
     found = {}
     for aliases in sorted((ROOT / "tests" / "integration" / "targets").glob("*/aliases")):
         words = aliases.read_text(encoding="utf-8").split()
-        declared = [word for word in words if word.startswith("cores/")]
+        declared = [word.removeprefix("cores/") for word in words if word.startswith("cores/")]
         if (aliases.parent / "runme.sh").exists():
-            found[aliases.parent.name] = declared[0] if declared else "cores/all"
+            found[aliases.parent.name] = declared[0] if declared else "all"
     return found
 
 
-def run_target(session: nox.Session, tree: Path, target: str, *args: str) -> None:
+def run_target(session: nox.Session, tree: Path, target: str, *args: str, classes: str = "all ends one") -> None:
     """Run an integration target by pytest, which is all that its runme.sh does.
 
     Once more on failure, as ``ansible-test integration --retry-on-error`` does: these tests run real programs against each other on machines of any speed.
     """
-    environment = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2]), "CORE_CLASSES": classes}
     command = ("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", ".", *args)
     with session.chdir(tree / "tests" / "integration" / "targets" / target):
         session.log(f"Target {target}")
@@ -289,39 +283,58 @@ def run_pytest(session: nox.Session, tree: Path, *args: str) -> None:
         session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", *args, env={"PYTHONPATH": str(tree.parents[2])})
 
 
+# What is of ansible-core: itself, and the room that has its private interfaces.
+_OF_CORE = re.compile(
+    r"^\s*(?:from|import) (?:ansible[. ]|ansible_collections\.cloudflare\.magic\.plugins\.(?:plugin_utils(?:\._core| import _core)))", re.MULTILINE
+)
+
+
+def unit_tests(every_core: bool) -> list[str]:
+    """Return the files of unit tests that meet ansible-core, which are those that import something of it, or the others.
+
+    Nothing has to be declared: what a test is about it has to import.
+    """
+    files = (path.relative_to(ROOT) for path in sorted((ROOT / "tests" / "unit" / "plugins").rglob("test_*.py")))
+    return [str(file) for file in files if bool(_OF_CORE.search((ROOT / file).read_text(encoding="utf-8"))) is every_core]
+
+
 def add_core_sessions(name: str, core: Core) -> None:
     """Add the sessions of one ansible-core: core-X, every-target-X and sanity-X."""
     requirements = ("-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
     version = python_of(core)
     python = find_python(version) if version else None
 
-    def tests(session: nox.Session, targets: list[str]) -> None:
+    def tests(session: nox.Session, units: list[str], classes: set[str]) -> None:
         install_core(session, name, *requirements)
         tree = refresh_tree(session.name)
         if session.posargs:
             run_pytest(session, tree, *session.posargs)
             return
-        run_pytest(session, tree, "tests/unit/plugins")
+        steps = {"unit tests": functools.partial(run_pytest, session, tree, *units)}
+        for target, declared in declared_targets().items():
+            if declared in classes:
+                steps[target] = functools.partial(run_target, session, tree, target, classes=" ".join(sorted(classes)))
         failed = []
-        for target in targets:
+        for step, run in steps.items():
             try:
-                run_target(session, tree, target)
+                run()
             except nox.command.CommandFailed:
-                failed.append(target)
+                failed.append(step)
         if failed:
             session.error(f"Failed: {', '.join(failed)}")
 
     def by_class(session: nox.Session) -> None:
-        tests(session, targets_of(name))
+        once = unit_tests(every_core=False) if name == newest_release() else []
+        tests(session, [*unit_tests(every_core=True), *once], classes_of(name))
 
     def every(session: nox.Session) -> None:
-        tests(session, list(declared_targets()))
+        tests(session, ["tests/unit/plugins"], {"all", "ends", "one"})
 
     def sanity(session: nox.Session) -> None:
         install_core(session, name)
         ansible_test(session, name, "sanity", *session.posargs)
 
-    by_class.__doc__ = f"Run the unit tests on ansible-core {name}, and the integration targets that depend on it."
+    by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
     every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
     sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
     if core is DEVEL:
@@ -347,8 +360,7 @@ def as_ansible_test(session: nox.Session) -> None:
         "2",
         "--target-python",
         f"venv/{python}",
-        "tests/unit/plugins/plugin_utils/",
-        "tests/unit/plugins/modules/",
+        *unit_tests(every_core=True),
     )
     ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk", "smoke")
 
@@ -455,6 +467,8 @@ def crash(session: nox.Session) -> None:
             session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "test_crash.py", *session.posargs, env=environment)
 
 
+# An environment that is made here may keep what Python has compiled: without that, each start of a program of Ansible compiles all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True
@@ -474,11 +488,12 @@ def add(function: Callable[[nox.Session], None], *tags: str, name: str = "", pyt
 
 
 _ONE = find_python(python_of(CORES[newest_release()]) or "")
+# The longest first: the newest release has all that one ansible-core is enough for.
+for _name in sorted(CORES, key=lambda name: name != newest_release()):
+    add_core_sessions(_name, CORES[_name])
+add_core_sessions("devel", DEVEL)
 add(field, "test", "test-all")
 add(ike, "test", "test-all")
-for _name, _core in CORES.items():
-    add_core_sessions(_name, _core)
-add_core_sessions("devel", DEVEL)
 add(release, "test", "test-all")
 add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
 add(checks, "test", "test-all")

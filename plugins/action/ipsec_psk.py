@@ -60,14 +60,14 @@ class ActionModule(SecretAction):
     MODULE = "cloudflare.magic.ipsec_psk"
     KEY_MEMBER = "psk"
     OPTIONS = _policy.OPTIONS
-    check = staticmethod(_policy.check)
+    check = staticmethod(_policy.check_one)
 
     def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
         check_mode = self._task.check_mode
         keeper = FileKeeper(store, client) if store is not None else None
         # A check without a receiver, as of an ad-hoc command, must not send a request that may make a key.
         options = self.options if self.receivers or not check_mode else {**self.options, "dry_run": "read_only"}
-        result = _psk.run(client, options, check_mode, keeper)
+        result = _psk.rotate(client, options, check_mode, keeper)
         result["delivered_to"] = []
         if "psk" not in result and (check_mode or not result["changed"]):
             return result

@@ -60,7 +60,7 @@ class ActionModule(SecretAction):
         fleet = Fleet(Account(client, self._task.check_mode), self.options, store, self._task.check_mode, self.notice)
         result: dict[str, t.Any] = {}
         try:
-            fleet.run()
+            fleet.rotate()
         except MagicError as error:
             result = failed(error)
         except Exception as exc:  # pylint: disable=broad-exception-caught # keys that are in force must not get lost now

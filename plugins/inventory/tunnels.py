@@ -167,10 +167,10 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
-from ansible_collections.cloudflare.magic.plugins.module_utils._objects import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import compile_once, means_something
@@ -256,6 +256,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         answer = Answer(settings.account_id, settings.api_url)
         # A client of its own, closed before Ansible forks its workers from this process.
         client = Client(settings)
+        client.tell = lambda text: self.display.display(f"{self.NAME}: {shown(text)}", stderr=True)
         try:
             for kind in kinds:
                 answer.add(kind, list_all(client, KINDS[kind]))

@@ -29,7 +29,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import scru
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import requests
 
@@ -42,6 +42,9 @@ LONGEST_BACKOFF = 30.0
 # A message may quote any key that this client has seen, also one of another request. A fleet has thousands, with up to three for each tunnel.
 _SHORTEST_KEPT = 8
 _MOST_KEPT = 10000
+
+# Seconds from which on somebody is told of a wait.
+_LONG_WAIT = 3.0
 
 # Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.
 _CLOCK_TOLERANCE = 3.0
@@ -74,6 +77,8 @@ class Client:
         self.settings = settings
         self.sent = 0
         """How many requests have been sent."""
+        self.tell: Callable[[str], None] = lambda dummy: None
+        """Called with a line when it waits for longer than a few seconds before it repeats a request."""
         self._backoff = backoff
         self._ahead = 0.0
         """Seconds that Cloudflare's clock is ahead of this machine's, by the last answer."""
@@ -162,8 +167,12 @@ class Client:
                     error.reached = UNKNOWN
                 if tries >= self.settings.max_retries or not may_retry(error, repeatable):
                     raise
-                time.sleep(self._wait(error, tries))
+                seconds = self._wait(error, tries)
                 tries += 1
+                if seconds > _LONG_WAIT:
+                    why = "Cloudflare asks for a pause" if error.retry_after is not None else "there was no usable answer"
+                    self.tell(f"{method} {path}: {why}. Waiting {seconds:.0f} s before retry {tries} of {self.settings.max_retries}.")
+                time.sleep(seconds)
 
     def _wait(self, error: MagicError, tries: int) -> float:
         """Return the seconds before the next try. Jitter keeps parallel workers from coming back all at once."""

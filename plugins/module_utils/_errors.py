@@ -107,6 +107,8 @@ class MagicError(Exception):
         self.reached = reached
         self.transient = transient
         self.retry_after = retry_after
+        self.problems: Sequence[str] = ()
+        """What the message has in one line, one by one, where it is about several things."""
         self.sent: int | None = None
         """How many requests were sent, where somebody counted them."""
 
@@ -176,6 +178,12 @@ def is_hopeless(error: MagicError) -> bool:
     """Tell whether to ask again with fewer objects in the request cannot help."""
     failure = error.failure
     return failure is None or failure["status"] in _HOPELESS_STATUS or any(code.hopeless for code in _known(failure["errors"]))
+
+
+def lacks_permission(error: MagicError) -> bool:
+    """Tell whether the credential is known, and may not do this."""
+    failure = error.failure
+    return failure is not None and failure["status"] == 403 and any(code.advice == _PERMISSION for code in _known(failure["errors"]))
 
 
 def in_words(error: dict[str, t.Any]) -> str:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -23,11 +24,15 @@ if t.TYPE_CHECKING:
 
 # --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
 
+# A network has the same addresses in many places, and reading one takes longer than all else that is done with it.
+_remembered = functools.lru_cache(maxsize=2**16)
+
 
 def _same(value: t.Any) -> t.Any:
     return value
 
 
+@_remembered
 def address(value: str) -> str:
     if not value:
         return ""
@@ -37,6 +42,7 @@ def address(value: str) -> str:
         raise ValueError("is not an IP address. Write it like 198.51.100.1.") from None
 
 
+@_remembered
 def interface(value: str) -> str:
     if "/" not in value:
         raise ValueError("has no prefix length. Add /31 (or /30).")
@@ -49,6 +55,7 @@ def interface(value: str) -> str:
     return str(interface)
 
 
+@_remembered
 def interface6(value: str) -> str:
     if not value:
         return ""
@@ -60,6 +67,7 @@ def interface6(value: str) -> str:
         raise ValueError("is not an IPv6 address with prefix length. Write it like fd00:213::a/127.") from None
 
 
+@_remembered
 def prefix(value: str) -> str:
     try:
         return str(ipaddress.ip_network(value.strip()))
@@ -127,6 +135,7 @@ class Field:
     :ivar spec: of the option.
     :ivar canonical: turns a value into the form in which equal values are equal; raises ``ValueError``.
     :ivar empty: what it means that the field is not there; None where that is not known.
+    :ivar default: what a new object has if nobody says anything of it; ``empty`` if that is the same.
     :ivar as_sent: turns the canonical form into what the API takes.
     :ivar parts: the fields of an object.
     :ivar needed: those of ``parts`` that the object cannot do without.
@@ -136,10 +145,20 @@ class Field:
     spec: Json
     canonical: Callable[[t.Any], t.Any] = _same
     empty: t.Any = None
+    default: t.Any = None
     as_sent: Callable[[t.Any], t.Any] = _same
     parts: dict[str, Field] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
     ignored: Ignored | None = None
+
+    @property
+    def initial(self) -> t.Any:
+        """The value that a new object has if nobody says anything of it; None where that is not known, or where the value cannot be taken back."""
+        return self.empty if self.default is None else self.default
+
+    def is_ignored(self, desired: Mapping[str, t.Any], actual: Mapping[str, t.Any]) -> bool:
+        """Tell whether Cloudflare ignores it in an object that is to be as desired."""
+        return self.ignored is not None and desired.get(self.ignored.by, actual.get(self.ignored.by)) == self.ignored.value
 
     @property
     def option(self) -> Json:
@@ -154,25 +173,35 @@ def options_of(fields: Mapping[str, Field]) -> Json:
 # --- what a task sets, and what there is
 
 
-def wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = "") -> Json:
-    """Return the canonical form of what a task sets; what is None is not set.
-
-    :raises MagicError: naming the option and what to write.
-    """
+def read(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = "") -> tuple[Json, list[str]]:
+    """Return the canonical form of what is set, where None is not set, and all that is wrong with it, each with the option and what to write."""
     found: Json = {}
+    problems: list[str] = []
     for name, one in fields.items():
         value = given.get(name)
         if value is None:
             continue
         if one.parts:
-            inner = wanted(one.parts, value, f"{path}{name}.")
+            inner, more = read(one.parts, value, f"{path}{name}.")
+            problems += more
             if inner:
                 found[name] = inner
             continue
         try:
             found[name] = one.canonical(value)
         except ValueError as exc:
-            raise MagicError(f"{path}{name}: '{value}' {exc}") from None
+            problems.append(f"{path}{name}: '{value}' {exc}")
+    return found, problems
+
+
+def wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any]) -> Json:
+    """Return the canonical form of what a task sets; what is None is not set.
+
+    :raises MagicError: naming the option and what to write.
+    """
+    found, problems = read(fields, given)
+    if problems:
+        raise MagicError(" ".join(problems))
     return found
 
 
@@ -219,7 +248,7 @@ def heeded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.An
             if not value:
                 continue
         when = one.ignored
-        if when is not None and desired.get(when.by, actual.get(when.by)) == when.value:
+        if when is not None and one.is_ignored(desired, actual):
             if value != one.empty or known(one, now) != one.empty:
                 warnings.append(f"{path}{name} has no effect with {when.by}: {when.value}, so it is not compared. {when.advice}")
             continue
@@ -257,3 +286,52 @@ def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
         if inner != ({} if one.parts else one.empty):
             kept[name] = inner
     return kept
+
+
+# --- all of an object at once
+
+
+def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
+    """Return the defaults of what is not in ``desired`` and has another value. What Cloudflare does not show is left alone."""
+    found: Json = {}
+    for name, one in fields.items():
+        now = actual.get(name)
+        if one.parts:
+            # An object that cannot do without one of its parts cannot be taken back.
+            if name in desired or not one.needed:
+                inner = resets(one.parts, desired.get(name, {}), as_object(now))
+                if inner:
+                    found[name] = inner
+        elif name not in desired and None not in (now, one.initial) and known(one, now) != one.initial and not one.is_ignored(desired, actual):
+            found[name] = one.initial
+    return found
+
+
+def merged(first: Json, second: Json) -> Json:
+    """Return two sets of fields as one; on fields of one name ``second`` wins, part by part."""
+    return {
+        **first,
+        **{name: {**first[name], **value} if isinstance(value, dict) and isinstance(first.get(name), dict) else value for name, value in second.items()},
+    }
+
+
+def told(fields: Mapping[str, Field], actual: Mapping[str, t.Any]) -> Json:
+    """Return what one has to say of an object to get another one like it: the values that can be set, without those that a new one has anyway."""
+    found: Json = {}
+    for name, one in fields.items():
+        now = actual.get(name)
+        if one.parts:
+            inner = told(one.parts, as_object(now))
+            if inner:
+                found[name] = inner
+        elif now is not None and known(one, now) != one.initial and not one.is_ignored({}, actual):
+            found[name] = known(one, now)
+    return found
+
+
+def flat(values: Mapping[str, t.Any], path: str = "") -> Json:
+    """Return the values of an object and of the objects in it by their names with dots, as messages have them."""
+    found: Json = {}
+    for name, value in values.items():
+        found.update(flat(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value})
+    return found

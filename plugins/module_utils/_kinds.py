@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _fields
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, Ignored, options_of, wanted
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, Ignored, options_of, read, wanted
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import customer_ends
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
@@ -33,9 +33,10 @@ _OPTIONAL_ADDRESS = Field({"type": "str"}, _fields.address, "")
 _HEALTH_CHECK = Field(
     {"type": "dict"},
     parts={
-        "enabled": Field({"type": "bool"}),
-        "rate": Field({"type": "str", "choices": ["low", "mid", "high"]}),
-        "type": Field({"type": "str", "choices": ["reply", "request"]}),
+        "enabled": Field({"type": "bool"}, default=True),
+        "rate": Field({"type": "str", "choices": ["low", "mid", "high"]}, default="mid"),
+        "type": Field({"type": "str", "choices": ["reply", "request"]}, default="reply"),
+        # What a new tunnel has depends on the account.
         "direction": Field({"type": "str", "choices": ["unidirectional", "bidirectional"]}),
         "target": Field(
             {"type": "raw"},
@@ -89,6 +90,10 @@ class Kind:
     :ivar id_aliases: further names of ``id_option``.
     :ivar through: the option with the name of a tunnel, in place of the field that follows from it.
     :ivar has_psk: whether it has a pre-shared key.
+    :ivar given: whether Cloudflare creates and deletes the objects, which can only be changed.
+    :ivar many: the methods of which one request can be about several objects.
+    :ivar ends: the outer addresses, Cloudflare's and the customer's.
+    :ivar in_path: its name in the path, if it is another one there.
     :ivar computed: what the modules return in addition, computed from the object.
     """
 
@@ -111,6 +116,15 @@ class Kind:
     through: tuple[str, str] | None = None
     computed: Callable[[Mapping[str, t.Any]], Json] = customer_ends
     has_psk: bool = False
+    given: bool = False
+    many: tuple[str, ...] = ("PUT",)
+    ends: tuple[str, ...] = ()
+    in_path: str = ""
+
+    @property
+    def path(self) -> str:
+        """Its name in the path."""
+        return self.in_path or self.several
 
     @property
     def result(self) -> str:
@@ -136,6 +150,7 @@ class Kind:
     def info_options(self) -> ArgumentSpec:
         """The options of the module that reads objects of this kind."""
         own = {**self._id, **options_of({key: self.fields[key] for key in self.keys})}
+        own["format"] = {"type": "str", "choices": ["api", "options"], "default": "api"}
         return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.keys]))
 
 
@@ -155,6 +170,7 @@ IPSEC_TUNNEL = Kind(
     },
     required=("name", "cloudflare_endpoint", "interface_address"),
     not_found=1032,
+    ends=("cloudflare_endpoint", "customer_endpoint"),
     has_psk=True,
     more=ArgumentSpec(
         {"psk": {"type": "str", "no_log": True}, "update_psk": {"type": "str", "choices": ["on_create", "always"], "default": "on_create", "no_log": False}}
@@ -172,11 +188,12 @@ GRE_TUNNEL = Kind(
         "cloudflare_gre_endpoint": _ADDRESS,
         "customer_gre_endpoint": _ADDRESS,
         **_TUNNEL_FIELDS,
-        "ttl": _NUMBER,
-        "mtu": _NUMBER,
+        "ttl": Field({"type": "int"}, default=64),
+        "mtu": Field({"type": "int"}, default=1476),
     },
     required=("name", "customer_gre_endpoint", "cloudflare_gre_endpoint", "interface_address"),
     not_found=1029,
+    ends=("cloudflare_gre_endpoint", "customer_gre_endpoint"),
     fixed=("bgp",),
 )
 
@@ -211,29 +228,68 @@ ROUTE = Kind(
     headers={},
     # Cloudflare documents it for each write but this one: a DELETE of a route might be carried out.
     validates_delete=False,
+    many=("POST", "PUT", "DELETE"),
+)
+
+INTERCONNECT = Kind(
+    noun="interconnect",
+    single="interconnect",
+    several="interconnects",
+    in_path="cf_interconnects",
+    id_option="interconnect_id",
+    keys=("name",),
+    fields={
+        "name": Field({"type": "str"}, _fields.name_of_tunnel),
+        "interface_address": _TUNNEL_FIELDS["interface_address"],
+        "interface_address6": _TUNNEL_FIELDS["interface_address6"],
+        "description": _TEXT,
+        "gre": Field({"type": "dict"}, parts={"cloudflare_endpoint": _OPTIONAL_ADDRESS}),
+        "health_check": Field({"type": "dict"}, parts={name: part for name, part in _HEALTH_CHECK.parts.items() if name in ("enabled", "rate", "type")}),
+        "mtu": _NUMBER,
+        "automatic_return_routing": _FLAG,
+    },
+    # An update needs none of its fields.
+    required=(),
+    not_found=0,
+    given=True,
 )
 
 
 # What has an inside with addresses, at which routes can point.
 TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)
 
+# All that a design can have, in the order in which it is worked on.
+KINDS = (*TUNNELS, INTERCONNECT, ROUTE)
+
+
+def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[str]]:
+    """Return the fields that are set, in canonical form, and all that is wrong with them, each with the option and what to write."""
+    desired, problems = read(kind.fields, options)
+    object_id = options.get(kind.id_option)
+    if object_id is not None:
+        try:
+            check_segment(kind.id_option, object_id)
+        except MagicError as error:
+            problems.append(str(error))
+    through, follows = kind.through or ("", "")
+    tunnel = options.get(through)
+    if tunnel is not None and not tunnel.strip():
+        problems.append(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
+    missing = [key for key in kind.keys if options.get(key) is None and not (key == follows and tunnel is not None)]
+    if missing and object_id is None:
+        instead = f" (or {through})" if through else ""
+        problems.append(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
+    return desired, problems
+
 
 def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
     """Return the fields that a task sets, in canonical form.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the options and what to write.
     """
-    if options[kind.id_option] is not None:
-        check_segment(kind.id_option, options[kind.id_option])
-    desired = wanted(kind.fields, options)
-    through, follows = kind.through or ("", "")
-    tunnel = options.get(through)
-    if tunnel is not None and not tunnel.strip():
-        raise MagicError(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
-    missing = [key for key in kind.keys if key not in desired and not (key == follows and tunnel is not None)]
-    if missing and options[kind.id_option] is None:
-        instead = f" (or {through})" if through else ""
-        raise MagicError(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
+    desired, problems = read_options(kind, options)
+    if problems:
+        raise MagicError(" ".join(problems))
     return desired
 
 

@@ -31,6 +31,8 @@ def failed(error: MagicError) -> dict[str, t.Any]:
     result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and not _is_read(error), "msg": str(error)}
     if error.failure is not None:
         result["failure"] = error.failure
+    if error.problems:
+        result["problems"] = list(error.problems)
     return result
 
 

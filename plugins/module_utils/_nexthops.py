@@ -9,18 +9,23 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
+from collections import defaultdict
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
     Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
     Json = dict[str, t.Any]
+
+# Networks of up to so many addresses are looked up by these.
+_FEW = 4
 
 # What Cloudflare's end of an inner network is called, by the version of IP, and what the customer's end is called.
 ENDS = {4: ("interface_address", "customer_address"), 6: ("interface_address6", "customer_address6")}
@@ -71,21 +76,57 @@ def through(option: str, name: str, prefix: str, tunnels: Sequence[tuple[str, Js
     raise MagicError(f"{option}: the tunnel '{name}' has no IPv{version} addresses inside, which a route for {prefix} needs. Set {own} of the tunnel.")
 
 
-def look_for(nexthop: t.Any, tunnels: Sequence[tuple[str, Json]]) -> tuple[bool, str]:
-    """Look for a next hop in the inner networks of some tunnels.
+_read_interface = functools.lru_cache(maxsize=2**16)(ipaddress.ip_interface)
 
-    :returns: whether it is in one of them, and what is wrong with it.
+
+def interface_of(value: t.Any) -> Interface:
+    """Return an address with its prefix length.
+
+    :raises ValueError: if it is none.
     """
-    found = []
-    for noun, tunnel in tunnels:
-        for own, dummy_end in ENDS.values():
-            try:
-                address, interface = ipaddress.ip_address(nexthop), ipaddress.ip_interface(tunnel.get(own) or "")
-            except ValueError:
-                continue
-            if address in interface.network:
-                found.append(_what_is_wrong(address, interface, f"{noun} {tunnel.get('name')}"))
-    return bool(found), "" if "" in found or not found else found[0]
+    return _read_interface(value if isinstance(value, str) else "")
+
+
+class Insides:
+    """The inner networks of some tunnels, by their addresses.
+
+    :arg tunnels: with the nouns of their kinds.
+    """
+
+    def __init__(self, tunnels: Iterable[tuple[str, Json]]) -> None:
+        self._near: dict[Address, list[tuple[Interface, str, Json]]] = defaultdict(list)
+        self._wide: list[tuple[Interface, str, Json]] = []
+        for noun, tunnel in tunnels:
+            for own, dummy_end in ENDS.values():
+                try:
+                    interface = interface_of(tunnel.get(own))
+                except ValueError:
+                    continue
+                if interface.network.num_addresses > _FEW:
+                    self._wide.append((interface, noun, tunnel))
+                    continue
+                for address in interface.network:
+                    self._near[address].append((interface, noun, tunnel))
+
+    def _around(self, nexthop: t.Any) -> tuple[Address | None, list[tuple[Interface, str, Json]]]:
+        try:
+            address = ipaddress.ip_address(nexthop)
+        except ValueError:
+            return None, []
+        return address, self._near.get(address, []) + [found for found in self._wide if address in found[0].network]
+
+    def tunnels_at(self, nexthop: t.Any) -> list[Json]:
+        """Return the tunnels in whose inner networks an address is."""
+        return [tunnel for dummy_interface, dummy_noun, tunnel in self._around(nexthop)[1]]
+
+    def look_for(self, nexthop: t.Any) -> tuple[bool, str]:
+        """Look for a next hop.
+
+        :returns: whether it is in one of the networks, and what is wrong with it.
+        """
+        address, around = self._around(nexthop)
+        found = [_what_is_wrong(address, interface, f"{noun} {tunnel.get('name')}") for interface, noun, tunnel in around if address is not None]
+        return bool(found), "" if "" in found or not found else found[0]
 
 
 def _what_is_wrong(address: Address, interface: Interface, tunnel: str) -> str:

@@ -5,19 +5,20 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The calls for tunnels and routes: one object becomes what a task says, or some are read."""
+"""One tunnel or route becomes what a task says, or some are read."""
 
 from __future__ import annotations
 
 import typing as t
 from contextlib import nullcontext
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id, list_objects, member, read_object, without_keys
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import look_for, mismatch, through
-from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, carry_out, list_all, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -35,26 +36,10 @@ if t.TYPE_CHECKING:
     # While the context lasts, nobody else decides; what is appended to its list is kept for the tasks to come.
     Claims = Callable[[], AbstractContextManager[list[Claim]]]
 
-# For a request that Cloudflare only checks.
-_ASK = {"validate_only": "true"}
-
 
 def _nobody_else() -> AbstractContextManager[list[Claim]]:
     """Return the claims of a run with a single task."""
     return nullcontext([])
-
-
-def list_all(client: Client, kind: Kind) -> list[Json]:
-    """Return all objects of a kind."""
-    return list_objects(client, kind.several, kind.noun, kind.headers)
-
-
-def read(client: Client, kind: Kind, object_id: str) -> Json:
-    """Return one object.
-
-    :raises MagicError: if there is none with the id.
-    """
-    return read_object(client, kind.several, kind.single, object_id, kind.noun, kind.headers)
 
 
 def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> list[Json]:
@@ -67,47 +52,6 @@ def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> list[Json]
         if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
             raise  # of a wrong account, it cannot be said that the object is absent
         return []
-
-
-def _result_of(kind: Kind, planned: Plan, answer: t.Any, there: list[Json]) -> Json | None:
-    """Return the object in the answer to a write.
-
-    :arg there: the objects that there were before.
-    :raises MagicError: if it does not say that it was done, or is about another object.
-    """
-    method = str(planned.method)
-    what = f"the {method} of the {kind.noun}"
-    if method == "POST":
-        # Older answers are lists.
-        several = answer.get(kind.several) if isinstance(answer, dict) else None
-        created = several[0] if isinstance(several, list) and several else answer.get(kind.single, answer) if isinstance(answer, dict) else None
-        member(created, "id", str, what, UNKNOWN)
-        _check_new(kind, as_object(planned.body), as_object(created), there, what)
-        return t.cast("Json", without_keys(created))
-    done = "modified" if method == "PUT" else "deleted"
-    if member(answer, done, bool, what, UNKNOWN) is False:
-        raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.")
-    found = answer.get(f"{done}_{kind.single}")
-    if planned.object_id is not None:
-        check_id(found, "id", planned.object_id, what)
-    return without_keys(found) if method == "PUT" else None
-
-
-def _check_new(kind: Kind, sent: Json, created: Json, there: list[Json], what: str) -> None:
-    """Compare the object in the answer to a POST with the one that was sent: a later task would change or delete what has its id.
-
-    :raises MagicError: if it is another one. What became of the request is not known then.
-    """
-    wrong = [key for key in kind.keys if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
-    if any(item["id"] == created["id"] for item in there):
-        wrong.append("id")
-    if wrong:
-        asked = " and ".join(f"{key} {sent.get(key)}" for key in kind.keys)
-        raise MagicError(
-            f"Cloudflare's answer to {what} is about another object than the new one with {asked} (see its {listing(wrong)}), and is not taken. "
-            "Report it if it stays.",
-            reached=UNKNOWN,
-        )
 
 
 def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
@@ -124,30 +68,7 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return check_key("psk", key)
 
 
-class Account:
-    """The tunnels of an account, and what else has an inside with addresses, read when they are needed, each kind once."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._read: dict[str, list[Json]] = {}
-
-    def _all(self, several: str, noun: str, path: str | None = None, headers: Mapping[str, str] | None = None) -> list[tuple[str, Json]]:
-        if several not in self._read:
-            self._read[several] = list_objects(self._client, several, noun, headers, path)
-        return [(noun, item) for item in self._read[several]]
-
-    def insides(self) -> Iterator[list[tuple[str, Json]]]:
-        """Yield what has an inside, kind by kind, with its noun. Routes can lead to interconnects, too."""
-        for kind in TUNNELS:
-            yield self._all(kind.several, kind.noun, headers=kind.headers)
-        yield self._all("interconnects", "interconnect", "cf_interconnects")
-
-    def tunnels(self) -> list[tuple[str, Json]]:
-        """Return all tunnels, with the nouns of their kinds."""
-        return [pair for kind in TUNNELS for pair in self._all(kind.several, kind.noun, headers=kind.headers)]
-
-
-def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
+def apply_one(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
     """Do the work of the module that manages objects of this kind.
 
     :arg options: validated by ``kind.options`` and ``check``.
@@ -157,10 +78,10 @@ def run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bo
     """
     # Held until the answer is there: what another task of this run decides has to see what this one does.
     with claims() as claimed:
-        return _run(kind, client, options, check_mode, claimed)
+        return _apply(kind, client, options, check_mode, claimed)
 
 
-def _run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
+def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
     desired, account = desired_of(kind, options), Account(client)
     object_id = options[kind.id_option]
     there = list_all(client, kind) if object_id is None else _by_id(client, kind, object_id, options["state"])
@@ -173,9 +94,9 @@ def _run(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: b
     if planned.method is not None:
         answer = None
         if not check_mode:
-            shown = answer = _carry_out(kind, client, planned, secret, there) or shown
+            shown = answer = carry_out(kind, client, planned, secret, {item["id"] for item in there}) or shown
         elif planned.method != "DELETE" or kind.validates_delete:
-            answer = _send(kind, client, planned, secret, _ASK)
+            answer = send(kind, client, planned, secret, ASK)
             result["validated"] = True
         warnings += _afterwards(kind, planned, as_object(answer), check_mode, secret)
     if warnings:
@@ -195,7 +116,7 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
     if name is None or (absent and options[kind.id_option] is not None):
         return True
     prefix = desired["prefix"] if "prefix" in desired else str(there[0].get("prefix"))
-    tunnels = account.tunnels()
+    tunnels = [(own.noun, item) for own in TUNNELS for item in account[own.several]]
     nexthop = through(option, name, prefix, tunnels)
     if nexthop is not None:
         desired[field] = nexthop
@@ -204,7 +125,7 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
         names = listing(str(item.get("name")) for dummy_noun, item in tunnels) or "none"
         raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
     routes = [item for item in there if known(kind.fields["prefix"], item.get("prefix")) == prefix]
-    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not any(look_for(item.get(field), insides)[0] for insides in account.insides())]
+    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not any(insides.look_for(item.get(field))[0] for insides in _insides(account))]
     if lost:
         raise MagicError(
             f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
@@ -236,6 +157,12 @@ def _decide(
     return planned, secret
 
 
+def _insides(account: Account) -> Iterator[Insides]:
+    """Yield what has an inside, kind by kind. Routes can lead to interconnects, too."""
+    for kind in (*TUNNELS, INTERCONNECT):
+        yield Insides((kind.noun, item) for item in account[kind.several])
+
+
 def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
     """Return what is wrong with a next hop that a plan sets: Cloudflare accepts it, and the route carries nothing."""
     if kind.through is None or planned.result is None or planned.method == "DELETE" or not {"prefix", "nexthop"} & set(planned.after):
@@ -244,8 +171,8 @@ def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
     found = [mismatch(planned.result.get("prefix"), nexthop)]
     if "nexthop" in planned.after:
         try:
-            for insides in account.insides():
-                is_there, wrong = look_for(nexthop, insides)
+            for insides in _insides(account):
+                is_there, wrong = insides.look_for(nexthop)
                 if is_there:
                     found.append(wrong)
                     break
@@ -258,32 +185,12 @@ def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secre
     """Return warnings of what is otherwise than a user may think; of a new object, Cloudflare decides itself what decides what it ignores."""
     if planned.method == "DELETE":
         return []
-    desired, warnings = heeded(kind.fields, planned.desired, answer)
-    left = {} if check_mode else difference(kind.fields, desired, answer)
-    if left:
-        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+    warnings = shown_otherwise(kind, planned, answer, check_mode)
     if planned.method == "POST" and kind.has_psk and not secret:
         warnings.append(
-            f"The new tunnel {desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
+            f"The new tunnel {planned.desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
         )
     return warnings
-
-
-def _send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:
-    segments = [kind.several] if planned.object_id is None else [kind.several, planned.object_id]
-    return client.request(str(planned.method), segments, params=params, body=planned.body, headers=kind.headers, secrets=list(secret.values()))
-
-
-def _carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], there: list[Json]) -> Json | None:
-    method = str(planned.method)
-    try:
-        return _result_of(kind, planned, _send(kind, client, planned, secret), there)
-    except MagicError as error:
-        if error.reached != UNKNOWN:
-            raise
-        state = "may exist now" if method == "POST" else "may be changed" if method == "PUT" else "may be gone"
-        heal = "Run the task again: it reads what there is, and does what is left."
-        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {heal}") from None
 
 
 def check_info(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
@@ -295,7 +202,7 @@ def check_info(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return []
 
 
-def run_info(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
+def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     """Do the work of the module that reads objects of this kind.
 
     :raises MagicError: if they cannot be read, or there is none with the id.
@@ -305,6 +212,8 @@ def run_info(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
         items = [read(client, kind, wanted["id"])]
     else:
         items = [item for item in list_all(client, kind) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
+    if options["format"] == "options":
+        return {"changed": False, kind.results: as_items(kind, items)}
     shown = [normal(kind, item) for item in items]
     if kind.has_psk:
         now = client.now()

@@ -206,3 +206,13 @@ def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
 def _settable(kind: Kind, actual: Json) -> Json:
     """Return what can be set of an object, for the diff of its deletion."""
     return {name: actual[name] for name in kind.fields if actual.get(name) not in (None, kind.fields[name].empty)}
+
+
+def shown_otherwise(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -> list[str]:
+    """Return what the answer to a write says otherwise than the plan; of a new object, Cloudflare decides itself what decides what it ignores."""
+    desired, warnings = heeded(kind.fields, planned.desired, answer)
+    left = {} if check_mode else difference(kind.fields, desired, answer)
+    if left:
+        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+    # What the plan says already is not said again.
+    return [warning for warning in warnings if warning not in planned.warnings]

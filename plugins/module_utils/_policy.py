@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
@@ -133,7 +134,7 @@ def check_key(name: str, key: str) -> list[str]:
     return []
 
 
-def check(options: Mapping[str, t.Any]) -> list[str]:
+def check_one(options: Mapping[str, t.Any]) -> list[str]:
     """Check what the argument specification of ``ipsec_psk`` cannot, before anything is sent.
 
     :returns: warnings.
@@ -148,15 +149,15 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
 
 
 def check_fleet(options: Mapping[str, t.Any]) -> list[str]:
-    """Check the options of ``ipsec_psks``; see ``check``."""
+    """Check the options of ``ipsec_psks``; see ``check_one``."""
     _check_shared(options)
     for name in ("names", "ipsec_tunnel_ids", "exclude", "psks"):
         if options[name] is not None and not options[name] and name != "exclude":
             raise MagicError(f"{name} is empty. Name at least one tunnel; names: ['*'] means all of them.")
         if any(not str(item).strip() for item in options[name] or []):
             raise MagicError(f"{name} holds an empty string. Leave it out.")
-    for tunnel_id in options["ipsec_tunnel_ids"] or []:
-        check_segment("ipsec_tunnel_ids", tunnel_id.strip())
+    for tunnel_id in Selection.of(options).ids:
+        check_segment("ipsec_tunnel_ids", tunnel_id)
     if not 32 <= options["psk_length"] <= 64:
         raise MagicError("psk_length must be from 32 to 64 characters.")
     if options["batch_size"] < 1:

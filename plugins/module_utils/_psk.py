@@ -149,8 +149,8 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
         repeatable=True,
         secrets=list(keys.values()),
     )
-    members = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
-    applied, unapplied = ({canonical(name): said for name, said in member.items()} if isinstance(member, dict) else {} for member in members)
+    parts = [answer.get(name) if isinstance(answer, dict) else None for name in ("successfully_applied_psks", "unapplied_psks")]
+    applied, unapplied = ({canonical(name): said for name, said in part.items()} if isinstance(part, dict) else {} for part in parts)
     result = Applied({}, {}, client.sent - before > 1)
     for tunnel_id, key in keys.items():
         name = canonical(tunnel_id)
@@ -164,7 +164,7 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
 def _is_about(said: t.Any, name: str, key: str) -> bool:
     """Tell whether an answer is about this tunnel and key: what is said of another one says nothing of this one."""
     about = said if isinstance(said, dict) else {}
-    ids = [canonical(about[member]) for member in ("id", "ipsec_tunnel_id") if isinstance(about.get(member), str)]
+    ids = [canonical(about[called]) for called in ("id", "ipsec_tunnel_id") if isinstance(about.get(called), str)]
     psk = about.get("psk")
     return all(said_id == name for said_id in ids) and (not isinstance(psk, str) or psk == key or is_mask(psk) or not psk)
 
@@ -242,13 +242,15 @@ def _replace(client: Client, tunnel_id: str, name: str | None, key: str | None, 
     return Outcome(last_generated_on(answer), answer["psk"])
 
 
-def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, before: str | None, warnings: list[str]) -> Outcome:
+def _rehearse(client: Client, tunnel_id: str, key: str | None, asks: bool, before: str | None, warnings: list[str]) -> Outcome:
     """Have Cloudflare check the request without carrying it out, and look whether it did carry it out.
 
     Cloudflare's description says that ``validate_only`` changes nothing; two of its guides use the very request as the one that makes the key.
+
+    :arg key: the user's; None if one is to be generated.
+    :arg asks: whether to send the request that would generate it.
     """
-    generates = options["psk"] is None and options["dry_run"] == "request"
-    psk = None if generates else options["psk"] or make_key(48)
+    psk = None if key is None and asks else key or make_key(48)
     problem = None
     answer: t.Any = None
     try:
@@ -262,7 +264,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
         if error.reached != UNKNOWN:
             raise
         problem = error
-    made = psk if options["psk"] is None else None
+    made = psk if key is None else None
     ours = last_generated_on(answer)
     try:
         after = last_generated_on(read_tunnel(client, tunnel_id))
@@ -278,7 +280,7 @@ def _rehearse(client: Client, options: Mapping[str, t.Any], tunnel_id: str, befo
         warnings.append(f"The key of tunnel {tunnel_id} was replaced by somebody else while this check ran. The check changed nothing.")
         return Outcome(after, validated=True)
     story = f"Cloudflare has replaced the key of tunnel {tunnel_id}, although it was asked only to check the request (validate_only)."
-    if made is None and options["psk"] is None:
+    if made is None and key is None:
         return Outcome(after, None, False, f"{story} {_HEAL}")
     warnings.append(f"{story} The new key is in force and is delivered as in a real run. {HOW_TO_REHEARSE}")
     return Outcome(after, made, False)
@@ -295,10 +297,10 @@ def _look(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> tup
     return tunnel_id, None
 
 
-def run(client: Client, options: Mapping[str, t.Any], check_mode: bool, keeper: Keeper | None = None) -> dict[str, t.Any]:
+def rotate(client: Client, options: Mapping[str, t.Any], check_mode: bool, keeper: Keeper | None = None) -> dict[str, t.Any]:
     """Do the work of ``ipsec_psk``.
 
-    :arg options: validated by ``OPTIONS`` and ``check``.
+    :arg options: validated by ``OPTIONS`` and ``check_one``.
     :arg keeper: is told before a key is replaced.
     :returns: the module's result; ``psk`` is in it if a key was generated, ``warnings`` if there are any.
     :raises MagicError: if it failed; the text says what state things are in.
@@ -317,7 +319,7 @@ def run(client: Client, options: Mapping[str, t.Any], check_mode: bool, keeper: 
     if reason == "not_due":
         warnings += keeper.doubts(tunnel_id, before)
     elif check_mode:
-        outcome = _rehearse(client, options, tunnel_id, before, warnings)
+        outcome = _rehearse(client, tunnel_id, options["psk"], options["dry_run"] == "request", before, warnings)
     else:
         outcome = _replace(client, tunnel_id, name, options["psk"], keeper, warnings)
     after = "(the time of the rotation)" if outcome.validated else outcome.after

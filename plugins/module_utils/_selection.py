@@ -10,10 +10,14 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def is_pattern(item: str) -> bool:
@@ -29,3 +33,44 @@ def by_name(items: Iterable[str], name: str) -> bool:
 def by_name_or_id(items: Iterable[str], name: str, object_id: str) -> bool:
     """Tell whether names, shell patterns or ids mean this object."""
     return any(item == object_id or fnmatchcase(name, item) for item in items)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The IPsec tunnels that a task for many of them means.
+
+    :ivar names: names or shell patterns.
+    :ivar ids: ids.
+    :ivar exclude: names, shell patterns or ids that are not meant all the same.
+    """
+
+    names: Sequence[str] = ()
+    ids: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, options: Mapping[str, t.Any]) -> Selection:
+        """Read the options."""
+        return cls(*([item.strip() for item in options[name] or []] for name in ("names", "ipsec_tunnel_ids", "exclude")))
+
+    def choose(self, tunnels: Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+        """Return the tunnels that are meant, in the order of the account, each once.
+
+        :raises MagicError: if one of ``names`` or ``ids`` matches nothing.
+        """
+        known = {tunnel["id"]: str(tunnel.get("name")) for tunnel in tunnels}
+        strangers = [tunnel_id for tunnel_id in self.ids if tunnel_id not in known]
+        if strangers:
+            raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
+        for name in self.names:
+            if not any(by_name([name], existing) for existing in known.values()):
+                exist = listing(known.values()) or "none"
+                raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
+        for item in self.exclude:
+            # A misspelled name would be rotated. A pattern is for tunnels that come and go.
+            if not is_pattern(item) and item not in {*known, *known.values()}:
+                raise MagicError(f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare does, or leave it out. Nothing has been sent.")
+        return [tunnel for tunnel in tunnels if self._means(tunnel["id"], known[tunnel["id"]])]
+
+    def _means(self, tunnel_id: str, name: str) -> bool:
+        return (tunnel_id in self.ids or by_name(self.names, name)) and not by_name_or_id(self.exclude, name, tunnel_id)

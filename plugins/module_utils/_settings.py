@@ -143,7 +143,7 @@ def check_text(name: str, value: t.Any) -> None:
     :arg name: how to call the value. Names within it are not told, because a key may stand in the place of one.
     :raises MagicError: naming it.
     """
-    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+    if isinstance(value, str) and not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise MagicError(f"{name} holds a character that is not valid Unicode (a lone surrogate). Write it again.")
     if isinstance(value, Mapping):
         check_text(name, [*value, *value.values()])

@@ -57,6 +57,11 @@ def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
     return _in_strings(value, lambda text: _without(text, secrets), lambda item: scrub(item, secrets))
 
 
+def is_template(text: str) -> bool:
+    """Tell whether Ansible could take a text for a template."""
+    return any(mark in text for mark in ("{{", "{%", "{#")) or text.startswith("#jinja2:")
+
+
 def all_shown(value: t.Any) -> t.Any:
     """Return a JSON value whose strings and names can be printed; see ``shown``."""
     changed = _in_strings(value, shown, all_shown)

@@ -79,6 +79,7 @@ class ClientAction(ActionBase):
 
     :cvar MODULE: the full name of the module.
     :cvar OPTIONS: its argument specification.
+    :cvar UNCHECKED: options that the action checks itself, as they are written. Ansible would copy them whole, which takes its time for large ones.
     """
 
     _supports_async = False  # Ansible would write the result to a file
@@ -87,6 +88,7 @@ class ClientAction(ActionBase):
 
     MODULE: t.ClassVar[str]
     OPTIONS: t.ClassVar[ArgumentSpec]
+    UNCHECKED: t.ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,6 +124,10 @@ class ClientAction(ActionBase):
             self._hide(result)
         return result
 
+    def notice(self, text: str) -> None:
+        """Tell what a result cannot tell, or not yet: on standard error, so that callbacks which write a document to standard output stay readable."""
+        display.display(f"{self.MODULE}: {shown(text)}", stderr=True)
+
     def _hide(self, result: dict[str, t.Any]) -> None:
         """Take secrets out of the task itself, which callback plugins get with the result."""
         secret = {name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")}
@@ -155,6 +161,7 @@ class ClientAction(ActionBase):
             warnings += self._elsewhere() + self.check(self.options)
             with self._environment():
                 client = client_for(self.options)
+                client.tell = self.notice
                 client.keep_secret([self.options[name] for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")])
                 result = self.work(client)
         except MagicError as error:
@@ -176,11 +183,15 @@ class ClientAction(ActionBase):
 
         :raises MagicError: if they break it. Ansible's own error has all arguments with it, and from ansible-core 2.20 on shows them with -vvv.
         """
+        args = self._task.args
+        self._task.args = {name: value for name, value in args.items() if name not in self.UNCHECKED}
         try:
             dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
         except AnsibleError as error:
             raise MagicError(in_yaml_types(error.message)) from None
-        return {name: options[name] for name in self.OPTIONS.argument_spec}
+        finally:
+            self._task.args = args
+        return {name: args.get(name) if name in self.UNCHECKED else options[name] for name in self.OPTIONS.argument_spec}
 
     def _elsewhere(self) -> list[str]:
         """Return a warning if the task is delegated to another machine, which changes nothing but the host that facts belong to."""

@@ -13,19 +13,20 @@ The keys are made here, on the controller, so that each can be saved before it i
 from __future__ import annotations
 
 import typing as t
-from collections import defaultdict, deque
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
+from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy, check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
-from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
@@ -46,28 +47,6 @@ class Api(t.Protocol):
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock."""
-
-
-def select(tunnels: list[dict[str, t.Any]], names: Sequence[str], ids: Sequence[str], exclude: Sequence[str] = ()) -> list[dict[str, t.Any]]:
-    """Return the tunnels that names, shell patterns or ids mean, in the order of the account, each once.
-
-    :arg exclude: names, shell patterns or ids that are not meant all the same.
-    :raises MagicError: if one of ``names`` or ``ids`` matches nothing.
-    """
-    known = {tunnel["id"] for tunnel in tunnels}
-    strangers = [tunnel_id for tunnel_id in ids if tunnel_id not in known]
-    if strangers:
-        raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
-    for name in names:
-        if not any(by_name([name], str(tunnel.get("name"))) for tunnel in tunnels):
-            exist = listing(str(tunnel.get("name")) for tunnel in tunnels) or "none"
-            raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
-    for item in exclude:
-        # A misspelled name would be rotated. A pattern is for tunnels that come and go.
-        if not is_pattern(item) and not any(item in (tunnel["id"], tunnel.get("name")) for tunnel in tunnels):
-            raise MagicError(f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare does, or leave it out. Nothing has been sent.")
-    chosen = [tunnel for tunnel in tunnels if tunnel["id"] in ids or by_name(names, str(tunnel.get("name")))]
-    return [tunnel for tunnel in chosen if not by_name_or_id(exclude, str(tunnel.get("name")), tunnel["id"])]
 
 
 def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tuple[dict[str, str], list[str]]:
@@ -112,47 +91,54 @@ class Report:
     doubtful: set[str] = field(default_factory=set)
     outage: int = 0
 
+    def take(self, answer: Applied, tunnel_ids: Sequence[str], new_doubts: set[str], check_mode: bool) -> None:
+        """Take an answer about these tunnels.
+
+        :arg new_doubts: those that were in no doubt before the request.
+        """
+        self.outage = 0
+        self.applied.update(answer.applied)
+        self.unapplied.update(answer.unapplied)
+        self.doubtful -= {*answer.applied, *(() if answer.repeated else new_doubts & set(answer.unapplied))}
+        for tunnel_id in set(tunnel_ids) - set(answer.applied) - set(answer.unapplied):
+            if check_mode:
+                self.applied[tunnel_id] = None
+            else:
+                self.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
+
 
 def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) -> None:
     """Set a batch of keys. If it fails as a whole, once more, then in halves, to find the tunnel that spoils it.
 
     :raises MagicError: if that cannot help.
     """
-    parts = deque([dict(batch)])
+    new_doubts: set[str] = set()
     again = True
-    while parts:
-        keys = parts.popleft()
+
+    def send(tunnel_ids: Sequence[str]) -> None:
         # In doubt from here on, whatever ends this. A clear no ends only the doubt of this request; that of an earlier one ends with a yes.
-        new_doubts = set(keys) - report.doubtful
-        report.doubtful.update(keys)
-        try:
-            answer = api.set_keys(keys)
-        except MagicError as error:
-            hopeless = _hopeless(error, report)
-            # A run that has to stop keeps its keys as pending, which does no harm; a check has none.
-            if error.reached != UNKNOWN and (check_mode or not hopeless):
-                report.doubtful -= new_doubts
-            if hopeless:
-                raise
-            items = list(keys.items())
-            if again:
-                parts.append(keys)
-            elif len(items) == 1:
-                report.unapplied[items[0][0]] = str(error)
-            else:
-                # Both halves before the quarters of one: the half without the tunnel that spoils it tells that this is no outage.
-                parts += [dict(items[: len(items) // 2]), dict(items[len(items) // 2 :])]
-            again = False
-            continue
-        report.outage = 0
-        report.applied.update(answer.applied)
-        report.unapplied.update(answer.unapplied)
-        report.doubtful -= {*answer.applied, *(() if answer.repeated else new_doubts & set(answer.unapplied))}
-        for tunnel_id in set(keys) - set(answer.applied) - set(answer.unapplied):
-            if check_mode:
-                report.applied[tunnel_id] = None
-            else:
-                report.unapplied[tunnel_id] = "Cloudflare's answer does not mention this tunnel"
+        nonlocal new_doubts
+        new_doubts = set(tunnel_ids) - report.doubtful
+        report.doubtful.update(tunnel_ids)
+        report.take(api.set_keys({tunnel_id: batch[tunnel_id] for tunnel_id in tunnel_ids}), tunnel_ids, new_doubts, check_mode)
+
+    def failed(error: MagicError, tunnel_ids: Sequence[str]) -> Iterable[Sequence[str]]:
+        nonlocal again
+        hopeless = _hopeless(error, report)
+        # A run that has to stop keeps its keys as pending, which does no harm; a check has none.
+        if error.reached != UNKNOWN and (check_mode or not hopeless):
+            report.doubtful -= new_doubts
+        if hopeless:
+            raise error
+        first, again = again, False
+        if first:
+            return [tunnel_ids]
+        if len(tunnel_ids) > 1:
+            return halves(tunnel_ids)
+        report.unapplied[tunnel_ids[0]] = str(error)
+        return []
+
+    send_in_parts(list(batch), send, failed)
 
 
 def _hopeless(error: MagicError, report: Report) -> bool:
@@ -191,7 +177,7 @@ class Fleet:
         self.moved: set[str] = set()
         """In check mode: the tunnels whose key Cloudflare replaced although it was asked not to."""
 
-    def run(self) -> None:
+    def rotate(self) -> None:
         """Set what is due. What came of it is in ``report``, also when this raises.
 
         :raises MagicError: if the run had to stop, or before anything was sent.
@@ -203,8 +189,7 @@ class Fleet:
             mine, self.warnings = supplied(tunnels, options["psks"])
             chosen = [tunnel for tunnel in tunnels if tunnel["id"] in mine]
         else:
-            names, ids, exclude = ([item.strip() for item in options[name] or []] for name in ("names", "ipsec_tunnel_ids", "exclude"))
-            chosen = select(tunnels, names, ids, exclude)
+            chosen = Selection.of(options).choose(tunnels)
         self.names = {tunnel["id"]: tunnel.get("name") for tunnel in chosen}
         self.before = {tunnel["id"]: last_generated_on(tunnel) for tunnel in chosen}
         pending = self._pending()

@@ -61,8 +61,8 @@ def manages(kind: Kind) -> type[ClientAction]:
 
         def work(self, client: Client) -> dict[str, t.Any]:
             if kind.apart and not _core.is_ad_hoc():
-                return _objects.run(kind, client, self.options, self._task.check_mode, claims_of_this_run)
-            return _objects.run(kind, client, self.options, self._task.check_mode)
+                return _objects.apply_one(kind, client, self.options, self._task.check_mode, claims_of_this_run)
+            return _objects.apply_one(kind, client, self.options, self._task.check_mode)
 
     return ActionModule
 
@@ -76,6 +76,6 @@ def reads(kind: Kind) -> type[ClientAction]:
         check = staticmethod(partial(_objects.check_info, kind))
 
         def work(self, client: Client) -> dict[str, t.Any]:
-            return _objects.run_info(kind, client, self.options)
+            return _objects.read_some(kind, client, self.options)
 
     return ActionModule

@@ -18,7 +18,6 @@ from contextlib import nullcontext
 from ansible.utils.display import Display
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
@@ -191,10 +190,6 @@ class SecretAction(ClientAction):
         result["_ansible_no_log"] = True
         fact = "" if "fact" not in self.receivers or self.fact_is_certain() else " The fact has it only if no item of the loop fails."
         self.notice(f"{text} The result holds {what} and is therefore not shown.{fact}")
-
-    def notice(self, text: str) -> None:
-        """Tell what a censored result cannot: on standard error, so that callbacks which write a document to standard output stay readable."""
-        display.display(f"{self.MODULE}: {shown(text)}", stderr=True)
 
     def not_saved(self, store: VaultFile, exc: Exception) -> str:
         """Say what state things are in when keys are in force and the file does not have them."""

@@ -266,7 +266,7 @@ class VaultFile:
         except UnicodeDecodeError:
             raise self._problem("its content is no UTF-8 text", "Give the path of a YAML file of variables.") from None
         except MagicError as error:
-            raise self._problem(str(error), "Mend it with 'ansible-vault edit', or give another path.") from None
+            raise self._problem(str(error), "Fix it with 'ansible-vault edit', or give another path.") from None
         try:
             again = self._text()
             same = split(again)[1] == self.entries and foreign(again) == foreign(text)

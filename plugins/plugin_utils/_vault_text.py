@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 import yaml
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_template
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_timestamp, same_moment
 
 VARIABLE = "cloudflare_magic_ipsec_psks"
@@ -61,7 +62,7 @@ def _as_variable(value: t.Any) -> t.Any:
     if not isinstance(value, str) or isinstance(value, (_Unsafe, _Written)):
         return value
     plain = str.__str__(value)
-    return _Unsafe(plain) if any(mark in plain for mark in ("{{", "{%", "{#")) else plain
+    return _Unsafe(plain) if is_template(plain) else plain
 
 
 def _end(node: yaml.Node) -> int:

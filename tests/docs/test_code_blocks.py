@@ -127,6 +127,10 @@ def _is_file(match: re.Match[str]) -> bool:
     return (ROOT / match.group(1)).is_file()
 
 
+def _is_file_of_the_page(match: re.Match[str]) -> bool:
+    return any(block.notes.get("file") == match.group(1) for block in BLOCKS)
+
+
 def _hands_known_variables(match: re.Match[str]) -> bool:
     names = re.findall(r"--penv (\w+)", match.group(1))
     return bool(names) and set(names) <= set(KNOWN_VARIABLES)
@@ -143,6 +147,7 @@ NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"ansible-builder build --file (\S+) --tag \S+", "needs podman or Docker; the file has to exist, and tests/release makes a context of it", _is_file),
     (r"ansible-navigator run \S+((?: --\S+(?: [\w-]+)?)*)", "needs podman or Docker; the variables have to be known ones", _hands_known_variables),
     (r"uv pip compile .* (\S+\.in) -o \S+\.txt", "needs the network; the file has to exist", _is_file),
+    (r"terraform show -json > (\S+)", "needs Terraform; the page has to have such a file", _is_file_of_the_page),
     (r"nox -e ([\w.-]+)", "makes an environment; the session has to exist", _is_session),
 ]
 # A running emulator would never end: it is started with these arguments, on a free port, and stopped.

@@ -127,7 +127,7 @@ class Emulator:
             answer = failure(429, [{"code": 971, "message": "Please wait and consider throttling your request speed"}])
             answer.headers["Retry-After"] = str(g.reset)
             return answer
-        g.fault = self.faults.take(request.method, request.path)
+        g.fault = self.faults.take(request.method, request.path, g.body)
         early = spoil.before(g.fault) if g.fault and g.fault["when"] == "before" else None
         if early is None:
             g.credential = self._authenticate()

@@ -75,6 +75,11 @@ class Emulator:
         headers = dict({"Authorization": "Bearer " + (token or self.write_token)}, **options.pop("headers", {}))
         return self._session.request(method, self.url + path, json=body, headers=headers, timeout=30, allow_redirects=False, **options)
 
+    @property
+    def pid(self) -> int:
+        """Return the id of the process; 0 if it was started by somebody else."""
+        return self._process.pid if self._process else 0
+
     def environment(self) -> dict[str, str]:
         """Return the variables that point the collection and Cloudflare's SDKs at this emulator."""
         return {"CLOUDFLARE_BASE_URL": self.url, "CLOUDFLARE_ACCOUNT_ID": self.account_id, "CLOUDFLARE_API_TOKEN": self.write_token}
@@ -103,7 +108,7 @@ class Emulator:
         return list(self.control("GET", "key_log"))
 
     def fault(self, **description: Any) -> Json:
-        """Make a request fail: kind, method, path, times, skip, when, and the options of the kind."""
+        """Make a request fail: kind, method, path, sent, times, skip, when, and the options of the kind."""
         return dict(self.control("POST", "faults", description))
 
     def faults(self) -> list[Json]:

@@ -102,9 +102,9 @@ class Faults:
         """Check a fault's description, fill in its defaults, and remember it.
 
         Args:
-            wish: ``method`` ("*"), ``path`` (regular expression, searched), ``times`` (1), ``skip`` (0: how many
-                matching requests pass before), ``kind``, ``when`` (``before`` or ``after`` the request takes effect)
-                and the options of the kind.
+            wish: ``method`` ("*"), ``path`` and ``sent`` (regular expressions, searched in the path and in the body of the request: with an id in
+                ``sent``, one object of many is refused), ``times`` (1), ``skip`` (0: how many matching requests pass before), ``kind``, ``when``
+                (``before`` or ``after`` the request takes effect) and the options of the kind.
 
         Raises:
             SeedError: says what is wrong with the description.
@@ -115,11 +115,12 @@ class Faults:
         if not isinstance(kind, str) or kind not in KINDS:
             raise SeedError("kind must be one of {}".format(", ".join(sorted(KINDS))))
         when, defaults, checks = KINDS[kind]
-        fault: Json = dict({"method": "*", "path": "", "times": 1, "skip": 0, "when": when}, **defaults)
+        fault: Json = dict({"method": "*", "path": "", "sent": "", "times": 1, "skip": 0, "when": when}, **defaults)
         general: dict[str, _Check] = {
             "kind": _TEXT,
             "method": (lambda value: isinstance(value, str) and bool(re.match(r"^(\*|[A-Z]+)\Z", value)), "'*' or a method in capital letters"),
             "path": _TEXT,
+            "sent": _TEXT,
             "times": (lambda value: is_count(value) and value > 0, "a whole number of at least 1"),
             "skip": (is_count, "a whole number"),
             "when": _one_of("before", "after"),
@@ -131,20 +132,21 @@ class Faults:
             if not check[0](value):
                 raise SeedError(f"{name} must be {check[1]}")
             fault[name] = value
-        try:
-            re.compile(fault["path"])
-        except (re.error, OverflowError, RecursionError) as error:
-            raise SeedError(f"path is not a regular expression: {error}") from None
+        for name in ("path", "sent"):
+            try:
+                re.compile(fault[name])
+            except (re.error, OverflowError, RecursionError) as error:
+                raise SeedError(f"{name} is not a regular expression: {error}") from None
         with self._lock:
             self._pending.append(fault)
             self._unmet.append(fault)
         return dict(fault)
 
-    def take(self, method: str, path: str) -> Json | None:
+    def take(self, method: str, path: str, body: str | None) -> Json | None:
         """Return the fault for this request and count it down, or None."""
         with self._lock:
             for fault in self._pending:
-                if fault["method"] in ("*", method) and re.search(fault["path"], path) and self._fits(fault, method, path):
+                if self._fits(fault, method, path) and re.search(fault["path"], path) and re.search(fault["sent"], body or ""):
                     if fault["skip"]:
                         fault["skip"] -= 1
                         continue
@@ -157,6 +159,8 @@ class Faults:
 
     @staticmethod
     def _fits(fault: Json, method: str, path: str) -> bool:
+        if fault["method"] not in ("*", method):
+            return False
         # A list is about no object in particular.
         match = _OBJECTS.search(path)
         return fault["kind"] != "other_id" or bool(match and (match.group(1) or method != "GET"))

@@ -9,6 +9,7 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import math
 import re
@@ -17,9 +18,11 @@ import string
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Container, NamedTuple, Sequence
 
-from .kinds import IPSEC, KINDS, ROUTE, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
+from .items import Item, Items
+from .kinds import IPSEC, KINDS, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
+from .rules import Rules, account_number
 from .seed import DEFAULT_SETTINGS
 from .strict import is_count, is_number, is_text
 
@@ -92,35 +95,6 @@ class Credential(NamedTuple):
     is_token: bool = True
 
 
-class Item:
-    """One tunnel, interconnect or route: the API's fields, plus what the API never shows.
-
-    Attributes:
-        kind: which of these it is.
-        account_id: of the account it belongs to.
-        fields: the API's own field names; ``health_check.target`` is kept in its string form.
-        psk: the key in force, or None.
-        generated: when the key was generated, in nanoseconds since 1970, or None.
-    """
-
-    def __init__(self, kind: Kind, account_id: str, fields: Json, psk: str | None = None, generated: int | None = None) -> None:
-        self.kind = kind
-        self.account_id = account_id
-        self.fields = fields
-        self.psk = psk
-        self.generated = generated
-
-    @property
-    def id(self) -> str:
-        """Return the id, which is unique within the kind."""
-        return str(self.fields["id"])
-
-    def networks(self) -> dict[str, Any]:
-        """Return the networks inside a tunnel by the name of the field."""
-        names = ("interface_address", "interface_address6")
-        return {name: ipaddress.ip_interface(self.fields[name]).network for name in names if self.fields.get(name)}
-
-
 class Call(NamedTuple):
     """What the calls of the API on one kind of object have in common.
 
@@ -169,6 +143,7 @@ class RateLimit:
         return used < self.quota, max(0, self.quota - used - 1), max(1, math.ceil(start + self.window - now))
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _far_end(interface_address: str) -> str:
     """Return the customer's address inside a tunnel: interface_address has Cloudflare's."""
     interface = ipaddress.IPv4Interface(interface_address)
@@ -251,17 +226,19 @@ class State:
         tokens = _by("tokens", "token", [(item.get("token"), self._credential(item, "token", True)) for item in parts["tokens"]])
         pairs = [((item.get("email"), item.get("key")), self._credential(item, "email", False)) for item in parts["key_pairs"]]
         key_pairs = _by("key_pairs", "e-mail address and key", pairs)
-        items = {
-            kind.plural: _by(kind.plural, "id", [(item.id, item) for item in (self._seed_item(kind, given, accounts) for given in parts[kind.plural])])
-            for kind in KINDS
-        }
+        items = Items()
+        for kind in KINDS:
+            seeded = [self._seed_item(kind, given, accounts) for given in parts[kind.plural]]
+            for item in _by(kind.plural, "id", [(item.id, item) for item in seeded]).values():
+                items.put(item)
         with self.lock:
             self._settings = settings
             self._accounts = accounts
             self._tokens = tokens
             self._key_pairs = key_pairs
             self._seed_credentials = copy.deepcopy({"tokens": parts["tokens"], "key_pairs": parts["key_pairs"]})
-            self._items: dict[str, dict[str, Item]] = items
+            self._items = items
+            self._rules = Rules(items, accounts, settings)
             self._key_log: list[Json] = []
 
     @staticmethod
@@ -339,20 +316,20 @@ class State:
         """Return everything in the form of a seed, keys and credentials included."""
         with self.lock:
             items: dict[str, list[Json]] = {kind.plural: [] for kind in KINDS}
-            for plural, known in self._items.items():
-                for item in known.values():
+            for kind in KINDS:
+                for item in self._items.of(kind).values():
                     shown = dict(copy.deepcopy(item.fields), account_id=item.account_id)
                     if item.kind is IPSEC:
                         shown["psk_metadata"] = {} if item.generated is None else {"last_generated_on": to_timestamp(item.generated, 9)}
                     if item.psk is not None:
                         shown["psk"] = item.psk
-                    items[plural].append(shown)
+                    items[kind.plural].append(shown)
             return dict(copy.deepcopy(self._seed_credentials), settings=dict(self._settings), accounts=copy.deepcopy(list(self._accounts.values())), **items)
 
     def keys(self) -> dict[str, str | None]:
         """Return the key in force of each IPsec tunnel, None where there never was one."""
         with self.lock:
-            return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._items[IPSEC.plural].items()}
+            return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._items.of(IPSEC).items()}
 
     def key_log(self) -> list[Json]:
         """Return every key that appeared since the start: ``{tunnel_id, psk, how, in_force, at}``, oldest first.
@@ -370,14 +347,15 @@ class State:
             SeedError: if there is no such tunnel.
         """
         with self.lock:
-            if tunnel_id not in self._items[IPSEC.plural]:
+            tunnel = self._items.get(IPSEC, tunnel_id)
+            if tunnel is None:
                 raise SeedError(f"no tunnel has the id {tunnel_id!r}")
-            self._items[IPSEC.plural][tunnel_id].generated = generated
+            tunnel.generated = generated
 
     def another(self, kind: Kind, account_id: str, item_id: str, new_hc_target: bool) -> Json | None:
         """Return an object of the same kind and account as the API shows it, but not this one; None if there is no other."""
         with self.lock:
-            others = (item for item in self._items[kind.plural].values() if item.account_id == account_id and item.id != item_id)
+            others = (item for item in self._items.of(kind).values() if item.account_id == account_id and item.id != item_id)
             return next((self.render(item, new_hc_target) for item in others), None)
 
     # --- credentials and accounts
@@ -438,25 +416,27 @@ class State:
     # --- objects of all kinds
 
     def _find(self, kind: Kind, account_id: str, item_id: str) -> Item:
-        item = self._items[kind.plural].get(item_id)
+        item = self._items.get(kind, item_id)
         if item is None or item.account_id != account_id:
             raise ApiError(404, *kind.missing)
         return item
 
     def _ipsec_id(self, tunnel: Item) -> str:
-        return "{}_{}".format(self._accounts[tunnel.account_id].get("number", 123456789), tunnel.id)
+        return f"{account_number(self._accounts[tunnel.account_id])}_{tunnel.id}"
 
     def render(self, item: Item, new_hc_target: bool) -> Json:
         """Return an object as the API shows it: never a key, falsy fields left out unless they are required."""
         kind = item.kind
-        shown: Json = {key: copy.deepcopy(value) for key, value in item.fields.items() if value or key in kind.required}
+        # Without a copy of what is inside: the fields of an object never change, and who asks makes JSON of this.
+        shown: Json = {key: value for key, value in item.fields.items() if value or key in kind.required}
         if new_hc_target and "health_check" in shown:
             saved = shown["health_check"].get("target", "")
             outside = item.fields.get(kind.endpoints[1]) if kind.endpoints else None
             # A check in both directions ignores the target and asks the end of the inside that is not Cloudflare's.
             ignored = shown["health_check"].get("direction") == "bidirectional"
             computed = "" if ignored else saved or outside or ""
-            shown["health_check"]["target"] = {"effective": computed or _far_end(item.fields["interface_address"]), "saved": saved}
+            target = {"effective": computed or _far_end(item.fields["interface_address"]), "saved": saved}
+            shown["health_check"] = dict(shown["health_check"], target=target)
         if "bgp" in shown:
             # Cloudflare adds these, to the grief of tools that compare: terraform-provider-cloudflare#6733.
             shown["bgp"] = dict({"extra_prefixes": [], "md5_key": ""}, **shown["bgp"])
@@ -468,78 +448,13 @@ class State:
             shown["remote_identities"] = {"user_id": "ipsec@" + domain, "fqdn_id": domain, "hex_id": ipsec_id.encode().hex()}
         return shown
 
-    def _check_rules(self, item: Item, pointer: str = "", changed: dict[str, Item] | None = None) -> None:
-        """Check what depends on other objects and on the account, as far as this write changes it.
-
-        Args:
-            item: as it will be.
-            pointer: JSON pointer to it in the body.
-            changed: all that the same call writes, by id.
-        """
-        old = self._items[item.kind.plural].get(item.id)
-        before = old.fields if old else {}
-        names = {name for name, value in item.fields.items() if before.get(name) != value}
-        (self._check_route if item.kind is ROUTE else self._check_tunnel)(item, names, pointer, changed or {})
-
-    def _others(self, item: Item, kinds: Sequence[Kind], changed: dict[str, Item]) -> Iterator[Item]:
-        for kind in kinds:
-            for other in self._items[kind.plural].values():
-                if other.account_id == item.account_id and not (kind is item.kind and other.id == item.id):
-                    yield changed.get(other.id, other) if kind is item.kind else other
-
-    def _check_route(self, route: Item, names: set[str], pointer: str, changed: dict[str, Item]) -> None:
-        fields = route.fields
-
-        def identity(item: Item) -> list[Any]:
-            places = {name: sorted(set(values)) for name, values in item.fields.get("scope", {}).items() if values}
-            return [*(item.fields[name] for name in ("prefix", "nexthop", "priority")), places]
-
-        # Choice: Cloudflare's tables show a prefix by the same tunnel twice, with another priority. So it is with another scope.
-        if names.intersection(("prefix", "nexthop", "priority", "scope")) and identity(route) in map(identity, self._others(route, [ROUTE], changed)):
-            raise invalid("a route with this prefix, nexthop, priority and scope exists already", pointer + "/prefix")
-        # Choice: any address inside a tunnel or interconnect of the account will do. A tunnel can be deleted although
-        # routes point at it, and those can still be changed.
-        nexthop = ipaddress.ip_address(fields["nexthop"])
-        insides = (network for tunnel in self._others(route, TUNNELS, changed) for network in tunnel.networks().values())
-        if "nexthop" in names and not any(nexthop in network for network in insides):
-            raise invalid("nexthop is not inside a tunnel of this account", pointer + "/nexthop")
-
-    def _check_tunnel(self, tunnel: Item, names: set[str], pointer: str, changed: dict[str, Item]) -> None:
-        fields, kind = tunnel.fields, tunnel.kind
-        alike = [other.fields for other in self._others(tunnel, [kind], changed)]
-        named = self._others(tunnel, TUNNELS if self._settings["one_name_space"] else [kind], changed)
-        if "name" in names and any(other.fields["name"] == fields["name"] for other in named):
-            raise invalid("a tunnel with this name exists already", pointer + "/name")
-        if fields.get("automatic_return_routing") and not self._accounts[tunnel.account_id].get("coupler_integration"):
-            raise invalid("automatic_return_routing needs the coupler_integration account flag", pointer + "/automatic_return_routing")
-        ends = {name: fields.get(name) for name in kind.endpoints}
-        # Choice: a pair of outer addresses belongs to one tunnel of a kind.
-        if names.intersection(ends) and all(ends.values()) and any(all(other.get(name) == end for name, end in ends.items()) for other in alike):
-            raise invalid("another tunnel has the same two endpoints", f"{pointer}/{kind.endpoints[1]}")
-        for name, inside in tunnel.networks().items():
-            insides = (other.networks().get(name) for other in self._others(tunnel, TUNNELS, changed))
-            if name in names and not self._settings["overlapping_insides"] and any(network.overlaps(inside) for network in insides if network):
-                raise invalid("overlaps with the interface address of another tunnel", f"{pointer}/{name}")
-        fqdn_id = fields.get("custom_remote_identities", {}).get("fqdn_id")
-        if fqdn_id:
-            where = pointer + "/custom_remote_identities/fqdn_id"
-            number = self._ipsec_id(tunnel).split("_", maxsplit=1)[0]
-            accepted = {"number": (number,), "account_id": (tunnel.account_id,)}.get(self._settings["custom_identity"], (number, tunnel.account_id))
-            owner = "|".join(map(re.escape, accepted))
-            if not re.match(rf"^[A-Za-z0-9-]+\.(?:{owner})\.custom\.ipsec\.cloudflare\.com\Z", fqdn_id):
-                wanted = " or ".join(f"<label>.{part}.custom.ipsec.cloudflare.com" for part in accepted)
-                raise invalid(f"fqdn_id must have the form {wanted}", where)
-            endpoint = fields["cloudflare_endpoint"]
-            if any(other.get("custom_remote_identities", {}).get("fqdn_id") == fqdn_id and other["cloudflare_endpoint"] == endpoint for other in alike):
-                raise invalid("another tunnel has this fqdn_id at the same cloudflare_endpoint", where)
-
     def _log_key(self, tunnel_id: str, psk: str, how: str) -> None:
         self._key_log.append({"tunnel_id": tunnel_id, "psk": psk, "how": how, "at": to_timestamp(time.time_ns(), 6)})
 
     def read_all(self, call: Call) -> Json:
         """Answer ``GET .../KIND``: all at once, Cloudflare has no pages here."""
         with self.lock:
-            found = [item for item in self._items[call.kind.plural].values() if item.account_id == call.account_id]
+            found = [item for item in self._items.of(call.kind).values() if item.account_id == call.account_id]
             return {call.kind.plural: [self.render(item, call.new_hc_target) for item in found]}
 
     def read(self, call: Call, item_id: str) -> Json:
@@ -547,25 +462,52 @@ class State:
         with self.lock:
             return {call.kind.singular: self.render(self._find(call.kind, call.account_id, item_id), call.new_hc_target)}
 
+    @staticmethod
+    def _bodies(kind: Kind, body: Any, doing: str) -> tuple[bool, list[tuple[str, Any]]]:
+        """Return whether a body is a list of many, such as ``{"ipsec_tunnels": [...]}``, and each one with the JSON pointer to it."""
+        refuse_null(body, f"{doing} {kind.title}")
+        wrapped = kind.plural in typed(body, dict, "")
+        if not wrapped:
+            return False, [("", body)]
+        return True, [(f"/{kind.plural}/{index}", item) for index, item in enumerate(typed(body[kind.plural], list, f"/{kind.plural}"))]
+
+    def _write(self, call: Call, changed: list[tuple[str, Item]]) -> list[Json]:
+        """Check objects by the rules, all of them as they will be, and keep them all or none; return them as the API shows them.
+
+        Args:
+            call: of which this is a part.
+            changed: new objects and changed copies, each with the JSON pointer to it.
+        """
+        items = [item for _pointer, item in changed]
+        with self._items.trial(items, not call.validate_only) as before:
+            for (pointer, item), old in zip(changed, before):
+                self._rules.check(item, old, pointer)
+        for item, old in zip(items, before):
+            if not call.validate_only and item.psk is not None and (old is None or item.psk != old.psk):
+                self._log_key(item.id, item.psk, "update" if old else "create")
+        return [self.render(item, call.new_hc_target) for item in items]
+
     def create(self, call: Call, body: Any) -> Json:
-        """Answer ``POST .../KIND``; raises ApiError 1022."""
-        kind = call.kind
+        """Answer ``POST .../KIND``: all are created or none; raises ApiError 1022.
+
+        Choice: The description has one object alone. Clients of the years before send ``{"routes": [...]}``, cloudflare-go up to version 0 for tunnels
+        as well, and read ``{"routes": [...]}`` in the answer; nothing says that this is over, so both forms work.
+        """
         with self.lock:
-            fields = parse(kind, body, "creating", call.new_hc_target)
-            for key in kind.required:
-                if fields.get(key) in (None, ""):
-                    raise invalid(f"{key} is required", "/" + key)
-            psk = fields.pop("psk", None)
-            # Docs: Magic WAN checks both ways by default, Magic Transit one way.
-            direction = "bidirectional" if self._accounts[call.account_id].get("magic_wan_subscribed", True) else "unidirectional"
-            item = self._without_ignored(_new_item(kind, call.account_id, fields, direction, psk))
-            self._check_rules(item)
-            if not call.validate_only:
-                self._items[kind.plural][item.id] = item
-                if psk is not None:
-                    self._log_key(item.id, psk, "create")
-            shown = self.render(item, call.new_hc_target)
-            return {kind.plural: [shown]} if self._settings["legacy_create_shape"] else shown
+            wrapped, bodies = self._bodies(call.kind, body, "creating")
+            shown = self._write(call, [(pointer, self._created(call, given, pointer)) for pointer, given in bodies])
+            return {call.kind.plural: shown} if wrapped or self._settings["legacy_create_shape"] else shown[0]
+
+    def _created(self, call: Call, body: Any, pointer: str) -> Item:
+        kind = call.kind
+        fields = parse(kind, body, "creating", call.new_hc_target, pointer)
+        for key in kind.required:
+            if fields.get(key) in (None, ""):
+                raise invalid(f"{key} is required", f"{pointer}/{key}")
+        psk = fields.pop("psk", None)
+        # Docs: Magic WAN checks both ways by default, Magic Transit one way.
+        direction = "bidirectional" if self._accounts[call.account_id].get("magic_wan_subscribed", True) else "unidirectional"
+        return self._without_ignored(_new_item(kind, call.account_id, fields, direction, psk))
 
     def _merged(self, call: Call, item_id: str, body: Any, pointer: str = "") -> Item:
         """Return a changed copy. PUT behaves like a merge: by Cloudflare's samples for an IPsec tunnel, and by its words for many routes.
@@ -579,7 +521,7 @@ class State:
         # Choice: health_check merges field by field, every other object is replaced as a whole.
         if "health_check" in fields:
             fields["health_check"] = dict(old.fields["health_check"], **fields["health_check"])
-        merged = dict(copy.deepcopy(old.fields), **fields)
+        merged = dict(old.fields, **fields)
         for key in kind.required:
             if merged[key] == "":
                 raise invalid(f"{key} must not be empty", f"{pointer}/{key}")
@@ -593,20 +535,10 @@ class State:
             item.fields["health_check"] = dict(check, target="")
         return item
 
-    def _commit(self, item: Item) -> None:
-        known = self._items[item.kind.plural]
-        if item.psk is not None and item.psk != known[item.id].psk:
-            self._log_key(item.id, item.psk, "update")
-        known[item.id] = item
-
     def update(self, call: Call, item_id: str, body: Any) -> Json:
         """Answer ``PUT .../KIND/{id}``; raises ApiError 1022, and the kind's for an unknown id."""
         with self.lock:
-            item = self._merged(call, item_id, body)
-            self._check_rules(item)
-            if not call.validate_only:
-                self._commit(item)
-            return {"modified": True, "modified_" + call.kind.singular: self.render(item, call.new_hc_target)}
+            return {"modified": True, "modified_" + call.kind.singular: self._write(call, [("", self._merged(call, item_id, body))])[0]}
 
     def update_many(self, call: Call, body: Any) -> Json:
         """Answer ``PUT .../KIND``: all items change or none; raises ApiError 1022, and the kind's for an unknown id.
@@ -615,25 +547,17 @@ class State:
         """
         kind, plural = call.kind, call.kind.plural
         with self.lock:
-            refuse_null(body, f"updating {kind.title}s")
-            wrapped = plural in typed(body, dict, "")
+            wrapped, bodies = self._bodies(kind, body, "updating")
             if not wrapped and kind not in TUNNELS:
                 raise invalid(f"{plural} is required", f"/{plural}")
-            items = typed(body[plural], list, f"/{plural}") if wrapped else [body]
-            changed: dict[str, Item] = {}
-            for index, item in enumerate(items):
-                pointer = f"/{plural}/{index}" if wrapped else ""
-                item_id = self._id_in(item, changed, pointer)
-                changed[item_id] = self._merged(call, item_id, item, pointer)
-            for index, merged in enumerate(changed.values()):
-                self._check_rules(merged, f"/{plural}/{index}" if wrapped else "", changed)
-            if not call.validate_only:
-                for merged in changed.values():
-                    self._commit(merged)
-            return {"modified": True, "modified_" + plural: [self.render(merged, call.new_hc_target) for merged in changed.values()]}
+            changed: dict[str, tuple[str, Item]] = {}
+            for pointer, given in bodies:
+                item_id = self._id_in(given, changed, pointer)
+                changed[item_id] = (pointer, self._merged(call, item_id, given, pointer))
+            return {"modified": True, "modified_" + plural: self._write(call, list(changed.values()))}
 
     @staticmethod
-    def _id_in(item: Any, seen: dict[str, Item], pointer: str) -> str:
+    def _id_in(item: Any, seen: Container[str], pointer: str) -> str:
         item_id = str(typed(typed(item, dict, pointer).get("id", ""), str, pointer + "/id"))
         if not item_id or item_id in seen:
             raise invalid("each object needs an id, once", pointer + "/id")
@@ -644,7 +568,7 @@ class State:
         with self.lock:
             item = self._find(call.kind, call.account_id, item_id)
             if not call.validate_only:
-                del self._items[call.kind.plural][item_id]
+                self._items.remove(item)
             return {"deleted": True, "deleted_" + call.kind.singular: self.render(item, call.new_hc_target)}
 
     def delete_many(self, call: Call, body: Any) -> Json:
@@ -658,14 +582,14 @@ class State:
             given = {} if body is None else body
             refuse_null(given, f"deleting {kind.title}s")
             doomed: dict[str, Item] = {}
-            for index, item in enumerate(typed(typed(given, dict, "").get(plural, []), list, f"/{plural}")):
-                item_id = self._id_in(item, doomed, f"/{plural}/{index}")
+            for index, entry in enumerate(typed(typed(given, dict, "").get(plural, []), list, f"/{plural}")):
+                item_id = self._id_in(entry, doomed, f"/{plural}/{index}")
                 doomed[item_id] = self._find(kind, call.account_id, item_id)
             if not doomed:
-                doomed = {item.id: item for item in self._items[plural].values() if item.account_id == call.account_id}
+                doomed = {item.id: item for item in self._items.of(kind).values() if item.account_id == call.account_id}
             if not call.validate_only:
-                for item_id in doomed:
-                    del self._items[plural][item_id]
+                for item in doomed.values():
+                    self._items.remove(item)
             return {"deleted": True, "deleted_" + plural: [self.render(item, call.new_hc_target) for item in doomed.values()]}
 
     # --- pre-shared keys
@@ -728,20 +652,20 @@ class State:
             refuse_null(body, "setting pre-shared keys")
             if "psks" not in typed(body, dict, ""):
                 raise invalid("psks is required", "/psks")
-            entries: list[tuple[str, str]] = []
+            entries: dict[str, str] = {}
             for index, item in enumerate(typed(body["psks"], list, "/psks")):
                 pointer = f"/psks/{index}"
                 for key in ("id", "psk"):
                     if key not in typed(item, dict, pointer):
                         raise invalid(f"{key} is required", f"{pointer}/{key}")
                     typed(item[key], str, f"{pointer}/{key}")
-                if any(item["id"] == other for other, _psk in entries):
+                if item["id"] in entries:
                     raise invalid("each tunnel can have one key only", f"{pointer}/id")
-                entries.append((item["id"], item["psk"]))
+                entries[item["id"]] = item["psk"]
             applied: Json = {}
             unapplied: dict[str, str] = {}
-            for tunnel_id, psk in entries:
-                tunnel = self._items[IPSEC.plural].get(tunnel_id)
+            for tunnel_id, psk in entries.items():
+                tunnel = self._items.get(IPSEC, tunnel_id)
                 if tunnel is None or tunnel.account_id != account_id:
                     unapplied[tunnel_id] = "IPsec tunnel not found"
                 elif not psk:

@@ -7,21 +7,18 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import os
 import re
-import subprocess
 import sys
-import threading
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import requests
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
 HERE = Path(__file__).resolve().parent
@@ -41,14 +38,6 @@ HOSTS: dict[str, dict] = {
 def _emulator():
     with running() as emulator:
         yield emulator
-
-
-@pytest.fixture(scope="module")
-def emulator(_emulator: Emulator):
-    """The emulator as it starts. The tests of one file share what they do to it, and each fault that they set has to be met."""
-    _emulator.reset()
-    yield _emulator
-    assert _emulator.unmet() == []
 
 
 @pytest.fixture(name="emulator")
@@ -106,6 +95,7 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
+        urllib.parse.quote(secret),
         urllib.parse.quote(secret, safe=""),
         urllib.parse.quote_plus(secret),
         data.hex(),
@@ -122,6 +112,7 @@ def leaked():
 
     def find(text: str, secrets: list[str]) -> list[str]:
         assert secrets, "looking for nothing always finds nothing"
+        assert text, "looking at nothing always finds nothing"
         return sorted(form for secret in secrets for form in _forms(secret) if form in text)
 
     return find
@@ -129,9 +120,12 @@ def leaked():
 
 @pytest.fixture(scope="session")
 def command(tmp_path_factory: pytest.TempPathFactory):
-    """A function that runs a program of Ansible, by the module behind it, in a folder and with settings of its own."""
+    """A function that runs a program of Ansible, by the module behind it, in a folder and with settings of its own.
 
-    def run(module: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None, stdin: Path | None = None) -> Played:
+    It fails if there is a warning with none of the texts of ``warns`` in it, or if one of these is missing.
+    """
+
+    def run(module: str, arguments: list[str], folder: Path, env: dict[str, str] | None = None, stdin: Path | None = None, warns=()) -> Played:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDFLARE_")) and not name.lower().endswith("_proxy")
         }
@@ -152,18 +146,9 @@ def command(tmp_path_factory: pytest.TempPathFactory):
             # Faster than to send modules as files.
             "ANSIBLE_PIPELINING": "1",
         }
-        with open(stdin or os.devnull, "rb") as given:
-            done = subprocess.run(
-                [sys.executable, "-m", module, *arguments],
-                cwd=folder,
-                env={**inherited, **settings, **(env or {})},
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+        done = preloaded.run([module, *arguments], folder, {**inherited, **settings, **(env or {})}, stdin.read_bytes() if stdin else b"", merged=True)
         screen = done.stdout.decode("utf-8")
-        assert_quiet(screen)
+        assert_quiet(screen, warns)
         return Played(done.returncode, screen, folder)
 
     return run
@@ -180,12 +165,13 @@ def play(command, tmp_path_factory: pytest.TempPathFactory):
         env: environment of ansible-playbook.
         args: further arguments of ansible-playbook.
         folder: the home, if there is something in it already.
+        warns: a part of each warning that there has to be.
         keywords: further keywords of the play, such as module_defaults.
 
     What the tasks registered comes back through a file that the play itself writes: only a usable value gets there.
     """
 
-    def run(tasks: list[dict], hosts=("here",), save=None, env=None, args=(), folder: Path | None = None, **keywords) -> Played:
+    def run(tasks: list[dict], hosts=("here",), save=None, env=None, args=(), folder: Path | None = None, warns=(), **keywords) -> Played:
         folder = folder or tmp_path_factory.mktemp("play")
         (folder / "results").mkdir()
         names = {task["register"]: task["register"] for task in tasks if "register" in task}
@@ -205,64 +191,9 @@ def play(command, tmp_path_factory: pytest.TempPathFactory):
         }
         whole = {"hosts": list(hosts), "gather_facts": False, **keywords, "tasks": [*tasks, report]}
         (folder / "playbook.json").write_text(json.dumps([whole]), encoding="utf-8")
-        played: Played = command("ansible.cli.playbook", ["playbook.json", *args], folder, env)
+        played: Played = command("ansible.cli.playbook", ["playbook.json", *args], folder, env, warns=warns)
         for path in (folder / "results").iterdir():
             played.hosts[path.name] = json.loads(path.read_text(encoding="utf-8"))
         return played
 
     return run
-
-
-class Recorder:
-    """An HTTP server that records requests. As a proxy it passes those for ``target`` on.
-
-    Attributes:
-        url: its base URL.
-        requests: what it was sent: method, path, headers (names in lower case).
-    """
-
-    def __init__(self, target: str) -> None:
-        self.requests: list[dict] = []
-        recorder = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                recorder.requests.append({"method": self.command, "path": self.path, "headers": headers})
-                body = self.rfile.read(int(headers.get("content-length", 0)))
-                status, kind, content = 404, "text/plain", b"nothing here"
-                if self.path.startswith(target):
-                    # So that the emulator's record tells what came through the proxy.
-                    headers["via"] = "recorder"
-                    with requests.Session() as session:
-                        session.trust_env = False
-                        passed = session.request(self.command, self.path, headers=headers, data=body, allow_redirects=False, timeout=30)
-                    status, kind, content = passed.status_code, passed.headers["Content-Type"], passed.content
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = answer
-
-            def log_message(self, *args) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-@pytest.fixture(scope="module")
-def recorder(emulator: Emulator):
-    """Another server on this machine, which is also a proxy for the emulator."""
-    server = Recorder(emulator.url)
-    yield server
-    server.close()

@@ -18,6 +18,7 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, HERE
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
@@ -128,26 +129,25 @@ class Site:
         (self.folder / name).write_text(json.dumps([play]), encoding="utf-8")
         return [sys.executable, "-m", "ansible.cli.playbook", name]
 
-    def play(self, tasks: list[dict], hosts="here", args=("--vault-id", "prod@password"), env=None, rc: int | None = 0, around=(), **keywords) -> str:
+    def play(self, tasks: list[dict], hosts="here", args=("--vault-id", "prod@password"), env=None, rc: int | None = 0, around=(), warns=(), **keywords) -> str:
         """Run tasks and return the screen.
 
         Args:
             rc: the exit status that there must be; None for any.
             around: a command in front of ansible-playbook's.
+            warns: a part of each warning that there has to be.
         """
-        command = [*around, *self.playbook(tasks, hosts, **keywords), *args]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(**(env or {})),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+        command, environment = [*around, *self.playbook(tasks, hosts, **keywords), *args], self.environment(**(env or {}))
+        done: preloaded.Done | subprocess.CompletedProcess
+        if around:
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+        else:
+            done = preloaded.run(command[2:], self.folder, environment, merged=True)
         screen = done.stdout.decode("utf-8")
         assert rc is None or done.returncode == rc, screen
-        assert_quiet(screen)
+        assert_quiet(screen, warns)
         return screen
 
     def registered(self, host: str = "here") -> dict:

@@ -104,6 +104,40 @@ def test_times_skip_method_and_order(emulator):
     emulator.forget_unmet()
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_one_of_many_is_refused(emulator, method):
+    """Whoever halves the list finds which: every request with it fails, and every other is carried out."""
+    new = [{"prefix": f"10.{number}.0.0/16", "nexthop": "10.213.0.11", "priority": 7} for number in range(30, 38)]
+    if method == "POST":
+        bodies, culprit = new, r"10\.35\.0\.0/16"
+    else:
+        made = result(emulator.call("POST", "routes", {"routes": new}))["routes"]
+        bodies, culprit = [{"id": route["id"], **({"description": "x"} if method == "PUT" else {})} for route in made], made[5]["id"]
+    emulator.fault(kind="status", status=400, code=1022, message="Invalid Request: no", method=method, path="routes$", sent=culprit, times=100)
+
+    def refused(part):
+        answer = emulator.call(method, "routes", {"routes": part})
+        if answer.status_code == 200:
+            return []
+        assert errors(answer) == [{"code": 1022, "message": "Invalid Request: no"}]
+        middle = len(part) // 2
+        return refused(part[:middle]) + refused(part[middle:]) if middle else part
+
+    before = emulator.routes()
+    assert refused(bodies) == [bodies[5]]
+    assert emulator.call("GET", "routes").status_code == 200 and emulator.unmet() == []
+    after = emulator.routes()
+    changed = {"POST": len(after) - len(before), "PUT": len([route for route in after if route.get("description") == "x"]), "DELETE": len(before) - len(after)}
+    assert changed[method] == 7
+
+
+def test_a_fault_for_what_is_sent_meets_no_request_without(emulator):
+    emulator.fault(kind="status", sent="paris")
+    assert emulator.call("GET", "ipsec_tunnels").status_code == 200
+    assert emulator.call("PUT", "ipsec_tunnels/" + emulator.tunnel("oslo-1")["id"], {"description": "x"}).status_code == 200
+    emulator.forget_unmet()
+
+
 def test_a_slow_request_holds_up_no_other(emulator):
     emulator.fault(kind="slow", seconds=5, path="psk_generate")
     with pytest.raises(requests.exceptions.ReadTimeout):
@@ -134,6 +168,8 @@ BAD = {
     "path": {"kind": "status", "path": "("},
     "path too large": {"kind": "status", "path": "a{99999999999999}"},
     "path a number": {"kind": "status", "path": 5},
+    "sent": {"kind": "status", "sent": "("},
+    "sent no text": {"kind": "status", "sent": None},
     "method": {"kind": "status", "method": "get"},
     "method empty": {"kind": "status", "method": ""},
     "seconds": {"kind": "slow", "seconds": -1},

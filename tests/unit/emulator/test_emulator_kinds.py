@@ -135,12 +135,127 @@ def test_bulk_update(emulator, kind):
         assert [item["description"] for item in result(alone)["modified_" + kind.plural]] == ["alone"]
 
 
-def test_bulk_update_may_swap(emulator):
-    tunnels = emulator.gre_tunnels()
-    swapped = ("name", "interface_address", "customer_gre_endpoint", "cloudflare_gre_endpoint")
-    items = [{"id": mine["id"], **{name: other[name] for name in swapped}} for mine, other in (tunnels, tunnels[::-1])]
-    result(emulator.call("PUT", "gre_tunnels", {"gre_tunnels": items}))
-    assert [tunnel["name"] for tunnel in emulator.gre_tunnels()] == ["vienna-gre-2", "vienna-gre-1"]
+def ids_of(emulator, kind):
+    """Return the ids of two objects; of an interconnect there is a second one only now."""
+    if kind is INTERCONNECT:
+        seed = emulator.state()
+        seed["interconnects"].append({**seed["interconnects"][0], "id": UNKNOWN, "name": "frankfurt-2", "interface_address": "10.213.0.42/31"})
+        emulator.set_state(seed)
+    return [item["id"] for item in emulator.state()[kind.plural]][:2]
+
+
+# Kind, and the fields in which two objects take each other's place; each field alone would be a contradiction half of the way.
+SWAPS = {
+    "IPsec names": (IPSEC, ("name",)),
+    "IPsec insides": (IPSEC, ("interface_address",)),
+    "IPsec endpoints": (IPSEC, ("cloudflare_endpoint", "customer_endpoint")),
+    "IPsec, all": (IPSEC, ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")),
+    "GRE names": (GRE, ("name",)),
+    "GRE insides": (GRE, ("interface_address",)),
+    "GRE, all": (GRE, ("name", "interface_address", "customer_gre_endpoint", "cloudflare_gre_endpoint")),
+    "interconnects' names": (INTERCONNECT, ("name",)),
+    "interconnects' insides": (INTERCONNECT, ("interface_address",)),
+    "routes' next hops": (ROUTE, ("nexthop",)),
+}
+
+
+@pytest.mark.parametrize("validate_only", [False, True])
+@pytest.mark.parametrize("kind, names", SWAPS.values(), ids=SWAPS.keys())
+def test_bulk_update_may_swap(emulator, kind, names, validate_only):
+    ids = ids_of(emulator, kind)
+    before = emulator.state()
+    first, second = ({name: item[name] for name in names} for item in before[kind.plural][:2])
+    assert all(first[name] != second[name] for name in names)
+    # One after the other is refused: that is why it must be one request.
+    refused = emulator.call("PUT", f"{kind.path}/{ids[0]}", second)
+    assert (refused.status_code, errors(refused)[0]["code"]) == (400, 1022)
+    bodies = {kind.plural: [{"id": ids[0], **second}, {"id": ids[1], **first}]}
+    changed = result(emulator.call("PUT", kind.path, bodies, params=VALIDATE if validate_only else None))["modified_" + kind.plural]
+    assert [{name: item[name] for name in names} for item in changed] == [second, first]
+    if validate_only:
+        assert emulator.state() == before
+    else:
+        assert [{name: item[name] for name in names} for item in emulator.state()[kind.plural][:2]] == [second, first]
+
+
+@pytest.mark.parametrize("name, values", [("priority", (100, 200)), ("scope", ({"colo_names": ["den01"]}, {"colo_names": ["fra01"]}))])
+def test_routes_of_one_prefix_may_swap(emulator, name, values):
+    """Two that nothing but this tells apart."""
+    made = result(emulator.call("POST", "routes", {"routes": [{**ROUTE.new, name: value} for value in values]}))["routes"]
+    turned = [{**ROUTE.new, "id": route["id"], name: value} for route, value in zip(made, values[::-1])]
+    assert errors(emulator.call("PUT", f"routes/{made[0]['id']}", turned[0]))[0]["source"]["pointer"] == "/prefix"
+    assert [route[name] for route in result(emulator.call("PUT", "routes", {"routes": turned}))["modified_routes"]] == list(values[::-1])
+    # And both alike are refused, whichever of them moves.
+    before = emulator.state()
+    for route in made:
+        alike = {"routes": [{"id": other["id"], name: values[0]} for other in made if other is not route] + [{"id": route["id"], name: values[0]}]}
+        assert errors(emulator.call("PUT", "routes", alike))[0]["code"] == 1022
+    assert emulator.state() == before
+
+
+# --- many new ones at once
+
+
+def several(kind, count):
+    """Return bodies of new objects that do not get into each other's way."""
+    if kind is ROUTE:
+        return [{**kind.new, "prefix": f"10.{30 + number}.0.0/16"} for number in range(count)]
+    customer = "customer_endpoint" if kind is IPSEC else "customer_gre_endpoint"
+    return [
+        {**kind.new, "name": f"madrid-{number}", "interface_address": f"10.213.1.{number * 2}/31", customer: f"198.51.100.{100 + number}"}
+        for number in range(count)
+    ]
+
+
+@CREATABLE
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_bulk_create(emulator, kind, count):
+    bodies = several(kind, count)
+    before = emulator.state()[kind.plural]
+    made = result(emulator.call("POST", kind.path, {kind.plural: bodies}))
+    assert list(made) == [kind.plural] and len({item["id"] for item in made[kind.plural]}) == count
+    assert all(body.items() <= item.items() for body, item in zip(bodies, made[kind.plural], strict=True))
+    assert [item["id"] for item in emulator.state()[kind.plural]] == [item["id"] for item in (*before, *made[kind.plural])]
+    assert emulator.violations() == []
+
+
+def test_bulk_create_of_interconnects_is_not_there(emulator):
+    assert emulator.call("POST", "cf_interconnects", {"interconnects": []}).status_code == 405
+
+
+BULK_CREATES: dict[str, tuple[Kind, Any, str]] = {
+    "routes: no list": (ROUTE, {"routes": {}}, "/routes"),
+    "routes: null": (ROUTE, {"routes": None}, "/routes"),
+    "routes: no object": (ROUTE, {"routes": [*several(ROUTE, 3), "x"]}, "/routes/3"),
+    "routes: no prefix": (ROUTE, {"routes": [*several(ROUTE, 3), {"nexthop": "10.213.0.11", "priority": 1}]}, "/routes/3/prefix"),
+    "routes: host bits": (ROUTE, {"routes": [*several(ROUTE, 3), {**ROUTE.new, "prefix": "10.99.0.1/16"}]}, "/routes/3/prefix"),
+    "routes: nowhere": (ROUTE, {"routes": [*several(ROUTE, 3), {**ROUTE.new, "prefix": "10.99.0.0/16", "nexthop": "192.0.2.1"}]}, "/routes/3/nexthop"),
+    "routes: one there already": (ROUTE, {"routes": [*several(ROUTE, 3), {**ROUTE.new, "prefix": "10.10.0.0/16"}]}, "/routes/3/prefix"),
+    "routes: twice": (ROUTE, {"routes": [*several(ROUTE, 3), ROUTE.new]}, "/routes/0/prefix"),
+    "routes: null inside": (ROUTE, {"routes": [*several(ROUTE, 3), {**ROUTE.new, "scope": {"colo_names": [None]}}]}, "/routes/3/scope/colo_names/0"),
+    "IPsec: name twice": (IPSEC, {"ipsec_tunnels": [*several(IPSEC, 2), {**several(IPSEC, 3)[2], "name": "madrid-1"}]}, "/ipsec_tunnels/1/name"),
+    "GRE: inside taken": (GRE, {"gre_tunnels": [{**GRE.new, "interface_address": "10.213.0.10/31"}]}, "/gre_tunnels/0/interface_address"),
+}
+
+
+@pytest.mark.parametrize("validate_only", [False, True])
+@pytest.mark.parametrize("kind, body, pointer", BULK_CREATES.values(), ids=BULK_CREATES.keys())
+def test_bulk_create_refused(emulator, kind, body, pointer, validate_only):
+    before = emulator.state()
+    answer = emulator.call("POST", kind.path, body, params=VALIDATE if validate_only else None)
+    error = errors(answer)[0]
+    assert (answer.status_code, error["code"], error["source"]) == (400, 1022, {"pointer": pointer})
+    assert emulator.state() == before and emulator.key_log() == []
+
+
+def test_bulk_create_logs_each_key_once(emulator):
+    bodies = [{**body, "psk": f"key-of-{body['name']}"} for body in several(IPSEC, 2)]
+    for params in (VALIDATE, None):
+        made = result(emulator.call("POST", "ipsec_tunnels", {"ipsec_tunnels": bodies}, params=params))["ipsec_tunnels"]
+        assert all("psk" not in tunnel for tunnel in made)
+    assert [(entry["tunnel_id"], entry["psk"], entry["how"]) for entry in emulator.key_log()] == [
+        (tunnel["id"], body["psk"], "create") for tunnel, body in zip(made, bodies)
+    ]
 
 
 # --- bodies that are refused: kind, changes to the body that makes a new one, pointer
@@ -532,6 +647,7 @@ WRITES = {
     **{f"create {kind.plural}": ("POST", kind.path, kind, kind.new) for kind in CREATED.values()},
     **{f"update {kind.plural}": ("PUT", kind.path + "/{id}", kind, {"description": "changed"}) for kind in KINDS.values()},
     **{f"bulk {kind.plural}": ("PUT", kind.path, kind, {kind.plural: [{"id": "{id}", "description": "changed"}]}) for kind in KINDS.values()},
+    **{f"create many {kind.plural}": ("POST", kind.path, kind, {kind.plural: [kind.new]}) for kind in CREATED.values()},
     **{f"delete {kind.plural}": ("DELETE", kind.path + "/{id}", kind, None) for kind in CREATED.values() if kind is not ROUTE},
 }
 
@@ -540,7 +656,7 @@ WRITES = {
 def test_validate_only_changes_nothing(emulator, method, path, kind, body):
     item_id = emulator.state()[kind.plural][0]["id"]
     path = path.replace("{id}", item_id)
-    if body and kind.plural in body:
+    if method == "PUT" and body and kind.plural in body:
         body = {kind.plural: [{**item, "id": item_id} for item in body[kind.plural]]}
 
     def shape(value):

@@ -196,3 +196,18 @@ def test_many_connections_at_once(emulator):
     for thread in threads:
         thread.join()
     assert statuses == [200] * 50
+
+
+def test_latency_is_no_queue():
+    """Requests over connections of their own wait at the same time, and none holds a lock meanwhile."""
+    latency, count = 0.3, 10
+    with running(check_schema=False, latency=latency * 1000) as emulator:
+        url, statuses = emulator.url.replace("/client/v4", PATH), []
+        threads = [threading.Thread(target=lambda: statuses.append(requests.get(url, headers=AUTHORIZED, timeout=30).status_code)) for _unused in range(count)]
+        start = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert latency <= time.monotonic() - start < latency * count * 0.7
+    assert statuses == [200] * count

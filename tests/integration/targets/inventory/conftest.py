@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudflare.magic.tests.integration.support.classes import pytest_collection_modifyitems, pytest_configure
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import checked_emulator, command, leaked
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import _emulator
 
-__all__ = ["_emulator", "checked_emulator", "command", "leaked"]
+__all__ = ["_emulator", "checked_emulator", "command", "leaked", "pytest_collection_modifyitems", "pytest_configure"]
 
 
 def _plain(pairs: dict):
@@ -39,19 +40,20 @@ def inventory(command, emulator, tmp_path: Path):
         before: further sources, which are read before.
         env: the environment, instead of the credentials.
         file: its name.
+        warns: a part of each warning that there has to be.
 
     Returns:
         How the run ended; with ``--list`` also the inventory, as ``listed``.
     """
 
-    def run(content: dict | None = None, mode: str = "--list", args=(), before=(), env: dict | None = None, file: str = "magic.yml"):
+    def run(content: dict | None = None, mode: str = "--list", args=(), before=(), env: dict | None = None, file: str = "magic.yml", warns=()):
         (tmp_path / file).write_text(json.dumps({"plugin": "cloudflare.magic.tunnels", **(content or {})}), encoding="utf-8")
         output = tmp_path / "listed.json"
         output.unlink(missing_ok=True)
         # Whatever is wrong with an inventory, Ansible goes on without it, and says so.
         sources = [word for source in (*before, file) for word in ("-i", source)]
         arguments = [*sources, mode, *(["--output", str(output)] if mode == "--list" else []), *args]
-        ran = command("ansible.cli.inventory", arguments, tmp_path, emulator.environment() if env is None else env)
+        ran = command("ansible.cli.inventory", arguments, tmp_path, emulator.environment() if env is None else env, warns=warns)
         ran.listed = json.loads(output.read_text(encoding="utf-8"), object_hook=_plain) if output.exists() else None
         return ran
 

@@ -19,7 +19,6 @@ GRE = ["vienna-gre-1", "vienna-gre-2"]
 AGES = {"paris-1": 10, "paris-2": 100, "berlin-1": 400, "oslo-1": None, "lisbon-1": 45}
 STALE = {"groups": {"psk_stale": "tunnel_type == 'ipsec' and (psk_age_days is none or psk_age_days >= 90)"}}
 SECRET = "a-token-that-must-not-be-shown"
-WARNING = "[WARNING]"
 
 
 def sent(emulator) -> list[str]:
@@ -29,7 +28,6 @@ def sent(emulator) -> list[str]:
 def test_graph(emulator, inventory):
     ran = inventory(STALE, "--graph")
     assert ran.rc == 0, ran.screen
-    assert WARNING not in ran.screen
     lines = [line.strip() for line in ran.screen.splitlines()]
     groups: dict[str, list[str]] = {}
     for line in lines:
@@ -47,8 +45,6 @@ def test_graph(emulator, inventory):
 def test_list(emulator, inventory, leaked):
     ran = inventory(STALE, args=["-vvv"])
     assert ran.rc == 0, ran.screen
-    # None of reserved names either.
-    assert WARNING not in ran.screen
     hosts = ran.listed["_meta"]["hostvars"]
     assert sorted(hosts) == sorted(IPSEC + GRE)
     assert sorted(ran.listed["psk_stale"]["hosts"]) == ["berlin-1", "oslo-1", "paris-2"]
@@ -85,6 +81,7 @@ def test_a_playbook_targets_the_tunnels_with_stale_keys(emulator, command, tmp_p
     assert leaked(ran.written(), [key for key in emulator.keys().values() if key]) == []
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("file", ["magic.yml", "magic.yaml", "paris.magic.yml", "cloudflare_magic.yaml"])
 def test_names_of_files_that_are_read(inventory, file):
     ran = inventory(file=file)
@@ -92,14 +89,17 @@ def test_names_of_files_that_are_read(inventory, file):
     assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("file", ["tunnels.yml", "magic.json", "magic.yml.bak"])
 def test_names_of_files_that_are_not(emulator, inventory, file):
-    ran = inventory(file=file, env={**emulator.environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"})
+    env = {**emulator.environment(), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "1"}
+    ran = inventory(file=file, env=env, warns=["could not be verified by inventory plugin"] if file == "tunnels.yml" else [])
     assert ran.rc != 0
     assert ran.listed is None
     assert sent(emulator) == []
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize(
     ("types", "hosts"), [(["ipsec"], IPSEC), (["gre"], GRE), ([], []), (["gre", "ipsec"], IPSEC + GRE)], ids=["ipsec", "gre", "none", "both"]
 )
@@ -138,6 +138,7 @@ def test_a_vaulted_token(emulator, command, tmp_path, leaked):
     assert leaked(ran.written(), [emulator.read_token]) == []
 
 
+@pytest.mark.cores("one")
 def test_key_and_email_of_the_environment(emulator, inventory):
     env = {
         "CLOUDFLARE_BASE_URL": emulator.url,
@@ -174,7 +175,6 @@ def test_compose_and_groups(inventory):
     }
     ran = inventory(content)
     assert ran.rc == 0, ran.screen
-    assert WARNING not in ran.screen
     hosts = ran.listed["_meta"]["hostvars"]
     for name, variables in hosts.items():
         assert all(variable.startswith("magic_") or variable in ("ansible_host", "label") for variable in variables)
@@ -188,11 +188,10 @@ def test_compose_and_groups(inventory):
 
 
 def test_strict(emulator, inventory):
-    ran = inventory(
-        {"strict": True, "compose": {"nothing": "no_such_variable"}}, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"}
-    )
+    env = {**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"}
+    ran = inventory({"strict": True, "compose": {"nothing": "no_such_variable"}}, env=env, warns=["Could not set nothing for host"])
     assert ran.rc != 0
-    assert "no_such_variable" in ran.screen and "nothing" in ran.screen
+    assert "no_such_variable" in ran.screen
 
 
 def test_cache(emulator, inventory, command, tmp_path, leaked):
@@ -218,6 +217,7 @@ def test_cache(emulator, inventory, command, tmp_path, leaked):
     assert len(sent(emulator)) == 2
 
 
+@pytest.mark.cores("one")
 def test_a_cache_of_another_account_or_url_is_not_taken(emulator, inventory):
     content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached", "cache_timeout": 600}
     assert inventory(content).listed["_meta"]["hostvars"]
@@ -226,14 +226,14 @@ def test_a_cache_of_another_account_or_url_is_not_taken(emulator, inventory):
     assert inventory(content, env=about).listed["_meta"]["hostvars"]
     assert sent(emulator) == []
     for change in ({"CLOUDFLARE_ACCOUNT_ID": emulator.other_account_id}, {"CLOUDFLARE_BASE_URL": emulator.url.replace("127.0.0.1", "localhost")}):
-        ran = inventory(content, env={**about, **change})
-        assert ran.shows("No credentials"), ran.screen
+        ran = inventory(content, env={**about, **change}, warns=["No credentials"])
         assert not ran.listed["_meta"]["hostvars"]
     # The option, not only the environment.
-    ran = inventory({**content, "account_id": emulator.other_account_id}, env=about)
-    assert ran.shows("No credentials") and not ran.listed["_meta"]["hostvars"]
+    ran = inventory({**content, "account_id": emulator.other_account_id}, env=about, warns=["No credentials"])
+    assert not ran.listed["_meta"]["hostvars"]
 
 
+@pytest.mark.cores("one")
 def test_a_cache_without_a_type_is_not_enough(emulator, inventory):
     content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached"}
     inventory({**content, "tunnel_types": ["ipsec"]})
@@ -251,10 +251,11 @@ WRONG = {
 }
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("label", WRONG)
 def test_what_is_wrong_is_said(emulator, inventory, leaked, label):
     env, content, words = WRONG[label]
-    ran = inventory(content, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", **env}, args=["-vvv"])
+    ran = inventory(content, env={**emulator.environment(), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", **env}, args=["-vvv"], warns=words[:1])
     assert ran.rc != 0
     for word in words:
         assert ran.shows(word), ran.screen
@@ -288,6 +289,7 @@ def test_text_of_the_api_is_no_template(emulator, command, tmp_path):
     assert (tmp_path / "told").read_text(encoding="utf-8") == f"{raw}|{raw}|<{raw}>"
 
 
+@pytest.mark.cores("one")
 def test_one_name_of_an_ipsec_and_a_gre_tunnel(emulator, inventory):
     state = emulator.state()
     state["gre_tunnels"][0]["name"] = "paris-1"

@@ -29,6 +29,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.release import __version__
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.search import Secret, files_below, unpacked
 
 HERE = Path(__file__).resolve().parent
@@ -36,7 +37,6 @@ ROWS: list[dict[str, Any]] = yaml.safe_load(HERE.joinpath("rows.yml").read_text(
 CORE: str = __version__
 SERIES = tuple(int(number) for number in CORE.split(".")[:2])
 VARIABLE = "cloudflare_magic_ipsec_psks"
-TIME_LIMIT = 180
 # What a row sees of the environment of the test, with what ansible-test needs.
 KEPT = ("PATH", "PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")
 
@@ -229,6 +229,7 @@ class Outcome:
     writes: list[dict[str, Any]]
     keys: dict[str, str]
     probes: set[tuple[str, str]]
+    decoy: Secret
     modes: dict[str, int] = field(default_factory=dict)
     secrets: dict[str, list[Secret]] = field(default_factory=dict)
 
@@ -263,24 +264,18 @@ class Bench:
         for name in (*FOLDERS, *OTHER_FOLDERS):
             at.joinpath(name).mkdir(parents=True)
         token = f"token-{secrets.token_urlsafe(24)}"
+        decoy = secrets.token_urlsafe(24)
         # With characters that JSON, URLs, XML and Python write differently
         supplied = f"{secrets.token_hex(8)}\"\\/+ %<&>'é{secrets.token_hex(8)}"
         self._prepare_emulator(row, token)
         vault = VaultLib([("leaks", VaultSecret(secrets.token_hex(16).encode()))])
-        self._write_project(row, at, vault, supplied, token)
+        self._write_project(row, at, vault, supplied, token, decoy)
         environ = self._environ(row, at, token, supplied)
         self.ssh.new_home()
         self.syslog.take()
         with self._meanwhile(row, at):
-            done = subprocess.run(
-                self.syslog.wrap(self._command(row, at)),
-                cwd=at / "project",
-                env=environ,
-                input="".join(f"{line}\n" for line in row.get("answers", [])).encode(),
-                capture_output=True,
-                timeout=TIME_LIMIT,
-                check=False,
-            )
+            answers = "".join(f"{line}\n" for line in row.get("answers", [])).encode()
+            done = preloaded.run(self._argv(row, at), at / "project", environ, answers, prefix=tuple(self.syslog.wrap([])))
         if self.ssh.home.exists():
             shutil.copytree(self.ssh.home, at / "remote", symlinks=True, dirs_exist_ok=True)
         files = files_below(at)
@@ -298,6 +293,7 @@ class Bench:
             [request for request in self.emulator.requests() if request["method"] != "GET"],
             keys,
             set(re.findall(r"probe ([\w-]+) ([0-9a-f]{64})", done.stdout.decode("utf-8", "replace"))),
+            Secret(decoy),
         )
         for path in row.get("vault_files", {}):
             entries = yaml.safe_load(vault.decrypt(files[path]))[VARIABLE]
@@ -351,7 +347,7 @@ class Bench:
                     expanded[name] = {"api_key": secret, "api_email": self.emulator.email, **expanded[name]}
         return expanded
 
-    def _write_project(self, row: dict[str, Any], at: Path, vault: VaultLib, supplied: str, token: str) -> None:
+    def _write_project(self, row: dict[str, Any], at: Path, vault: VaultLib, supplied: str, token: str, decoy: str) -> None:
         project = at / "project"
         secret = vault.secrets[0][1]
         encrypt = functools.partial(vault.encrypt, secret=secret, vault_id="leaks")
@@ -372,9 +368,13 @@ class Bench:
         }
         if kind == "play environment":
             play["environment"] = {"CLOUDFLARE_API_TOKEN": from_environment}
-        for name in ("tasks", "handlers", "pre_tasks"):
+        for name in ("tasks", "handlers"):
             if name in row:
                 play[name] = self._expanded(row[name], kind)
+        # Where the search does not find this, it could not find a key.
+        play["pre_tasks"] = [{"name": "Show a decoy", "ansible.builtin.debug": {"msg": decoy}}]
+        if "ANSIBLE_CACHE_PLUGIN" in row.get("env", {}):
+            play["pre_tasks"].append({"name": "Keep a decoy", "ansible.builtin.set_fact": {"decoy": decoy, "cacheable": True}})
         project.joinpath("play.yml").write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
         at.joinpath("private", "password").write_bytes(secret.bytes)
         variables = f"delivered: {at}/delivered\n"
@@ -432,12 +432,12 @@ class Bench:
             environ["CLOUDFLARE_API_TOKEN" if kind == "process" else "ROW_TOKEN"] = token
         return environ
 
-    def _command(self, row: dict[str, Any], at: Path) -> list[str]:
+    def _argv(self, row: dict[str, Any], at: Path) -> list[str]:
         vault = ["--vault-id", f"leaks@{at}/private/password"]
         if "ad_hoc" in row:
             defaults = {"account_id": self.emulator.account_id, "api_url": self.emulator.url, **row["ad_hoc"]}
             return [
-                self._program("ansible"),
+                "ansible.cli.adhoc",
                 "-i",
                 "hosts",
                 "all",
@@ -452,14 +452,9 @@ class Bench:
             shutil.copytree(at / "project", at / "artifacts" / "project")
             at.joinpath("artifacts", "env").mkdir()
             at.joinpath("artifacts", "env", "settings").write_text(json.dumps(row["runner"]), encoding="utf-8")
-            command = [sys.executable, "-m", "ansible_runner", "run", str(at / "artifacts"), "-p", "play.yml", "--inventory", str(at / "project" / "hosts")]
+            command = ["ansible_runner", "run", str(at / "artifacts"), "-p", "play.yml", "--inventory", str(at / "project" / "hosts")]
             return [*command, "--cmdline", shlex.join([*vault, *row.get("args", [])])]
-        return [self._program("ansible-playbook"), "-i", "hosts", "play.yml", *vault, *row.get("args", [])]
-
-    @staticmethod
-    def _program(name: str) -> str:
-        beside = Path(sys.executable).parent / name
-        return str(beside) if beside.exists() else name
+        return ["ansible.cli.playbook", "-i", "hosts", "play.yml", *vault, *row.get("args", [])]
 
     @contextmanager
     def _meanwhile(self, row: dict[str, Any], at: Path) -> Iterator[None]:

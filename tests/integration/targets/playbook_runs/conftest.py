@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, _emulator, checked_emulator
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
@@ -71,6 +72,7 @@ class Ran:
     def leaked(self, keys: list[str]) -> list[str]:
         """Return what of these keys is on the screen or in a file, as it is or in Base64."""
         assert keys, "looking for nothing always finds nothing"
+        assert self.screen, "looking at nothing always finds nothing"
         texts = [self.screen, *(path.read_text(encoding="utf-8", errors="replace") for path in self.folder.rglob("*") if path.is_file())]
         forms = [form for key in keys for form in (key, base64.b64encode(key.encode()).decode().rstrip("="))]
         return [form for form in forms if any(form in text for text in texts)]
@@ -85,19 +87,20 @@ def run(installed: Path, emulator: Emulator, tmp_path: Path):
         args: further arguments of ansible-playbook.
         env: environment; that of the emulator by default.
         vault: whether to give the vault password.
+        warns: a part of each warning that there has to be.
     """
     folder = tmp_path / "user"
     folder.mkdir()
     (folder / ".vault-password").write_text("only for tests\n", encoding="utf-8")
 
-    def start(name: str, *args: str, env: dict[str, str] | None = None, vault: bool = True) -> Ran:
-        command = [sys.executable, "-m", "ansible.cli.playbook", f"cloudflare.magic.{name}", *args]
+    def start(name: str, *args: str, env: dict[str, str] | None = None, vault: bool = True, warns=()) -> Ran:
+        command = ["ansible.cli.playbook", f"cloudflare.magic.{name}", *args]
         if vault:
             command += ["--vault-id", f"prod@{folder / '.vault-password'}"]
         environ = {**_environ(folder), "ANSIBLE_COLLECTIONS_PATH": str(installed), **(emulator.environment() if env is None else env)}
-        done = subprocess.run(command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = preloaded.run(command, folder, environ, merged=True)
         screen = done.stdout.decode("utf-8")
-        assert_quiet(screen)
+        assert_quiet(screen, warns)
         return Ran(done.returncode, screen, folder)
 
     return start

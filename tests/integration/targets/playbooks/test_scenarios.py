@@ -208,6 +208,7 @@ def run(emulator, play, tmp_path_factory):
         folder=folder,
         save={"facts": "ansible_facts.cloudflare_magic_ipsec_psks", "stored": "stored.cloudflare_magic_ipsec_psks"},
         args=["-vvv", "--diff", "--vault-password-file", "password"],
+        warns=[scenario.warning for scenario in SCENARIOS if scenario.warning],
         module_defaults={"group/cloudflare.magic.all": {"api_url": emulator.url, "api_token": "a-token-for-all"}},
         vars={
             "by_place": by_place,

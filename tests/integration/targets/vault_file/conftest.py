@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.cloudflare.magic.tests.integration.support.classes import pytest_collection_modifyitems, pytest_configure
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import _emulator, emulator, site
 
-__all__ = ["_emulator", "emulator", "site"]
+__all__ = ["_emulator", "emulator", "pytest_collection_modifyitems", "pytest_configure", "site"]

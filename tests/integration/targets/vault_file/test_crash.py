@@ -222,6 +222,7 @@ def site(tmp_path: Path, emulator):
     return Site(tmp_path / "site", emulator)
 
 
+@pytest.mark.cores("one")
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="finds the processes to kill in /proc")
 def test_killed_at_any_instant(site):
     tunnels = fill(site.emulator, LOOP * (INSTANTS + 1))

@@ -46,6 +46,7 @@ def id_of(emulator, name):
 # --- many at once
 
 
+@pytest.mark.cores("one")
 def test_twenty_hosts(site, emulator):
     """Each host rotates its own tunnel, all at once; some over a connection that sends the module."""
     site.encrypt("v/keys.yml", FOREIGN)
@@ -63,6 +64,7 @@ def test_twenty_hosts(site, emulator):
     assert len(writes(emulator)) == 20
 
 
+@pytest.mark.cores("one")
 def test_two_playbooks(site, emulator):
     """Two playbooks at once, with a loop and an own file name each for the same file."""
     (site.folder / "link.yml").symlink_to("v/keys.yml")
@@ -227,6 +229,7 @@ def test_readers(site, emulator):
 # --- when there is nothing to write
 
 
+@pytest.mark.cores("one")
 def test_only_what_is_due_is_written(site, emulator):
     """Check mode and a key that is not due leave the file alone; a supplied key is saved, and not returned."""
     mine = "my-own-key-that-nobody-needs-to-be-told"
@@ -318,6 +321,7 @@ def refused(site, cases, around=()):
     return screen
 
 
+@pytest.mark.cores("one")
 def test_errors_before_the_request(site, emulator):
     for name, text in CONTENTS.items():
         (site.folder / "v" / name).write_text(text, encoding="utf-8")
@@ -358,6 +362,7 @@ def namespace():
     return ["unshare", "--mount", "sh", "-euc"]
 
 
+@pytest.mark.cores("one")
 def test_read_only_and_full_disks(site, emulator):
     for name in ("readonly", "full"):
         (site.folder / name).mkdir()
@@ -386,6 +391,7 @@ def test_read_only_and_full_disks(site, emulator):
 # --- failures after the request
 
 
+@pytest.mark.cores("one")
 @pytest.mark.parametrize("connection", ["here", "there"])
 @pytest.mark.parametrize("home", [True, False])
 def test_folder_vanishes_after_the_request(site, emulator, home, connection):
@@ -431,6 +437,7 @@ def test_folder_vanishes_after_the_request(site, emulator, home, connection):
         said(screen, "The registered variable", "in a rescue block")
 
 
+@pytest.mark.cores("one")
 def test_lost_answer_and_file(site, emulator):
     """The key that is saved is the second one, which is in force."""
     emulator.fault(kind="cut_body", path="psk_generate")
@@ -440,6 +447,7 @@ def test_lost_answer_and_file(site, emulator):
     assert len(writes(emulator)) == 2
 
 
+@pytest.mark.cores("one")
 def test_failed_request_changes_nothing(site, emulator):
     """After a refusal by Cloudflare, the content of the file and the folder are as before."""
     site.encrypt("v/keys.yml", FOREIGN)

@@ -14,6 +14,7 @@ from time import time
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -562,6 +563,19 @@ def ask(made, emulator, what):
     return f"POST ipsec_tunnels/{tunnel_id}/psk_generate"
 
 
+@pytest.mark.parametrize("shortest, lines", [(0.9, 1), (60.0, 0)])
+def test_somebody_is_told_of_a_long_wait(emulator, monkeypatch, shortest, lines):
+    monkeypatch.setattr(_client, "_LONG_WAIT", shortest)
+    emulator.fault(kind="status", status=429, code=971, retry_after=1)
+    said: list[str] = []
+    with emulated(emulator) as made:
+        made.tell = said.append
+        ask(made, emulator, "read")
+    assert len(said) == lines
+    for line in said:
+        assert "Cloudflare asks for a pause. Waiting 1 s before retry 1 of 4." in line and line.startswith("GET /accounts/")
+
+
 @pytest.mark.parametrize("what", ["read", "set", "generate"])
 @pytest.mark.parametrize("fault, safe, unsafe", FAULTS.values(), ids=FAULTS)
 def test_retry(emulator, fault, safe, unsafe, what):
@@ -590,6 +604,15 @@ def test_retries_end(emulator, fault, max_retries):
         emulator.fault(times=10, **fault)
         refusal(ask, made, emulator, "read")
     assert len(emulator.requests()) == max_retries + 1
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_clear_no_to_a_repetition_says_nothing_of_the_request_before(lost):
+    refused = envelope(success=False, errors=[{"code": 1, "message": "no"}])
+    bodies = {"POST": [*([b""] if lost else []), refused]}
+    with Loopback(bodies=bodies) as server, client(server.url) as made:
+        error = refusal(made.request, "POST", ["ipsec_tunnels", "psk"], body={}, repeatable=True)
+    assert error.failure["errors"][0]["code"] == 1 and error.reached == (UNKNOWN if lost else REFUSED)
 
 
 def after_headers(status, **headers):
@@ -739,7 +762,7 @@ def test_tls(certificate, monkeypatch, recwarn):
             error = refusal(made.request, "POST", ["x"])
         assert re.search(r"the TLS certificate of 127\.0\.0\.1 was not accepted: self.signed certificate.*Set ca_path", str(error))
         assert (error.reached, error.transient, server.requests) == (NOT_SENT, False, [])
-        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": path}):
+        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": requests.certs.where()}):
             with client(server.url, **options) as made:
                 made.request("POST", ["x"])
         assert len(server.requests) == 3

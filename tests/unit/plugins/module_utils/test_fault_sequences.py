@@ -19,7 +19,7 @@ import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import run
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import rotate
 from ansible_collections.cloudflare.magic.tests.emulator.client import running
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 
@@ -102,12 +102,12 @@ class Sequence:
     def go(self, url, token):
         with client(url, account_id=self.account_id, api_token=token, timeout=self.timeout, max_retries=self.max_retries) as made:
             try:
-                self.result = run(made, self.options(), False)
+                self.result = rotate(made, self.options(), False)
             except MagicError as error:
                 self.error = error
 
     def outcome(self, in_force, generated):
-        """Compare what run() says with what is; return it in a word.
+        """Compare what rotate() says with what is; return it in a word.
 
         :arg in_force: the key in force now, None if there is none.
         :arg generated: all keys that were generated, oldest first.

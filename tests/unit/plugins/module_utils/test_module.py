@@ -10,7 +10,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NO
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import OPTIONS
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import run
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import rotate
 
 
 def options_for(emulator, **chosen):
@@ -44,7 +44,7 @@ def test_perform(emulator, faults, chosen, is_failed, changed, failure):
         emulator.fault(**fault)
     options = options_for(emulator, ipsec_tunnel_id=emulator.tunnel("paris-1")["id"], **chosen)
     try:
-        result = run(client_for(options), options, False)
+        result = rotate(client_for(options), options, False)
     except MagicError as error:
         result = failed(error)
     assert (result.get("failed", False), result["changed"]) == (is_failed, changed)

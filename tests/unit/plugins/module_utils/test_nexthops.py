@@ -10,11 +10,11 @@ import ipaddress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import customer_end, look_for, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, customer_end, mismatch, through
 
 PARIS: dict[str, Any] = {"id": "1" * 32, "name": "paris-1", "interface_address": "10.213.0.10/31", "interface_address6": "fd00:213::a/127"}
 WIDE: dict[str, Any] = {"id": "2" * 32, "name": "wide-1", "interface_address": "10.214.0.1/30"}
@@ -49,7 +49,7 @@ LOOKS: list[Any] = [
 
 @pytest.mark.parametrize(("nexthop", "items", "wrong"), LOOKS)
 def test_a_look_at_a_next_hop(nexthop, items, wrong):
-    found, said = look_for(nexthop, tunnels(*items))
+    found, said = Insides(tunnels(*items)).look_for(nexthop)
     assert found is (wrong is not None)
     assert (said == "") if not wrong else (wrong in said and "carries nothing" in said)
 
@@ -93,6 +93,7 @@ def test_a_tunnel_without_such_an_end_is_an_error(tunnel, prefix, words):
         assert word in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.ip_addresses(v=4).map(lambda one: (one, 31)), st.ip_addresses(v=6).map(lambda one: (one, 127))))
 def test_two_ends_face_each_other(pair):
     address, length = pair

@@ -153,7 +153,8 @@ def test_values_get_one_form(kind, options, canonical):
 
 BAD_VALUES: list[Any] = [
     (IPSEC_TUNNEL, {"interface_address": "10.213.0.10"}, ("interface_address: '10.213.0.10'", "Add /31")),
-    (IPSEC_TUNNEL, {"interface_address": "10.213.0.10/24"}, ("interface_address", "/31 (or /30)")),
+    (IPSEC_TUNNEL, {"interface_address": "10.213.0.10/29"}, ("interface_address", "/31 (or /30)")),
+    (IPSEC_TUNNEL, {"interface_address": "10.213.0.10/32"}, ("interface_address", "/31 (or /30)")),
     (IPSEC_TUNNEL, {"interface_address": "fd00::1/127"}, ("interface_address", "IPv4")),
     (IPSEC_TUNNEL, {"interface_address": ""}, ("interface_address", "/31")),
     (IPSEC_TUNNEL, {"interface_address6": "10.213.0.10/31"}, ("interface_address6", "IPv6")),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._policy import FLEET_OPTIONS, Policy, check, check_fleet, check_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import FLEET_OPTIONS, Policy, check_fleet, check_key, check_one
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import OWN, everything, options_for, refusal
 
@@ -106,13 +106,13 @@ BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("chosen, warnings", GOOD_OPTIONS.values(), ids=GOOD_OPTIONS)
 def test_check(chosen, warnings):
-    found = check(options_for(**chosen))
+    found = check_one(options_for(**chosen))
     assert len(found) == warnings and not [text for text in found if "psk is shorter than 32" not in text]
 
 
 @pytest.mark.parametrize("chosen, expected", BAD_OPTIONS.values(), ids=BAD_OPTIONS)
 def test_check_refused(chosen, expected):
-    error = refusal(check, options_for(**chosen))
+    error = refusal(check_one, options_for(**chosen))
     assert re.search(expected, str(error))
     assert OWN[:7] not in everything(error)
 
@@ -136,6 +136,10 @@ BAD_FLEETS = {
     "mask": ({"psks": {"a": "********"}}, "entry 1 is the mask"),
     "empty pattern": ({"names": ["a", " "]}, "^names holds an empty string"),
     "empty exclusion": ({"exclude": [""]}, "^exclude holds an empty string"),
+    "id that is a path": ({"ipsec_tunnel_ids": ["a", " ../b"]}, "^ipsec_tunnel_ids cannot be an id"),
+    "31 letters": ({"psk_length": 31}, "^psk_length"),
+    "65 letters": ({"psk_length": 65}, "^psk_length"),
+    "no batch": ({"batch_size": 0}, "^batch_size"),
 }
 
 
@@ -143,6 +147,11 @@ BAD_FLEETS = {
 def test_check_fleet_refused(chosen, expected):
     options = {**dict.fromkeys(FLEET_OPTIONS.argument_spec), **FLEET, **chosen}
     assert re.search(expected, str(refusal(check_fleet, options)))
+
+
+@pytest.mark.parametrize("chosen", [{"psk_length": 32}, {"psk_length": 64}, {"batch_size": 1}, {"ipsec_tunnel_ids": [" a "]}], ids=repr)
+def test_check_fleet(chosen):
+    assert check_fleet({**dict.fromkeys(FLEET_OPTIONS.argument_spec), **FLEET, **chosen}) == []
 
 
 @pytest.mark.parametrize("mask", ["********", " ******** ", "*" * 17, "prefix-$REDACTED$-0123456789", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"])

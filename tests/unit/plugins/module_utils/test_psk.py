@@ -15,14 +15,14 @@ from urllib.parse import quote_plus
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_one
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import (
     Keeper,
     find_tunnel,
     last_generated_on,
     list_ipsec_tunnels,
     read_tunnel,
-    run,
+    rotate,
     set_key,
     set_keys,
 )
@@ -62,7 +62,7 @@ def test_last_generated_on(holder, expected):
     assert last_generated_on(holder) == expected
 
 
-# --- run()
+# --- rotate()
 
 BY_ID, BY_NAME = "ipsec_tunnel_id", "name"
 READ, LIST = "GET ipsec_tunnels/{id}", "GET ipsec_tunnels"
@@ -103,7 +103,7 @@ def scenario(request, emulator):
     tunnel_name, by, chosen, *expected = request.param
     tunnel = emulator.tunnel(tunnel_name)
     options = options_for(**{by: tunnel["name" if by == BY_NAME else "id"]}, **chosen)
-    assert check(options) == []
+    assert check_one(options) == []
     return (tunnel, options, *expected)
 
 
@@ -148,7 +148,7 @@ def test_live_and_twice(emulator, scenario):
     with emulated(emulator) as made:
         for expected_reason, first in ((reason, True), (reason_again, False)):
             emulator.clear_requests()
-            result = run(made, options, False)
+            result = rotate(made, options, False)
             in_force = emulator.keys()
             see_to_result(result, tunnel, options, expected_reason, first)
             not_due = expected_reason == "not_due"
@@ -182,7 +182,7 @@ def test_check_mode_and_twice(emulator, scenario, answer):
         results = []
         for dummy_time in range(2):
             emulator.clear_requests()
-            result = run(made, options, True)
+            result = rotate(made, options, True)
             see_to_requests(emulator, requests, tunnel, options["psk"])
             see_to_result(result, tunnel, options, reason, was_read=True)
             assert result.get("validated") == (None if reason == "not_due" else True)
@@ -204,7 +204,7 @@ def test_unknown_id(emulator):
         for check_mode in (False, True):
             emulator.clear_requests()
             with emulated(emulator) as made:
-                error = refusal(run, made, options_for(ipsec_tunnel_id="0" * 32, **chosen), check_mode)
+                error = refusal(rotate, made, options_for(ipsec_tunnel_id="0" * 32, **chosen), check_mode)
             assert "IPsec tunnel not found" in str(error)
             assert len(emulator.requests()) == 1
     assert [entry for entry in emulator.key_log() if entry["how"] != "decoy"] == []
@@ -212,7 +212,7 @@ def test_unknown_id(emulator):
 
 def test_name_of_no_tunnel(emulator):
     with emulated(emulator) as made:
-        error = refusal(run, made, options_for(name="paris"), False)
+        error = refusal(rotate, made, options_for(name="paris"), False)
     assert str(error) == ("name: no IPsec tunnel is called 'paris'. These exist: berlin-1, lisbon-1, oslo-1, paris-1, paris-2. Check name and account_id.")
     assert sent(emulator) == [LIST]
 
@@ -225,7 +225,7 @@ def test_name_of_several_tunnels(emulator):
     emulator.set_state(state)
     ids = sorted(tunnel["id"] for tunnel in emulator.tunnels() if tunnel["name"] == "paris-1")
     with emulated(emulator) as made:
-        error = refusal(run, made, options_for(name="paris-1"), False)
+        error = refusal(rotate, made, options_for(name="paris-1"), False)
     assert str(error) == f"name: 2 IPsec tunnels are called 'paris-1' ({', '.join(ids)}). Give ipsec_tunnel_id instead."
     assert sent(emulator) == [LIST]
 
@@ -233,7 +233,7 @@ def test_name_of_several_tunnels(emulator):
 def test_name_in_an_account_without_tunnels(emulator):
     emulator.set_state({**emulator.state(), "ipsec_tunnels": []})
     with emulated(emulator) as made:
-        error = refusal(run, made, options_for(name="paris-1"), False)
+        error = refusal(rotate, made, options_for(name="paris-1"), False)
     assert "The account has no IPsec tunnels." in str(error)
 
 
@@ -290,12 +290,12 @@ def test_metadata(fields, reason):
     bodies = {"GET": [envelope({"ipsec_tunnel": tunnel})], "POST": [envelope({"psk": "generated-key"})]}
     with Loopback(bodies=bodies) as server, client(server.url) as made:
         if reason is None:
-            assert "Use rotate: always" in str(refusal(run, made, options_for(ipsec_tunnel_id="a", **MISSING), False))
+            assert "Use rotate: always" in str(refusal(rotate, made, options_for(ipsec_tunnel_id="a", **MISSING), False))
         else:
-            result = run(made, options_for(ipsec_tunnel_id="a", **MISSING), False)
+            result = rotate(made, options_for(ipsec_tunnel_id="a", **MISSING), False)
             assert (result["reason"], "psk" in result, "psk_age" in result) == (reason, reason == "missing", reason == "not_due")
         bodies["GET"][0] = envelope({"ipsec_tunnels": [tunnel]})
-        assert run(made, options_for(name="n"), False)["psk"] == "generated-key"
+        assert rotate(made, options_for(name="n"), False)["psk"] == "generated-key"
 
 
 # --- lost answers
@@ -355,7 +355,7 @@ def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
             emulator.clear_requests()
             emulator.fault(path="psk_generate", when=when, **kind)
             with emulated(emulator, max_retries=max_retries, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
-                result = run(made, options_for(ipsec_tunnel_id=tunnel_id), False)
+                result = rotate(made, options_for(ipsec_tunnel_id=tunnel_id), False)
             assert sent(emulator) == [line.format(id=tunnel_id) for line in CONFIRM]
             assert result["psk"] == emulator.keys()[tunnel_id]
             (warning,) = result["warnings"]
@@ -370,13 +370,13 @@ def test_lost_answer_that_cannot_be_replaced(emulator, kind):
         emulator.clear_requests()
         emulator.fault(path="psk_generate", when=when, times=2, **kind)
         with emulated(emulator, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
-            error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False)
+            error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False)
             assert sent(emulator) == [line.format(id=tunnel_id) for line in CONFIRM[:2]]
             assert "was lost" in str(error) and "could not be replaced" in str(error) and HEAL in str(error)
             assert error.failure["path"].endswith("/psk_generate") and error.reached == UNKNOWN
             assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in everything(error)]
             # What the message says is true.
-            assert run(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
+            assert rotate(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
 
 
 @pytest.mark.parametrize("kind", REFUSED_KINDS.values(), ids=REFUSED_KINDS)
@@ -385,7 +385,7 @@ def test_refusal_is_not_a_lost_answer(emulator, kind):
     before = emulator.keys()
     emulator.fault(path="psk_generate", **kind)
     with emulated(emulator) as made:
-        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False)
+        error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False)
     assert len(emulator.requests()) == 1
     assert "lost" not in str(error) and "unknown" not in str(error)
     assert emulator.keys() == before
@@ -397,7 +397,7 @@ def test_refusal_after_a_lost_answer(emulator, kind):
     emulator.fault(path="psk_generate", kind="disconnect", when="after")
     emulator.fault(path="psk_generate", **kind)
     with emulated(emulator) as made:
-        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False)
+        error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False)
     assert len(emulator.requests()) == 2
     assert "was lost" in str(error) and HEAL in str(error)
 
@@ -410,9 +410,9 @@ def test_confirmation_is_a_read_and_repeated(emulator, kind, times, confirmed):
     emulator.fault(method="GET", times=times, **kind)
     with emulated(emulator, max_retries=4) as made:
         if confirmed:
-            assert run(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
+            assert rotate(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
         else:
-            assert HEAL in str(refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), False))
+            assert HEAL in str(refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False))
     assert sent(emulator) == [line.format(id=tunnel_id) for line in [GENERATE] * 2 + [READ] * min(times + 1, 5)]
 
 
@@ -439,9 +439,9 @@ def test_confirmation(ours, theirs, confirmed):
     bodies = {"POST": [b"cut", key(last=ours)], "GET": [tunnel(theirs)]}
     with Loopback(bodies=bodies) as server, client(server.url) as made:
         if confirmed:
-            assert run(made, options_for(ipsec_tunnel_id="a"), False)["psk"] == "the-second-key"
+            assert rotate(made, options_for(ipsec_tunnel_id="a"), False)["psk"] == "the-second-key"
         else:
-            error = refusal(run, made, options_for(ipsec_tunnel_id="a"), False)
+            error = refusal(rotate, made, options_for(ipsec_tunnel_id="a"), False)
             assert HEAL in str(error) and "the-second-key" not in everything(error)
     assert [method for method, dummy_path, dummy_headers in server.requests] == ["POST", "POST", "GET"]
 
@@ -470,16 +470,16 @@ def test_success_without_a_key_is_a_lost_answer(answer):
     for bodies, success in (([envelope(answer), key(last=last)], True), ([envelope(answer)], False)):
         with Loopback(bodies={"POST": bodies, "GET": [tunnel(last)]}) as server, client(server.url) as made:
             if success:
-                result = run(made, options_for(ipsec_tunnel_id="a"), False)
+                result = rotate(made, options_for(ipsec_tunnel_id="a"), False)
                 assert result["psk"] == "the-second-key" and len(result["warnings"]) == 1
             else:
-                error = refusal(run, made, options_for(ipsec_tunnel_id="a"), False)
+                error = refusal(rotate, made, options_for(ipsec_tunnel_id="a"), False)
                 assert HEAL in str(error) and error.reached == UNKNOWN
 
 
 def test_key_without_metadata_is_a_key():
     with Loopback(body=envelope({"psk": "the-only-key"})) as server, client(server.url) as made:
-        result = run(made, options_for(ipsec_tunnel_id="a"), False)
+        result = rotate(made, options_for(ipsec_tunnel_id="a"), False)
     assert (result["psk"], result["psk_metadata"], len(server.requests)) == ("the-only-key", {"last_generated_on": None}, 1)
 
 
@@ -491,11 +491,11 @@ def test_what_a_lost_answer_says_heals(emulator, name, chosen):
         if chosen == MISSING:
             emulator.set_age(emulator.tunnel(name)["id"], None)
         emulator.fault(path="psk_generate", kind="disconnect", when="after", times=2)
-        text = str(refusal(run, made, options_for(name=name, **chosen), False))
+        text = str(refusal(rotate, made, options_for(name=name, **chosen), False))
         assert "key in force is now unknown" in text
-        if run(made, options_for(name=name, **chosen), False)["reason"] == "not_due":
+        if rotate(made, options_for(name=name, **chosen), False)["reason"] == "not_due":
             assert "rotate: always" in text
-        assert run(made, options_for(name=name), False)["psk"] == emulator.keys()[emulator.tunnel(name)["id"]]
+        assert rotate(made, options_for(name=name), False)["psk"] == emulator.keys()[emulator.tunnel(name)["id"]]
 
 
 # --- keys of one's own
@@ -508,7 +508,7 @@ def test_own_key_is_repeated_as_it_is(emulator, kind):
         emulator.clear_requests()
         emulator.fault(path="/psk$", when=when, **kind)
         with emulated(emulator, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
-            result = run(made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+            result = rotate(made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
         see_to_requests(emulator, [SET, SET], {"id": tunnel_id}, OWN)
         assert emulator.keys()[tunnel_id] == OWN
         assert result["changed"] is True and OWN not in repr(result)
@@ -522,7 +522,7 @@ def test_own_key_and_a_word_of_something_on_the_way(emulator, kind):
         emulator.clear_requests()
         emulator.fault(path="/psk$", when=when, **kind)
         with emulated(emulator) as made:
-            error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+            error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
         see_to_requests(emulator, [SET], {"id": tunnel_id}, OWN)
         assert error.reached == UNKNOWN
         assert (emulator.keys()[tunnel_id] == OWN) is (when == "after")
@@ -532,7 +532,7 @@ def test_own_key_without_an_answer(emulator):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     emulator.fault(path="/psk$", kind="disconnect", when="after", times=9)
     with emulated(emulator, max_retries=2) as made:
-        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
+        error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id, **SUPPLIED), False)
     assert len(emulator.requests()) == 3 and error.reached == UNKNOWN
 
 
@@ -555,7 +555,7 @@ UNAPPLIED = {
 @pytest.mark.parametrize("answer, expected", UNAPPLIED.values(), ids=UNAPPLIED)
 def test_own_key_that_is_not_applied(answer, expected):
     with Loopback(body=envelope(answer)) as server, client(server.url) as made:
-        error = refusal(run, made, options_for(ipsec_tunnel_id="a", **SUPPLIED), False)
+        error = refusal(rotate, made, options_for(ipsec_tunnel_id="a", **SUPPLIED), False)
     assert re.search(expected, str(error)) and len(server.requests) == 1
 
 
@@ -581,7 +581,7 @@ def test_a_check_that_makes_a_key_returns_it(emulator, by, chosen):
     set_answer(emulator, "real")
     tunnel = emulator.tunnel("oslo-1")
     with emulated(emulator) as made:
-        result = run(made, options_for(**{by: tunnel["name" if by == BY_NAME else "id"]}, **chosen), True)
+        result = rotate(made, options_for(**{by: tunnel["name" if by == BY_NAME else "id"]}, **chosen), True)
     now = emulator.tunnel("oslo-1")
     assert result["psk"] and result["psk"] == emulator.keys()[tunnel["id"]]
     assert (result["changed"], result["validated"]) == (True, False)
@@ -596,11 +596,11 @@ def test_a_check_whose_answer_with_a_key_is_lost_says_so(emulator):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     emulator.fault(path="psk_generate", kind="disconnect", when="after")
     with emulated(emulator, max_retries=0) as made:
-        result = run(made, options_for(ipsec_tunnel_id=tunnel_id), True)
+        result = rotate(made, options_for(ipsec_tunnel_id=tunnel_id), True)
         assert result["failed"] and "key in force is now unknown" in result["msg"] and "psk" not in result
         set_answer(emulator, "decoy")
         emulator.fault(path="psk_generate", kind="disconnect", when="after")
-        error = refusal(run, made, options_for(ipsec_tunnel_id=tunnel_id), True)
+        error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), True)
     # The tunnel says that nothing has happened.
     assert error.reached == REFUSED
 
@@ -610,7 +610,7 @@ def test_a_check_that_cannot_be_looked_at_keeps_the_key(emulator):
     tunnel_id = emulator.tunnel("paris-1")["id"]
     emulator.fault(method="GET", path=tunnel_id, kind="status", status=403, code=10000, skip=1)
     with emulated(emulator) as made:
-        result = run(made, options_for(ipsec_tunnel_id=tunnel_id), True)
+        result = rotate(made, options_for(ipsec_tunnel_id=tunnel_id), True)
     assert result["failed"] and result["psk"] == emulator.keys()[tunnel_id]
     assert "not known whether" in result["msg"] and result["psk"] not in without_key(result)
 
@@ -621,7 +621,7 @@ def test_a_read_only_check_generates_nothing(emulator, answer):
     before = emulator.keys()
     tunnel_id = emulator.tunnel("paris-1")["id"]
     with emulated(emulator) as made:
-        result = run(made, options_for(ipsec_tunnel_id=tunnel_id, dry_run="read_only"), True)
+        result = rotate(made, options_for(ipsec_tunnel_id=tunnel_id, dry_run="read_only"), True)
     assert (result["changed"], result["validated"]) == (True, True) and "psk" not in result
     assert emulator.keys() == before and emulator.key_log() == []
     assert sent(emulator) == [READ.format(id=tunnel_id), SET + "?validate_only=true", READ.format(id=tunnel_id)]
@@ -630,7 +630,7 @@ def test_a_read_only_check_generates_nothing(emulator, answer):
 def test_a_key_of_another_tunnel_is_not_taken(emulator):
     other = json.dumps({"success": True, "result": {"psk": "a-key-of-another-tunnel", "ipsec_tunnel_id": "b", "psk_metadata": {}}}).encode()
     with Loopback(bodies={"POST": [other], "GET": [envelope({"ipsec_tunnel": {"id": "a"}})]}) as server, client(server.url, max_retries=0) as made:
-        error = refusal(run, made, options_for(ipsec_tunnel_id="a"), False)
+        error = refusal(rotate, made, options_for(ipsec_tunnel_id="a"), False)
     assert error.reached == UNKNOWN and "a-key-of-another-tunnel" not in everything(error)
 
 
@@ -647,7 +647,7 @@ def test_age_is_measured_by_the_date_of_the_answer(emulator, monkeypatch):
 
     monkeypatch.setattr("ansible_collections.cloudflare.magic.plugins.module_utils._client.datetime", Behind)
     with emulated(emulator) as made:
-        result = run(made, options_for(name="paris-2", rotate="missing"), False)
+        result = rotate(made, options_for(name="paris-2", rotate="missing"), False)
     assert 100 * DAY - 5 <= result["psk_age"] <= 100 * DAY + 3600
     assert "warnings" not in result
 
@@ -655,7 +655,7 @@ def test_age_is_measured_by_the_date_of_the_answer(emulator, monkeypatch):
 def test_a_key_from_the_future_is_said_to_be_one(emulator):
     emulator.set_age(emulator.tunnel("paris-1")["id"], -DAY)
     with emulated(emulator) as made:
-        result = run(made, options_for(name="paris-1", rotate="missing"), False)
+        result = rotate(made, options_for(name="paris-1", rotate="missing"), False)
     assert "dated in the future" in result["warnings"][0]
 
 
@@ -694,7 +694,7 @@ def test_keeper_is_told(emulator, chosen, fault, told):
     notes = Notes()
     with emulated(emulator, max_retries=0) as made:
         try:
-            run(made, options_for(ipsec_tunnel_id=emulator.tunnel("paris-1")["id"], **chosen), False, notes)
+            rotate(made, options_for(ipsec_tunnel_id=emulator.tunnel("paris-1")["id"], **chosen), False, notes)
         except MagicError:
             pass
     assert notes.told == told
@@ -702,7 +702,7 @@ def test_keeper_is_told(emulator, chosen, fault, told):
 
 def test_an_interrupted_replacement_is_due(emulator):
     with emulated(emulator) as made:
-        result = run(made, options_for(name="paris-1", **MISSING), False, Notes(interrupted=True))
+        result = rotate(made, options_for(name="paris-1", **MISSING), False, Notes(interrupted=True))
     assert (result["reason"], result["psk"]) == ("interrupted", emulator.keys()[result["ipsec_tunnel_id"]])
 
 
@@ -725,7 +725,7 @@ BEFORE, OURS, OTHERS = "2026-11-23T14:00:00Z", "2026-11-23T14:28:47.054317925Z",
 def test_a_check_takes_the_key_only_if_its_date_is_that_of_the_answer(after, made):
     """The date can move because somebody else makes a key meanwhile: the one in the answer is in force nowhere then."""
     with Loopback(bodies={"POST": [key("the-key-of-the-check", OURS)], "GET": [tunnel(BEFORE), tunnel(after)]}) as server, client(server.url) as asked:
-        result = run(asked, options_for(ipsec_tunnel_id="a"), True)
+        result = rotate(asked, options_for(ipsec_tunnel_id="a"), True)
     assert result.get("psk") == ("the-key-of-the-check" if made else None)
     assert result["validated"] is (not made)
     assert any("replaced by somebody else" in warning for warning in result.get("warnings", [])) is (made is False)
@@ -737,9 +737,24 @@ def test_an_answer_about_another_tunnel_or_key_applies_nothing(about):
     with Loopback(body=answer) as server, client(server.url) as asked:
         assert set_keys(asked, {"a": OWN}).applied == {}
         assert refusal(set_key, asked, "a", OWN).reached == UNKNOWN
-    good = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "a", "psk": OWN, "psk_metadata": {}}}})
-    with Loopback(body=good) as server, client(server.url) as asked:
+
+
+@pytest.mark.parametrize("shown", [OWN, "********", "$REDACTED$", "", None])
+def test_an_answer_may_hide_the_key_that_it_applies(shown):
+    answer = envelope({"successfully_applied_psks": {"a": {"ipsec_tunnel_id": "a", "psk": shown, "psk_metadata": {}}}})
+    with Loopback(body=answer) as server, client(server.url) as asked:
         assert set(set_keys(asked, {"a": OWN}).applied) == {"a"}
+
+
+def test_a_refusal_of_a_repeated_request_leaves_a_doubt():
+    """The request whose answer was lost may have set the key that the repetition could not set any more."""
+    refused = envelope({"unapplied_psks": {"a": "tunnel is busy"}})
+    for bodies, repeated in (([b"", refused], True), ([refused], False)):
+        with Loopback(bodies={"POST": bodies}) as server, client(server.url) as asked:
+            assert set_keys(asked, {"a": OWN}).repeated is repeated
+    with Loopback(bodies={"POST": [b"", refused]}) as server, client(server.url) as asked:
+        error = refusal(set_key, asked, "a", OWN)
+    assert error.reached == UNKNOWN and "tunnel is busy. A request before may have." in str(error)
 
 
 def test_a_lost_answer_to_ones_own_key_says_what_to_do():
@@ -755,8 +770,8 @@ def test_no_later_error_quotes_a_generated_key(form):
     quoting = envelope(success=False, errors=[{"code": 1, "message": f"what about {form(made_key)}?"}])
     with Loopback(bodies={"POST": [b"", key(made_key)], "GET": [quoting], "PUT": [quoting]}) as server, client(server.url) as made:
         for call in (
-            lambda: run(made, options_for(ipsec_tunnel_id="a"), False),
-            lambda: run(made, options_for(name="n"), False),
+            lambda: rotate(made, options_for(ipsec_tunnel_id="a"), False),
+            lambda: rotate(made, options_for(name="n"), False),
             lambda: made.request("PUT", ["ipsec_tunnels", "a"], body={}),
         ):
             text = everything(refusal(call))
@@ -767,7 +782,7 @@ def test_a_key_of_a_rehearsal_is_in_no_later_error():
     body = envelope({"ipsec_tunnel_id": "another", "psk": "the-key-of-another-tunnel"})
     quoting = envelope(success=False, errors=[{"code": 1, "message": "what about the-key-of-another-tunnel?"}])
     with Loopback(bodies={"GET": [tunnel(None), quoting], "POST": [body]}) as server, client(server.url) as made:
-        result = run(made, options_for(ipsec_tunnel_id="a"), True)
+        result = rotate(made, options_for(ipsec_tunnel_id="a"), True)
     assert "what about ********?" in result["msg"] and "the-key-of" not in repr(result)
 
 

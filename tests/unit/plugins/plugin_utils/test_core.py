@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -21,11 +22,11 @@ def compiled(monkeypatch):
     found = []
     compile_ = jinja2.Environment.compile
 
-    def compiling(self, source, *args, **keywords):
+    def note(self, source, *args, **keywords):
         found.append(source)
         return compile_(self, source, *args, **keywords)
 
-    monkeypatch.setattr(jinja2.Environment, "compile", compiling)
+    monkeypatch.setattr(jinja2.Environment, "compile", note)
     return found
 
 
@@ -78,9 +79,6 @@ def test_a_copy_compiles_for_itself(compiled):
 
 
 def test_an_engine_without_the_interface_is_left_alone():
-    class Another:
-        _engine = object()
-
-    another: Any = Another()
+    another: Any = SimpleNamespace(_engine=object())
     _core.compile_once(another)
     assert type(another._engine) is object

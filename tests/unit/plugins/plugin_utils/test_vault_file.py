@@ -441,7 +441,7 @@ def test_refuses_what_it_cannot_merge(tmp_path, case, read_only):
     path = tmp_path / "keys.yml"
     write(path, NOT_MERGED[case], vault)
     text = refused(path, vault, read_only=read_only)
-    assert "Mend it" in text or "Put the variable" in text or "Give the path" in text
+    assert "Fix it" in text or "Put the variable" in text or "Give the path" in text
 
 
 def test_error_names_the_line(tmp_path):

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
+
+    Json = dict[str, t.Any]
+
+_MOST_REASONS = 10
+
+
+class ActionModule(ClientAction):
+    """Runs ``cloudflare.magic.network``."""
+
+    MODULE = "cloudflare.magic.network"
+    OPTIONS = _design.OPTIONS
+    UNCHECKED = ("config",)
+    check = staticmethod(_design.check_options)
+
+    def work(self, client: Client) -> dict[str, t.Any]:
+        options, before = self.options, client.sent
+        if options["state"] == "gathered":
+            kinds = KINDS if options["config"] is None else _design.read_design(options["config"]).kinds
+            gathered = _apply.before(kinds, Account(client))
+            return {"changed": False, "gathered": gathered, "requests": client.sent - before}
+        rules = Rules(options["state"], tuple(options["keep"] or ()), options["max_deletions"])
+        design = _design.read_design(options["config"])
+        network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
+        network.decide()
+        steps = [network.order.steps[number] for request in network.order.requests for number in request]
+        there = _apply.before(design.kinds, network.account)
+        unchanged = [step for step in network.changes.steps if not step.action]
+        network.carry_out()
+        result: Json = {
+            "changed": bool(steps),
+            "before": there,
+            "after": network.after() if steps else there,
+            "changes": [_change(step) for step in steps],
+            "requests": client.sent - before,
+            "warnings": network.warnings(),
+        }
+        if self._task.check_mode:
+            result["not_validated"] = {
+                step.where: network.outcomes[step.key].reason for step in steps if network.outcomes[step.key].result == _apply.NOT_VALIDATED
+            }
+        if self._task.diff:
+            result["diff"] = _diff(steps)
+        return {**result, **_trouble(network, steps, unchanged)}
+
+
+def _change(step: Step) -> Json:
+    """Return what becomes of an object, as the result has it."""
+    before, after = _as_item(step, step.actual), _as_item(step, step.after)
+    if step.action == "update":
+        before, after = step.planned.before, step.planned.after
+    was, then = flat(before), flat(after)
+    fields = {
+        name: {**({"before": was[name]} if name in was else {}), **({"after": then[name]} if name in then else {})} for name in dict.fromkeys([*was, *then])
+    }
+    return {"kind": step.kind.results, "name": step.label, "action": step.action, "fields": fields}
+
+
+def _as_item(step: Step, item: Json | None) -> Json:
+    return {} if item is None else _design.as_item(step.kind, item)
+
+
+def _diff(steps: list[Step]) -> Json:
+    """Return what changes, as a design has it."""
+    before: dict[str, list[Json]] = {}
+    after: dict[str, list[Json]] = {}
+    for step in steps:
+        for side, item in ((before, step.actual), (after, step.after)):
+            if item is not None:
+                side.setdefault(step.kind.results, []).append(_as_item(step, item))
+    return {"before": as_yaml(before), "after": as_yaml(after), "before_header": "the account", "after_header": "the design"}
+
+
+def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) -> Json:
+    """Return the part of the result that tells of a failure; nothing if there was none."""
+    counts = dict.fromkeys((_apply.APPLIED, _apply.VALIDATED, _apply.FAILED, _apply.IN_DOUBT, _apply.SKIPPED), 0)
+    for step in steps:
+        word = network.outcomes[step.key].result
+        counts[word] = counts.get(word, 0) + 1
+    if not counts[_apply.FAILED] + counts[_apply.IN_DOUBT] + counts[_apply.SKIPPED]:
+        return {}
+    done = f"{counts[_apply.VALIDATED]} validated" if network.check_mode else f"{counts[_apply.APPLIED]} applied"
+    parts = [f"Of {len(steps)} changes, {done}, {counts[_apply.FAILED]} failed, {counts[_apply.IN_DOUBT]} in doubt, {counts[_apply.SKIPPED]} skipped."]
+    reasons = list(_reasons(network, steps))
+    parts += reasons[:_MOST_REASONS]
+    if len(reasons) > _MOST_REASONS:
+        parts.append(f"And {len(reasons) - _MOST_REASONS} more, see outcomes.")
+    parts.append("Nothing was changed." if network.check_mode else "Run the task again once this is corrected: it reads what there is, and does what is left.")
+    outcomes = [
+        {"kind": step.kind.results, "name": step.label, "outcome": outcome.result, **({"reason": outcome.reason} if outcome.reason else {})}
+        for step in steps
+        for outcome in [network.outcomes[step.key]]
+    ]
+    outcomes += [{"kind": step.kind.results, "name": step.label, "outcome": "unchanged"} for step in unchanged]
+    changed = bool(counts[_apply.APPLIED] + counts[_apply.IN_DOUBT])
+    return {"failed": True, "changed": changed, "msg": " ".join(parts), "outcomes": outcomes}
+
+
+def _reasons(network: _apply.Network, steps: list[Step]) -> Iterator[str]:
+    """Yield what went wrong, each with the object."""
+    if network.stopped is not None:
+        yield f"The run had to stop: {network.stopped}"
+    for step in steps:
+        outcome = network.outcomes[step.key]
+        if outcome.result in (_apply.FAILED, _apply.IN_DOUBT):
+            yield f"{step.where}: {outcome.reason}"

@@ -1,0 +1,343 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this doc fragment is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use it from other collections!
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # What a network is to be
+    DOCUMENTATION = r"""
+options:
+  config:
+    description:
+      - The design. A kind that is not in it is not touched. Items have the options of the module of that kind, without O(state), credentials and keys.
+      - Required unless O(state=gathered), which without it reads all kinds.
+    type: dict
+    suboptions:
+      ipsec_tunnels:
+        description:
+          - IPsec tunnels. See M(cloudflare.magic.ipsec_tunnel) for the details of each option.
+        type: list
+        elements: dict
+        suboptions:
+          ipsec_tunnel_id:
+            description:
+              - The id of the tunnel. Only needed to rename a tunnel, or to tell tunnels of one name apart.
+            type: str
+          name:
+            description:
+              - The name of the tunnel, which finds it unless the id is given.
+            type: str
+          cloudflare_endpoint:
+            description:
+              - Cloudflare's address, one of the anycast addresses of the account. Required for a new tunnel.
+            type: str
+          customer_endpoint:
+            description:
+              - The address of the customer's device. Not needed if the device calls itself by another IKE identity than its address.
+            type: str
+          interface_address:
+            description:
+              - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+                169.254.240.0/20. The customer's device has the other address.
+            type: str
+          interface_address6:
+            description:
+              - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+            type: str
+          description:
+            description:
+              - Free-text description.
+            type: str
+          health_check:
+            description:
+              - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+            type: dict
+            suboptions:
+              enabled:
+                description:
+                  - Whether to check at all.
+                type: bool
+              rate:
+                description:
+                  - How often.
+                type: str
+                choices: [low, mid, high]
+              type:
+                description:
+                  - What to send, an ICMP reply or an ICMP request.
+                type: str
+                choices: [reply, request]
+              direction:
+                description:
+                  - Whether the answer comes back through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
+                type: str
+                choices: [unidirectional, bidirectional]
+              target:
+                description:
+                  - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint.
+                type: raw
+          automatic_return_routing:
+            description:
+              - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+            type: bool
+          bgp:
+            description:
+              - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
+            type: dict
+            suboptions:
+              customer_asn:
+                description:
+                  - The autonomous system number of the customer's device. Required for BGP.
+                type: int
+              extra_prefixes:
+                description:
+                  - Prefixes to announce to the device in addition to those of the account. The order does not matter.
+                type: list
+                elements: str
+              md5_key:
+                description:
+                  - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody
+                    who may read the tunnel, and so do the modules.
+                type: str
+              import_filter_id:
+                description:
+                  - The id of a filter for what Cloudflare accepts.
+                type: str
+              export_filter_id:
+                description:
+                  - The id of a filter for what Cloudflare announces.
+                type: str
+          replay_protection:
+            description:
+              - Whether Cloudflare drops packets that arrive late or twice. Cloudflare recommends to leave it off.
+            type: bool
+          custom_remote_identities:
+            description:
+              - An IKE identity of one's own choice for the customer's device.
+            type: dict
+            suboptions:
+              fqdn_id:
+                description:
+                  - A name of the form C(LABEL.NUMBER.custom.ipsec.cloudflare.com), with a label of one's own choice.
+                type: str
+      gre_tunnels:
+        description:
+          - GRE tunnels. See M(cloudflare.magic.gre_tunnel) for the details of each option.
+        type: list
+        elements: dict
+        suboptions:
+          gre_tunnel_id:
+            description:
+              - The id of the tunnel. Only needed to rename a tunnel, or to tell tunnels of one name apart.
+            type: str
+          name:
+            description:
+              - The name of the tunnel, which finds it unless the id is given.
+            type: str
+          cloudflare_gre_endpoint:
+            description:
+              - Cloudflare's address, one of the anycast addresses of the account. Required for a new tunnel.
+            type: str
+          customer_gre_endpoint:
+            description:
+              - The address of the customer's device. Required for a new tunnel.
+            type: str
+          interface_address:
+            description:
+              - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+                169.254.240.0/20. The customer's device has the other address.
+            type: str
+          interface_address6:
+            description:
+              - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+            type: str
+          description:
+            description:
+              - Free-text description.
+            type: str
+          health_check:
+            description:
+              - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+            type: dict
+            suboptions:
+              enabled:
+                description:
+                  - Whether to check at all.
+                type: bool
+              rate:
+                description:
+                  - How often.
+                type: str
+                choices: [low, mid, high]
+              type:
+                description:
+                  - What to send, an ICMP reply or an ICMP request.
+                type: str
+                choices: [reply, request]
+              direction:
+                description:
+                  - Whether the answer comes back through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
+                type: str
+                choices: [unidirectional, bidirectional]
+              target:
+                description:
+                  - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint.
+                type: raw
+          automatic_return_routing:
+            description:
+              - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+            type: bool
+          bgp:
+            description:
+              - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
+            type: dict
+            suboptions:
+              customer_asn:
+                description:
+                  - The autonomous system number of the customer's device. Required for BGP.
+                type: int
+              extra_prefixes:
+                description:
+                  - Prefixes to announce to the device in addition to those of the account. The order does not matter.
+                type: list
+                elements: str
+              md5_key:
+                description:
+                  - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody
+                    who may read the tunnel, and so do the modules.
+                type: str
+              import_filter_id:
+                description:
+                  - The id of a filter for what Cloudflare accepts.
+                type: str
+              export_filter_id:
+                description:
+                  - The id of a filter for what Cloudflare announces.
+                type: str
+          ttl:
+            description:
+              - The time to live of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
+            type: int
+          mtu:
+            description:
+              - The largest packet inside of the tunnel, in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
+            type: int
+      interconnects:
+        description:
+          - Interconnects (CNI). Cloudflare creates and deletes them, so they can only be changed.
+        type: list
+        elements: dict
+        suboptions:
+          interconnect_id:
+            description:
+              - The id of the interconnect, in place of the name, or to rename it.
+            type: str
+          name:
+            description:
+              - The name of the interconnect.
+            type: str
+          interface_address:
+            description:
+              - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+                169.254.240.0/20. The customer's device has the other address.
+            type: str
+          interface_address6:
+            description:
+              - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+            type: str
+          description:
+            description:
+              - Free-text description.
+            type: str
+          gre:
+            description:
+              - The GRE tunnel of the interconnect.
+            type: dict
+            suboptions:
+              cloudflare_endpoint:
+                description:
+                  - Cloudflare's address of the GRE tunnel.
+                type: str
+          health_check:
+            description:
+              - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+            type: dict
+            suboptions:
+              enabled:
+                description:
+                  - Whether to check at all.
+                type: bool
+              rate:
+                description:
+                  - How often.
+                type: str
+                choices: [low, mid, high]
+              type:
+                description:
+                  - What to send, an ICMP reply or an ICMP request.
+                type: str
+                choices: [reply, request]
+          mtu:
+            description:
+              - The largest packet in bytes.
+            type: int
+          automatic_return_routing:
+            description:
+              - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+            type: bool
+      static_routes:
+        description:
+          - Static routes. See M(cloudflare.magic.static_route) for the details of each option.
+        type: list
+        elements: dict
+        suboptions:
+          static_route_id:
+            description:
+              - The id of the route. Only needed to give a route another prefix.
+            type: str
+            aliases: [route_id]
+          prefix:
+            description:
+              - The prefix to reach. Prefix, next hop, priority and scope find a route.
+            type: str
+          nexthop:
+            description:
+              - The customer's address inside of a tunnel. Excludes nexthop_tunnel.
+            type: str
+          priority:
+            description:
+              - Routes with a lower value win. Required for a new route.
+            type: int
+          weight:
+            description:
+              - Among routes of one prefix and priority, the share of traffic that this one gets. V(0) is the same as none.
+            type: int
+          description:
+            description:
+              - Free-text description of the route.
+            type: str
+          scope:
+            description:
+              - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+            type: dict
+            suboptions:
+              colo_names:
+                description:
+                  - Names of data centres. The order does not matter.
+                type: list
+                elements: str
+              colo_regions:
+                description:
+                  - Names of regions. The order does not matter.
+                type: list
+                elements: str
+          nexthop_tunnel:
+            description:
+              - The name of an IPsec or GRE tunnel, in place of nexthop. This design may create it.
+            type: str
+"""

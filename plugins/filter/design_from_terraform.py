@@ -1,0 +1,121 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: design_from_terraform
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+version_added: 1.0.0
+short_description: Turn a state of Terraform into a design
+description:
+  - Turns the tunnels and routes of a state of Terraform into the design that O(cloudflare.magic.network#module:config) takes, so that a network which
+    Terraform created can be managed here. With O(cloudflare.magic.network#module:state=merged), the design changes nothing as long as the state is up to
+    date.
+  - Knows C(cloudflare_magic_wan_ipsec_tunnel), C(cloudflare_magic_wan_gre_tunnel) and C(cloudflare_magic_wan_static_route) as versions 4 and 5 of
+    Cloudflare's provider have them, and the older C(cloudflare_ipsec_tunnel), C(cloudflare_gre_tunnel) and C(cloudflare_static_route).
+  - Keys and all that Terraform treats as sensitive are left out, and so are defaults and what Cloudflare computes.
+options:
+  _input:
+    description: What C(terraform show -json) prints, as text or parsed. C(tofu show -json) works as well.
+    type: raw
+    required: true
+  account_id:
+    description: Only take objects of this account. Required if the state has objects of several accounts.
+    type: str
+seealso:
+  - plugin: cloudflare.magic.network
+    plugin_type: module
+  - plugin: cloudflare.magic.ipsec_psks
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+---
+- name: Turn a state into a design
+  ansible.builtin.set_fact:
+    network: "{{ state | cloudflare.magic.design_from_terraform }}"
+  vars:
+    # In real life: "{{ lookup('ansible.builtin.pipe', 'terraform show -json') }}"
+    state:
+      format_version: "1.0"
+      values:
+        root_module:
+          resources:
+            - address: cloudflare_magic_wan_gre_tunnel.lyon
+              mode: managed
+              type: cloudflare_magic_wan_gre_tunnel
+              values:
+                name: lyon-gre-1
+                cloudflare_gre_endpoint: 203.0.113.1
+                customer_gre_endpoint: 198.51.100.61
+                interface_address: 10.213.0.60/31
+                ttl: 64
+
+- name: See what was left out, and why
+  ansible.builtin.debug:
+    msg: "{{ network.left_out }}"
+
+- name: See what would change
+  cloudflare.magic.network:
+    config: "{{ network.network_config }}"
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+_value:
+  description: The design and what is not in it.
+  type: dict
+  contains:
+    network_config:
+      description: The design. A kind that the state does not have is not in it.
+      type: dict
+      sample: {"gre_tunnels": [{"name": "lyon-gre-1", "cloudflare_gre_endpoint": "203.0.113.1"}]}
+    left_out:
+      description: What is not in the design.
+      type: list
+      elements: dict
+      contains:
+        what:
+          description: A field, such as V(psk), a kind of object, or a type of resource.
+          type: str
+        reason:
+          description: Why it was left out, and what to do.
+          type: str
+        addresses:
+          description: The resources as Terraform names them.
+          type: list
+          elements: str
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._terraform import design_of
+
+
+def design_from_terraform(state: t.Any, account_id: str | None = None) -> dict[str, t.Any]:
+    """Return the design and what is not in it. All of it is data, and no template.
+
+    :raises AnsibleFilterError: if this is no state, or one of several accounts.
+    """
+    try:
+        config, left_out = design_of(state, account_id)
+    except MagicError as error:
+        raise AnsibleFilterError(f"design_from_terraform: {error}") from None
+    result: dict[str, t.Any] = wrap_var({"network_config": config, "left_out": left_out})
+    return result
+
+
+class FilterModule:
+    """The filter."""
+
+    def filters(self) -> dict[str, t.Any]:
+        """Return the filter by its name."""
+        return {"design_from_terraform": design_from_terraform}

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: design_yaml
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+version_added: 1.0.0
+short_description: Write a design as a YAML file of variables
+description:
+  - Writes what M(cloudflare.magic.network) gathers as a file with the variable C(network_config), fit for a repository, as the playbook
+    C(cloudflare.magic.network_export) does. One field that changes is one line that changes.
+  - What comes from Cloudflare stays data. A text that Ansible would take for a template is marked with C(!unsafe), control characters are escaped, and
+    what YAML could take for a number, a date or a truth value is quoted.
+options:
+  _input:
+    description: The design, as RV(cloudflare.magic.network#module:gathered).
+    type: dict
+    required: true
+  account:
+    description: The id of the account, for the comments at the head.
+    type: str
+    default: ""
+  moment:
+    description: When the design was read, for the comments at the head.
+    type: str
+    default: ""
+  previous:
+    description: The text of the file so far. If it is the same design, the result is this text with its comments, so that nothing changes.
+    type: str
+    default: ""
+seealso:
+  - plugin: cloudflare.magic.network
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the whole network
+  cloudflare.magic.network:
+    state: gathered
+  register: account
+
+- name: Write it into a file
+  ansible.builtin.copy:
+    content: "{{ account.gathered | cloudflare.magic.design_yaml(account='production', moment=now(utc=true) | string) }}"
+    dest: network.yml
+    mode: "0644"
+"""
+
+RETURN = r"""
+_value:
+  description: The text of the file.
+  type: str
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import variables_file
+
+
+def design_yaml(design: t.Any, account: str = "", moment: str = "", previous: str = "") -> str:
+    """Return the text of a file with a design, which is no template, as what it comes from is none.
+
+    :raises AnsibleFilterError: if this is no design, or none that YAML can hold.
+    """
+    try:
+        result: str = wrap_var(variables_file({str(kind): list(items) for kind, items in design.items()}, str(account), str(moment), str(previous)))
+    except MagicError as error:
+        raise AnsibleFilterError(f"design_yaml: {error}") from None
+    except (AttributeError, TypeError) as exc:
+        raise AnsibleFilterError("design_yaml: this is not a dictionary of lists. Give what the module network returns as 'gathered'.") from exc
+    return result
+
+
+class FilterModule:
+    """The filter."""
+
+    def filters(self) -> dict[str, t.Any]:
+        """Return the filter by its name."""
+        return {"design_yaml": design_yaml}

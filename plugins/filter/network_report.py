@@ -1,0 +1,95 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: network_report
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+version_added: 1.0.0
+short_description: Write what a network task changes as text, Markdown or JUnit XML
+description:
+  - Writes the changes in a result of M(cloudflare.magic.network) for people, for a comment on a pull request, or for a pipeline.
+  - What comes from Cloudflare stays data. Names and descriptions cannot control a terminal, end the code block of the Markdown, or add elements to the XML.
+options:
+  _input:
+    description: The registered result of the task, in check mode or not. It may have failed.
+    type: dict
+    required: true
+  format:
+    description: >-
+      V(text) for people. V(markdown) for a comment on a pull request, cut where it would be longer than GitHub takes.
+      V(junit) for pipelines, with a test case for each change.
+    type: str
+    choices: [text, markdown, junit]
+    default: text
+  fail_on_drift:
+    description: Whether each change is a failure, for V(junit).
+    type: bool
+    default: false
+seealso:
+  - plugin: cloudflare.magic.network
+    plugin_type: module
+  - plugin: cloudflare.magic.network_report
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+---
+- name: Ask what a design would change
+  cloudflare.magic.network:
+    config:
+      ipsec_tunnels:
+        - name: paris-1
+          description: The first tunnel of Paris
+  check_mode: true
+  register: plan
+
+- name: Write it for a pull request
+  ansible.builtin.copy:
+    content: "{{ plan | cloudflare.magic.network_report('markdown') }}"
+    dest: plan.md
+    mode: "0644"
+"""
+
+RETURN = r"""
+_value:
+  description: The text, of several lines.
+  type: str
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _plan_text
+
+
+def network_report(result: t.Any, format: str = "text", fail_on_drift: bool = False) -> str:  # noqa: A002 # pylint: disable=redefined-builtin
+    """Return what a result tells, as a text that is no template, as what it comes from is none.
+
+    :raises AnsibleFilterError: if there is no such format, or this is no result.
+    """
+    formats: dict[str, t.Any] = {
+        "text": _plan_text.text,
+        "markdown": _plan_text.markdown,
+        "junit": lambda result: _plan_text.junit(result, fail_on_drift),
+    }
+    if format not in formats:
+        raise AnsibleFilterError(f"network_report: there is no format '{format}'. Use one of {', '.join(formats)}.")
+    try:
+        report: str = wrap_var(formats[format](result))
+    except (AttributeError, KeyError, TypeError) as exc:
+        raise AnsibleFilterError("network_report: this is not the result of a task with cloudflare.magic.network.") from exc
+    return report
+
+
+class FilterModule:
+    """The filter."""
+
+    def filters(self) -> dict[str, t.Any]:
+        """Return the filter by its name."""
+        return {"network_report": network_report}

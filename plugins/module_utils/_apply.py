@@ -1,0 +1,289 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Carries out a design: the requests in their order, what came of each object, and a second look where an answer was lost."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless, lacks_permission
+from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
+from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
+
+    Json = dict[str, t.Any]
+    Key = tuple[str, str]
+
+# So many lost answers in a row are an outage, and not the fault of what was sent.
+_OUTAGE = 3
+
+_READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
+
+APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "validated", "not_validated", "failed", "skipped", "unknown"
+
+
+@dataclass
+class Outcome:
+    """What became of a step.
+
+    :ivar result: one of the words above.
+    :ivar reason: why, unless all went well.
+    :ivar answer: the object as Cloudflare's answer has it, if it has one.
+    """
+
+    result: str
+    reason: str = ""
+    answer: Json | None = None
+
+
+@dataclass
+class Network:
+    """A design, an account, and how far the one has got in the other.
+
+    :ivar progress: called with a line after each of several requests.
+    """
+
+    client: Client
+    design: Design
+    rules: Rules
+    batch_size: int
+    check_mode: bool
+    progress: Callable[[str], None]
+    account: Account = field(init=False)
+    changes: Changes = field(init=False)
+    order: Ordered = field(init=False)
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    stopped: MagicError | None = None
+    again: bool = False
+    """Whether an answer was lost, and it was decided once more what is to be done."""
+    steps: dict[Key, Step] = field(default_factory=dict)
+    """All that this run does, by their keys."""
+    _created: set[str] = field(default_factory=set)
+    # What somebody has created meanwhile, and is not in the design.
+    _late: dict[Key, Step] = field(default_factory=dict)
+    _lost: int = 0
+    # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
+    _one_by_one: bool = False
+    # Whether the credential has turned out to be one that only reads: enough for a dry run, apart from what Cloudflare would have to check.
+    _read_only: bool = False
+
+    def decide(self) -> None:
+        """Read the account, and decide what is to be done.
+
+        :raises MagicError: if it cannot be read, or the design cannot be.
+        """
+        self.account = Account(self.client)
+        self.changes = changes_of(self.design, self.account, self.rules)
+        self.order = ordered(self.account, self.changes, self.batch_size)
+        # What was decided first is what the run is about.
+        self.steps = {**{step.key: step for step in self.order.steps}, **self.steps}
+
+    def carry_out(self) -> None:
+        """Carry it out, or in check mode have it validated. Where an answer was lost, look again, and decide again, once."""
+        self._send_all()
+        doubtful = {key for key, outcome in self.outcomes.items() if outcome.result == IN_DOUBT}
+        if not doubtful or self.check_mode:
+            return
+        first = self.account, self.changes, self.order
+        known = set(self.outcomes)
+        try:
+            self.decide()
+        except MagicError as error:
+            self.account, self.changes, self.order = first
+            for key in doubtful:
+                self.outcomes[key].reason += f" And what there is now cannot be told: {error}"
+            return
+        self.again = True
+        # What was refused stays so; what needs no step any more is as it was to be.
+        self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if outcome.result in (APPLIED, FAILED)}
+        for key in known - {step.key for step in self.order.steps}:
+            self.outcomes.setdefault(key, Outcome(APPLIED))
+        # And nothing is deleted that this run did not mean to delete from the start.
+        self._late = {step.key: step for step in self.order.steps if step.planned.method == "DELETE" and step.key not in known}
+        self.stopped = None
+        self._send_all()
+
+    def _send_all(self) -> None:
+        for number, request in enumerate(self.order.requests):
+            left = [index for index in request for key in [self.order.steps[index].key] if key not in self.outcomes and key not in self._late]
+            safe = self.check_mode or all(outcome.result == APPLIED for outcome in self.outcomes.values())
+            # What is not sent may prevent another one in the same request.
+            while prevented := {index: outcome for index in left for outcome in [self._prevented(index, left, safe)] if outcome is not None}:
+                self.outcomes.update({self.order.steps[index].key: outcome for index, outcome in prevented.items()})
+                left = [index for index in left if index not in prevented]
+            if left:
+                self._send(left)
+                if len(self.order.requests) > 1:
+                    done = sum(outcome.result in (APPLIED, VALIDATED) for outcome in self.outcomes.values())
+                    word = "validated" if self.check_mode else "applied"
+                    self.progress(f"{done} of {len(self.order.steps)} changes {word}, request {number + 1} of {len(self.order.requests)}")
+
+    def _prevented(self, index: int, request: Container[int], safe: bool) -> Outcome | None:
+        """Return why a step is not sent, or None if it is.
+
+        :arg request: the steps with which it is sent together.
+        :arg safe: whether nothing has failed, so that something can be deleted.
+        """
+        step = self.order.steps[index]
+        if self.stopped is not None:
+            return Outcome(SKIPPED, f"The run had to stop: {self.stopped}")
+        if self._read_only:
+            return Outcome(NOT_VALIDATED, _READ_ONLY)
+        if (outcome := self._lacking(index, request)) is not None:
+            return outcome
+        if step.planned.method == "DELETE" and not safe:
+            return Outcome(SKIPPED, "Nothing is deleted after a failure.")
+        if step.planned.method == "DELETE" and self.check_mode and not step.kind.validates_delete:
+            return Outcome(NOT_VALIDATED, "Cloudflare does not document that it only validates this deletion.")
+        return None
+
+    def _lacking(self, index: int, request: Container[int]) -> Outcome | None:
+        """Return what becomes of a step because another one that it needs is not applied, nor in the same request; None if there is none."""
+        for other_index in sorted(self.order.needs[index]):
+            other = self.order.steps[other_index]
+            outcome = self.outcomes.get(other.key)
+            if outcome is None and other_index in request:
+                continue
+            if self.check_mode:
+                return Outcome(NOT_VALIDATED, f"It needs what becomes of {other.where}, which is not so yet.")
+            if outcome is None or outcome.result != APPLIED:
+                return Outcome(SKIPPED, f"It needs {other.where}, which was not applied.")
+        return None
+
+    def _send(self, numbers: Sequence[int]) -> None:
+        """Send what belongs into one request, in parts if it is refused. Steps of one unit are never divided."""
+        units: dict[int, list[int]] = {}
+        for number in numbers:
+            units.setdefault(self.order.unit[number], []).append(number)
+        kind = self.order.steps[numbers[0]].kind
+        there = {item["id"] for item in self.account[kind.several]} | self._created
+
+        def send(part: Sequence[list[int]]) -> None:
+            steps = self._steps_of(part)
+            if len(steps) > 1 and steps[0].planned.method == "POST" and self._one_by_one:
+                raise MagicError("Cloudflare takes them one by one.", reached=REFUSED)
+            answers = write_several(kind, self.client, [step.planned for step in steps], there, ASK if self.check_mode else None)
+            self._lost = 0
+            for step, answer in zip(steps, answers):
+                self.outcomes[step.key] = Outcome(VALIDATED if self.check_mode else APPLIED, answer=answer)
+                if answer is not None and step.planned.method == "POST":
+                    there.add(answer["id"])
+                    self._created.add(answer["id"])
+
+        try:
+            send_in_parts(list(units.values()), send, self._failed)
+        except MagicError as error:
+            if self.check_mode and lacks_permission(error):
+                self._read_only = True
+                self.outcomes.update({self.order.steps[number].key: Outcome(NOT_VALIDATED, _READ_ONLY) for number in numbers})
+                return
+            self.stopped = error
+            for number in numbers:
+                self.outcomes.setdefault(self.order.steps[number].key, Outcome(SKIPPED, f"The run had to stop: {error}"))
+
+    def _steps_of(self, part: Iterable[list[int]]) -> list[Step]:
+        return [self.order.steps[number] for unit in part for number in unit]
+
+    def _failed(self, error: MagicError, part: Sequence[list[int]]) -> Iterable[Sequence[list[int]]]:
+        """Note what a request came to, and return the parts of it that are sent once more."""
+        steps = self._steps_of(part)
+        several = len(steps) > 1 and steps[0].planned.method == "POST"
+        if error.reached == UNKNOWN:
+            self._lost += 1
+            # An answer of another form than that to several.
+            self._one_by_one = self._one_by_one or (several and error.failure is None)
+            for step in steps:
+                self.outcomes[step.key] = Outcome(IN_DOUBT, str(error))
+            if self._lost >= _OUTAGE:
+                raise error
+            return []
+        if error.failure is not None and is_hopeless(error):
+            raise error
+        if len(part) == 1:
+            return self._refused(error, part[0])
+        self._one_by_one = self._one_by_one or (several and not _points_into(error, steps[0].kind))
+        return [[unit] for unit in part] if several and self._one_by_one else halves(part)
+
+    def _refused(self, error: MagicError, unit: list[int]) -> Iterable[Sequence[list[int]]]:
+        """Note that a unit was refused by itself, unless it waits for another part of the same request."""
+        needs = {other for number in unit for other in self.order.needs[number]} - set(unit)
+        if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs):
+            return [[unit]]
+        lacking = next((found for found in (self._lacking(number, unit) for number in unit) if found is not None), None)
+        for step in self._steps_of([unit]):
+            self.outcomes[step.key] = lacking or Outcome(FAILED, str(error))
+        return []
+
+    # --- what came of it
+
+    def warnings(self) -> list[str]:
+        """Return what is otherwise than a user may think."""
+        found = list(self.changes.warnings)
+        if self._read_only:
+            found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
+        if self._late:
+            what = listing(step.where for step in self._late.values())
+            found.append(f"While this run was under way, somebody created what is not in the design, and it was left alone: {what}.")
+        without_key = []
+        for step in self.steps.values():
+            outcome = self.outcomes.get(step.key)
+            if outcome is None or outcome.result not in (APPLIED, VALIDATED) or step.planned.method == "DELETE":
+                continue
+            if outcome.answer is not None:
+                found += [f"{step.where}: {warning}" for warning in shown_otherwise(step.kind, step.planned, outcome.answer, self.check_mode)]
+            if step.kind.has_psk and step.planned.method == "POST":
+                without_key.append(step.label)
+        if without_key:
+            found.append(
+                f"New tunnels have no pre-shared key, and work only with one: {listing(without_key)}. Create the keys with cloudflare.magic.ipsec_psks, "
+                "which also tells you when a tunnel has none."
+            )
+        return found
+
+    def after(self) -> dict[str, list[Json]]:
+        """Return the kinds of the design as items, as they are or in check mode would be."""
+        found = {}
+        for kind in self.design.kinds:
+            objects = {item["id"]: item for item in self.account[kind.several]}
+            new = []
+            for step in self.order.steps:
+                outcome = self.outcomes.get(step.key)
+                if step.kind is not kind or (not self.check_mode and (outcome is None or outcome.result != APPLIED)):
+                    continue
+                then = step.after if outcome is None or outcome.answer is None or self.check_mode else outcome.answer
+                if step.actual is not None:
+                    objects.pop(step.actual["id"], None)
+                if then is not None:
+                    new.append({"id": "", **then})
+            found[kind.results] = as_items(kind, [*objects.values(), *new])
+        return found
+
+
+def before(kinds: Sequence[Kind], account: Account) -> dict[str, list[Json]]:
+    """Return kinds of an account as a design has them."""
+    return {kind.results: as_items(kind, account[kind.several]) for kind in kinds}
+
+
+def _points_into(error: MagicError, kind: Kind) -> bool:
+    """Tell whether an error is about one of the objects in a request, and not about the request as a whole."""
+    errors = (error.failure or {}).get("errors", [])
+    return any(str(entry.get("source", {}).get("pointer", "")).startswith(f"/{kind.several}/") for entry in errors)

@@ -1,0 +1,273 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A design: what a network is to be, as a user writes it and as an account is written down. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_int, check_type_list
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, read, told
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, read_options
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+
+    Json = dict[str, t.Any]
+
+DEFAULT_MAX_DELETIONS = 5
+_LARGEST_BATCH = 1000
+
+STATES = ("merged", "replaced", "overridden", "deleted", "gathered")
+
+# What an item does not have, and where it belongs.
+_ELSEWHERE = {
+    **dict.fromkeys(("psk", "update_psk"), "is not part of a design, because keys are secret. Leave it out, and rotate keys with cloudflare.magic.ipsec_psks."),
+    "state": "is not part of an item. Leave it out: the state of the task is for the whole design.",
+    **dict.fromkeys(("api_token", "api_key", "api_email", "account_id", "api_url"), "is not part of an item. Give it to the task, or to module_defaults."),
+}
+
+_MOST_PROBLEMS = 100
+
+# The conversions that the options of all modules get, and what to say if there is none.
+_WANTED: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
+    "int": (check_type_int, "is not a whole number."),
+    "bool": (check_type_bool, "is neither true nor false."),
+    "list": (check_type_list, "is not a list."),
+    "dict": (check_type_dict, "is not a dictionary."),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object of a design.
+
+    :ivar place: where it stands in the design, for messages.
+    :ivar desired: the fields that it sets, in canonical form.
+    :ivar object_id: its id, if the design has it.
+    :ivar tunnel: the name of the tunnel that it leads through, in place of the field that follows from it.
+    """
+
+    kind: Kind
+    place: str
+    desired: Json
+    object_id: str | None = None
+    tunnel: str | None = None
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design as it was read.
+
+    :ivar kinds: those that it is about; no other is touched.
+    :ivar items: of all kinds, in the order in which they are worked on.
+    """
+
+    kinds: tuple[Kind, ...]
+    items: tuple[Item, ...]
+
+
+def _config_options() -> Json:
+    return {kind.results: {"type": "list", "elements": "dict", "options": item_options(kind)} for kind in KINDS}
+
+
+def item_options(kind: Kind) -> Json:
+    """Return the options of an item, as an argument specification."""
+    own: Json = {kind.id_option: {"type": "str", **({"aliases": list(kind.id_aliases)} if kind.id_aliases else {})}, **options_of(kind.fields)}
+    return {**own, **({kind.through[0]: {"type": "str"}} if kind.through else {})}
+
+
+def read_design(config: t.Any) -> Design:
+    """Return a design.
+
+    :raises MagicError: with all that is wrong with it, each with its place.
+    """
+    if not isinstance(config, Mapping):
+        raise MagicError("config: is not a dictionary. Write lists in it: ipsec_tunnels, gre_tunnels, static_routes, interconnects.")
+    known = {kind.results: kind for kind in KINDS}
+    problems = [_unknown(str(name), "config", known) for name in config if name not in known]
+    items = []
+    for kind in KINDS:
+        written = config.get(kind.results)
+        if written is None:
+            continue
+        if not isinstance(written, (list, tuple)):
+            problems.append(f"{kind.results}: is not a list. Write a '-' before each of the {kind.noun}s.")
+            continue
+        options = item_options(kind)
+        items += [_read_item(kind, f"{kind.results}[{number}]", entry, options, problems) for number, entry in enumerate(written)]
+    kinds = tuple(kind for kind in KINDS if config.get(kind.results) is not None)
+    problems += _twice(items)
+    if problems:
+        raise refusal(problems)
+    return Design(kinds, tuple(items))
+
+
+def refusal(problems: Sequence[str]) -> MagicError:
+    """Return the error that tells all that is wrong with a design, in one message and one by one."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    more = [f"And {len(problems) - _MOST_PROBLEMS} more."] if len(problems) > _MOST_PROBLEMS else []
+    told = [*problems[:_MOST_PROBLEMS], *more]
+    error = MagicError(f"The design has {count}, and nothing was changed. {' '.join(told)}")
+    error.problems = told
+    return error
+
+
+def _unknown(name: str, place: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, sorted(known), 1)
+    return f"{place}.{name}: there is no such option. " + (f"Did you mean '{close[0]}'?" if close else f"It can have: {', '.join(sorted(known))}.")
+
+
+def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str]) -> Item:
+    """Return an item; what is wrong with it is appended to ``problems``."""
+    if not isinstance(entry, Mapping):
+        problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys)}.")
+        return Item(kind, place, {})
+    before = len(problems)
+    given = _converted(options, entry, place, problems)
+    for alias in kind.id_aliases:
+        if given.get(alias) is not None and given.setdefault(kind.id_option, given[alias]) != given[alias]:
+            problems.append(f"{place}: {kind.id_option} and {alias} are the same option. Give one of them.")
+    through, follows = kind.through or ("", "")
+    if given.get(through) is not None and given.get(follows) is not None:
+        problems.append(f"{place}: {through} and {follows} say the same. Give one of them.")
+    desired, more = read_options(kind, given) if len(problems) == before else read(kind.fields, given)
+    problems += [f"{place}.{problem}" for problem in more]
+    return Item(kind, place, desired, given.get(kind.id_option), given.get(through))
+
+
+def _converted(options: Json, given: Mapping[t.Any, t.Any], place: str, problems: list[str]) -> Json:
+    """Return the values as Ansible's modules take them."""
+    found: Json = {}
+    aliases = {alias for option in options.values() for alias in option.get("aliases", ())}
+    for name, value in given.items():
+        option = options.get(name) or ({"type": "str"} if name in aliases else None)
+        where = f"{place}.{name}"
+        if name in _ELSEWHERE:
+            problems.append(f"{where}: {_ELSEWHERE[name]}")
+        elif option is None:
+            problems.append(_unknown(str(name), place, [*options, *aliases]))
+        elif value is not None:
+            found[name] = _value(option, value, where, problems)
+    return found
+
+
+def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any:
+    before = len(problems)
+    kind = option["type"]
+    if kind == "str":
+        value = _text(value, where, problems)
+    elif kind != "raw":
+        convert, message = _WANTED[kind]
+        try:
+            if kind == "int" and isinstance(value, bool):
+                raise TypeError(value)
+            value = convert(value)
+        except (TypeError, ValueError, OverflowError):
+            problems.append(f"{where}: {message}")
+    if len(problems) > before:
+        return None
+    if kind == "list":
+        found = [_value({"type": option["elements"]}, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
+        return [item for item in found if item is not None]
+    if "options" in option:
+        return _converted(option["options"], value, where, problems)
+    if "choices" in option and value not in option["choices"]:
+        problems.append(f"{where}: '{value}' is none of {', '.join(option['choices'])}.")
+    return value
+
+
+def _text(value: t.Any, where: str, problems: list[str]) -> str:
+    """Return a text. A number may lack zeros that somebody has written, so only whole ones are taken."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    problems.append(f"{where}: is no text. Put it between quotes.")
+    return ""
+
+
+def _twice(items: Sequence[Item]) -> list[str]:
+    """Return what is there twice, as far as that can be told without the account."""
+    problems = []
+    places: dict[tuple[str, str, str], str] = {}
+    for item in items:
+        name = item.desired.get("name") if item.object_id is None and item.kind.keys == ("name",) else None
+        for what, value in ((item.kind.id_option, item.object_id), ("name", name)):
+            first = places.setdefault((item.kind.several, what, value), item.place) if value is not None else item.place
+            if first != item.place:
+                problems.append(f"{item.place}.{what}: '{value}' is that of {first}, too. Each {item.kind.noun} is there once.")
+    return problems
+
+
+# --- an account, written down as a design
+
+
+def as_item(kind: Kind, actual: Mapping[str, t.Any], with_id: bool = False) -> Json:
+    """Return an object as the item of a design that makes one like it: no computed field, and nothing that a new one has anyway."""
+    return {**({kind.id_option: actual["id"]} if with_id else {}), **told(kind.fields, actual)}
+
+
+def as_items(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> list[Json]:
+    """Return objects as items, in an order that does not depend on when they were created. Those of one name have their ids."""
+    known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), pair[1]["id"]))
+    count = Counter(_identity(kind, item) for item, dummy in known)
+    return [as_item(kind, actual, with_id=True) if count[_identity(kind, item)] > 1 else item for item, actual in known]
+
+
+def _identity(kind: Kind, item: Json) -> str:
+    return repr([item.get(name) for name in (*kind.keys, *kind.apart)])
+
+
+def _order(kind: Kind, item: Json) -> list[str]:
+    # Numbers by their value.
+    values = [item.get(name) for name in (*kind.keys[:1], *kind.apart, *kind.keys[1:])]
+    return [f"{value:020d}" if isinstance(value, int) else str(value) for value in values]
+
+
+# Checked by ``read_design``, which says all that is wrong and where; Ansible's own check stops at the first mistake, and does not say in which item.
+OPTIONS = SHARED.merge(
+    ArgumentSpec(
+        {
+            "config": {"type": "dict"},
+            "state": {"type": "str", "choices": list(STATES), "default": "merged"},
+            "keep": {"type": "list", "elements": "str"},
+            "max_deletions": {"type": "int", "default": DEFAULT_MAX_DELETIONS},
+            "batch_size": {"type": "int", "default": 50},
+        }
+    )
+)
+# As the documentation has it.
+WHOLE_OPTIONS = OPTIONS.merge(ArgumentSpec({"config": {"type": "dict", "options": _config_options()}}))
+
+
+# Of what shows the result of such a task.
+REPORT_OPTIONS = ArgumentSpec({"result": {"type": "dict", "required": True}})
+
+
+def check_options(options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification cannot, before anything is sent; return warnings.
+
+    :raises MagicError: naming the option and what to write.
+    """
+    if options["config"] is None and options["state"] != "gathered":
+        raise MagicError("config: missing. Write the design in it; only state: gathered can do without, and then reads all kinds.")
+    if options["max_deletions"] < 0:
+        raise MagicError(f"max_deletions: {options['max_deletions']} is less than 0. Use 0 to allow no deletion.")
+    if not 1 <= options["batch_size"] <= _LARGEST_BATCH:
+        raise MagicError(f"batch_size: {options['batch_size']} is not from 1 to {_LARGEST_BATCH}.")
+    return []

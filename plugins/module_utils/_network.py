@@ -1,0 +1,322 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""From a design and an account to steps: which object becomes what. Pure; ``_order`` says in which order."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from collections import defaultdict
+from dataclasses import replace
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, Changes, Later, Step, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Rules
+
+    Json = dict[str, t.Any]
+
+
+def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
+    """Return what becomes of each object.
+
+    :arg account: read as it is asked for: a kind that nobody needs is never asked for.
+    :raises MagicError: with all problems that the account shows, before anything is written.
+    """
+    changes = Changes()
+    for kind in (*WITH_INSIDES, ROUTE):
+        if kind in design.kinds:
+            _Matcher(kind, account, rules, changes).work([item for item in design.items if item.kind is kind])
+    _check_routes(account, changes)
+    _check_deletions(design, account, rules, changes)
+    if changes.problems:
+        raise refusal(changes.problems)
+    return changes
+
+
+class _Matcher:
+    """Finds out which object of one kind each item means, and what becomes of it."""
+
+    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes) -> None:
+        self._kind = kind
+        self._account = account
+        self._rules = rules
+        self._changes = changes
+        self._by_id: dict[str, Json] = {}
+        self._by_keys: dict[tuple[t.Any, ...], list[Json]] = defaultdict(list)
+        for item in account[kind.several]:
+            self._by_id[canonical(item["id"])] = item
+            self._by_keys[self._keys(item)].append(item)
+        self._taken: dict[str, str] = {}
+        self._new: dict[str, str] = {}
+        # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
+        self._leaving: set[str] = set()
+        # Those that an item means as they are.
+        self._named: set[str] = set()
+
+    def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
+        found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
+        return tuple(value if isinstance(value, (str, int)) else repr(value) for value in found)
+
+    def work(self, items: Sequence[Item]) -> None:
+        """Append the steps for the items, and for what is to go because no item names it."""
+        led = [item for item in map(self._led, items) if item is not None]
+        meant = {id(item): self._by_id.get(canonical(item.object_id)) for item in led if item.object_id is not None}
+        self._leaving = {actual["id"] for item in led for actual in [meant.get(id(item))] if actual is not None and self._leaves(item, actual)}
+        # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
+        for says_all in (True, False):
+            self._named = {actual["id"] for actual in meant.values() if actual is not None}
+            meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all)})
+        self._named = {actual["id"] for actual in meant.values() if actual is not None}
+        for item in led:
+            try:
+                self._add(item, (self._doomed if self._rules.state == "deleted" else self._meant)(item, meant.get(id(item))))
+            except MagicError as error:
+                self._changes.say(item, str(error))
+        if self._rules.state == "overridden" and not self._kind.given:
+            for actual in self._account[self._kind.several]:
+                if actual["id"] not in self._taken and not self._kept(actual):
+                    self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label_of(self._kind, actual)))
+
+    def _led(self, item: Item) -> Item | None:
+        """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
+        if item.tunnel is None:
+            return item
+        option, follows = self._kind.through or ("", "")
+        before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
+        prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
+        try:
+            nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
+        except MagicError as error:
+            self._changes.say(item, str(error))
+            return None
+        if nexthop is not None:
+            return replace(item, desired={**item.desired, follows: nexthop})
+        if self._rules.state != "deleted":
+            lost = any(tunnel.get("name") == item.tunnel for kind in TUNNELS for tunnel in self._account[kind.several])
+            why = " any more: the design renames or deletes it" if lost else ", neither in the design nor in the account"
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(self._tunnels) or 'none'}.")
+        return None
+
+    @functools.cached_property
+    def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        if self._rules.state == "deleted":
+            pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
+        else:
+            pairs = tunnels_after(self._account, self._changes, TUNNELS)
+        for noun, tunnel in pairs:
+            found[str(tunnel.get("name"))].append((noun, tunnel))
+        return found
+
+    @functools.cached_property
+    def _moving(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        for step in self._changes.steps:
+            if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
+                found[str(step.after.get("name"))].append((step.kind.noun, {**step.actual, "name": step.after.get("name")}))
+        return found
+
+    @functools.cached_property
+    def _by_prefix(self) -> dict[t.Any, list[Json]]:
+        """The routes that are to be found by a tunnel that has another inside now, by their prefixes."""
+        found: dict[t.Any, list[Json]] = defaultdict(list)
+        for one in self._by_id.values():
+            if one["id"] not in self._named:
+                found[known(self._kind.fields["prefix"], one.get("prefix"))].append(one)
+        return found
+
+    @functools.cached_property
+    def _now(self) -> Later:
+        return Later(lambda kind: ((kind.noun, item) for item in self._account[kind.several]))
+
+    def _group(self, desired: Json) -> list[Json]:
+        return self._by_keys.get(self._keys(desired), [])
+
+    def _leaves(self, item: Item, actual: Json) -> bool:
+        """Tell whether an object gets another name, or another place in the routing table."""
+        now = values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual)
+        then = {key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual)
+        return now != then and self._rules.state != "deleted"
+
+    def _as_it_is(self, item: Item, says_all: bool) -> list[Json]:
+        """Return the one object that an item means without changing what tells it apart, if there is one.
+
+        :arg says_all: whether what the item does not say of that is not there.
+        """
+        same = [
+            one
+            for one in self._group(item.desired)
+            if one["id"] not in self._named
+            and one["id"] not in self._leaving
+            and identity_then(self._kind, item.desired, {} if says_all else one) == values_of(self._kind, self._kind.apart, one)
+        ]
+        return same if len(same) == 1 else []
+
+    def _meant(self, item: Item, own: Json | None) -> Json | None:
+        """Return the object that an item means, or None for a new one.
+
+        :arg own: the one that it means as it is, or by its id.
+        :raises MagicError: if it cannot be told, or there is none with the id.
+        """
+        if own is not None:
+            return own
+        if item.object_id is not None:
+            raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
+        group = self._group(item.desired)
+        if all(one["id"] in self._named for one in group):
+            # What could be a new one, is; what could not, means one of these once more.
+            new_is_possible = all(name in item.desired for name in self._kind.required)
+            group = [] if new_is_possible else [one for one in group if one["id"] not in self._leaving]
+        found = find(self._kind, group, item.desired)
+        if found is not None and found["id"] in self._named and all(name in item.desired for name in self._kind.required):
+            return None
+        return found or self._moved(item)
+
+    def _doomed(self, item: Item, own: Json | None) -> Json | None:
+        """Return the object that an item says is to go, or None if there is none.
+
+        :arg own: the one that it means.
+        :raises MagicError: if it could mean another one just as well: the next run would delete that.
+        """
+        if item.object_id is not None:
+            return own
+        return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in self._named], item.desired, absent=True)
+
+    def _moved(self, item: Item) -> Json | None:
+        """Return the route that leads through the item's tunnel as its inside was: this design changes that, or an earlier run has, and came no further.
+
+        What such a run leaves behind leads nowhere, and is otherwise as the item says.
+        """
+        option, follows = self._kind.through or ("", "")
+        if item.tunnel is None or "prefix" not in item.desired:
+            return None
+        left = [one for one in self._by_prefix.get(item.desired["prefix"], []) if one["id"] not in self._taken]
+        try:
+            nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
+        except MagicError:
+            nexthop = None  # it had no such inside
+        same = [one for one in left if known(self._kind.fields[follows], one.get(follows)) == nexthop]
+        if same and nexthop != item.desired[follows]:
+            return find(self._kind, same, {**item.desired, follows: nexthop})
+        dead = [one for one in left if identity_then(self._kind, item.desired, {}) == values_of(self._kind, self._kind.apart, one)]
+        dead = [one for one in dead if not self._now.look_for(one.get(follows))[0]]
+        return dead[0] if len(dead) == 1 else None
+
+    def _add(self, item: Item, actual: Json | None) -> None:
+        kind, state = self._kind, self._rules.state
+        if actual is not None:
+            other = self._taken.setdefault(actual["id"], item.place)
+            if other != item.place:
+                raise MagicError(f"means the same {kind.noun} as {other} ({label_of(kind, actual)}). Leave one of them out.")
+        if state == "deleted":
+            if kind.given:
+                raise MagicError(f"Cloudflare creates and deletes {kind.noun}s, so it cannot be deleted here. Leave it out.")
+            if actual is not None and self._kept(actual):
+                self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")
+            elif actual is not None:
+                self._changes.steps.append(Step(kind, plan(kind, None, actual), actual, label_of(kind, actual), item.place))
+            return
+        if actual is None and kind.given:
+            raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and Cloudflare alone creates them. Correct the name, or leave it out.")
+        desired = item.desired
+        if state in ("replaced", "overridden") and actual is not None:
+            desired = merged(resets(kind.fields, desired, actual), desired)
+        planned = plan(kind, desired, actual)
+        label = label_of(kind, planned.result or {})
+        if actual is None and self._new.setdefault(repr(self._new_identity(desired)), item.place) != item.place:
+            raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
+        self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]
+        self._changes.steps.append(Step(kind, planned, actual, label, item.place))
+
+    def _new_identity(self, desired: Json) -> Json:
+        return {**values_of(self._kind, self._kind.keys, desired), **identity_then(self._kind, desired, {})}
+
+    def _kept(self, actual: Json) -> bool:
+        """Tell whether an object must not be deleted: one of such a name, or a route of such a prefix or through such a tunnel."""
+        keep = self._rules.keep
+        if not keep or self._kind is not ROUTE:
+            return by_name(keep, str(actual.get("name")))
+        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+
+    @functools.cached_property
+    def _kept_insides(self) -> Insides:
+        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
+        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
+
+
+def _check_routes(account: Account, changes: Changes) -> None:
+    """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
+    now = Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
+    then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
+    insides = {own for own, dummy in ENDS.values()}
+    moved = any(step.kind is not ROUTE and (step.action == "delete" or insides & set(step.planned.after)) for step in changes.steps)
+    for step in changes.steps:
+        route = step.after
+        if step.kind is not ROUTE or route is None or not step.place:
+            continue
+        nexthop = route.get("nexthop")
+        written = bool({"prefix", "nexthop"} & set(step.planned.after))
+        if not written and not moved:
+            continue
+        found, wrong = then.look_for(nexthop)
+        if not written and (found and not wrong or now.look_for(nexthop) != (True, "")):
+            continue
+        wrong = wrong or mismatch(route.get("prefix"), nexthop)
+        if not found:
+            changes.say(step, f"nexthop: {nexthop} is in no tunnel, neither of the design nor of the account. Use the customer's address inside of a tunnel.")
+        elif wrong:
+            changes.say(step, f"nexthop: {wrong}")
+
+
+def _check_deletions(design: Design, account: Account, rules: Rules, changes: Changes) -> None:
+    gone = [step for step in changes.steps if step.planned.method == "DELETE"]
+    what = listing(f"{step.kind.noun} {step.label}" for step in gone)
+    if len(gone) > rules.max_deletions:
+        instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
+        changes.problems.append(
+            f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
+            f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
+        )
+        return
+    for kind in design.kinds:
+        emptied = [step for step in gone if step.kind is kind]
+        if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
+            changes.problems.append(
+                f"{kind.results}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
+                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {kind.results} out of config."
+            )
+    tunnels = [step for step in gone if step.kind in TUNNELS]
+    if not tunnels:
+        return
+    lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
+    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
+    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
+    # Mostly the routes go, too, and then no further kind needs to be read.
+    then = Insides(tunnels_after(account, changes) if stay else ())
+    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
+    if stay:
+        changes.warnings.append(
+            f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "
+            "Cloudflare allows that. Delete them, or give them another next hop."
+        )

@@ -1,0 +1,220 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""In which order the steps of a design are carried out, and which of them go into one request. Pure.
+
+An object can only take a name, an inner network or a place in the routing table that no other one has. So whoever takes one that another object gives up
+comes after it; where several objects of a kind exchange theirs, one request changes them all.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import graphlib
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, label_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
+
+    Json = dict[str, t.Any]
+    # What one object alone can have: its sort, where it counts, and the value.
+    Claim = tuple[str, str, str]
+
+
+@dataclass
+class Ordered:
+    """Steps in their order.
+
+    :ivar steps: those that need a request.
+    :ivar needs: for each step, those without which it cannot be.
+    :ivar requests: the steps of each request, one after the other; those in one are of one kind and method.
+    :ivar unit: for each step, the number that it has in common with those that only one request can change together.
+    """
+
+    steps: list[Step]
+    needs: list[set[int]] = field(default_factory=list)
+    requests: list[list[int]] = field(default_factory=list)
+    unit: list[int] = field(default_factory=list)
+
+
+def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
+    """Return the steps of a design in their order.
+
+    :raises MagicError: if there is no order, or two objects would have what only one can have; before anything is written.
+    """
+    result = Ordered([step for step in changes.steps if step.planned.method])
+    result.needs = [set() for dummy in result.steps]
+    problems = _who_waits_for_whom(account, changes, result)
+    if not problems:
+        _routes_wait_for_tunnels(result)
+        units = _together(result, problems)
+    if problems:
+        raise refusal(problems)
+    result.requests = list(_requests(result, units, batch_size))
+    return result
+
+
+def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
+    """Yield what an object has that no other one can have."""
+    if item is None:
+        return
+    if kind is ROUTE:
+        yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
+        return
+    # Of an IPsec tunnel, Cloudflare says that it shares its name with no other tunnel.
+    yield "name", "", str(item.get("name"))
+    ends = [str(item.get(end) or "") for end in kind.ends]
+    if ends and all(ends):
+        yield "pair of endpoints", kind.several, " and ".join(ends)
+    for own, dummy in ENDS.values():
+        try:
+            network = interface_of(item.get(own)).network
+        except ValueError:
+            continue
+        # In parts that another network of one of the usual sizes has as a whole or not at all.
+        parts = network.subnets(new_prefix=network.max_prefixlen - 1) if network.num_addresses in (2, 4) else [network]
+        yield from (("inner network", "", str(part)) for part in parts)
+    identity = as_object(item.get("custom_remote_identities")).get("fqdn_id")
+    if identity:
+        yield "fqdn_id", str(ends[:1]), str(identity)
+
+
+def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> list[str]:
+    """Fill in who takes what another step gives up; return what cannot be."""
+    before: dict[Claim, list[Step]] = defaultdict(list)
+    after: dict[Claim, list[Step]] = defaultdict(list)
+    for step in changes.steps:
+        for claim in _claims(step.kind, step.actual):
+            before[claim].append(step)
+        for claim in _claims(step.kind, step.after):
+            after[claim].append(step)
+    numbers = {id(step): number for number, step in enumerate(result.steps)}
+    names = _names_of_others(account, changes)
+    problems = []
+    for step, needs in zip(result.steps, result.needs):
+        had = set(_claims(step.kind, step.actual))
+        for claim in set(_claims(step.kind, step.after)) - had:
+            what = "this route" if claim[0] == "route" else f"the {claim[0]} {claim[2]}"
+            # Whether two tunnels may have the same endpoints is Cloudflare's decision.
+            rival = next((other for other in after[claim] if other is not step), None) if claim[0] != "pair of endpoints" else None
+            if rival is not None or claim in names:
+                whose = rival.where if rival is not None else names[claim]
+                problems.append(f"{step.where}: {what} is that of {whose}, too. Only one can have it.")
+            for other in before[claim]:
+                if other is step:
+                    continue
+                if other.planned.method == "DELETE":
+                    problems.append(
+                        f"{step.where}: {what} is still that of {other.kind.noun} {other.label}, which is deleted at the end. "
+                        "Delete that first, by a task of its own with state: deleted, and run this task again."
+                    )
+                elif other.planned.method:
+                    needs.add(numbers[id(other)])
+    return problems
+
+
+def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
+    """Return the names, and the places in the routing table, of objects that no step is about."""
+    found = {}
+    for kind in {step.kind.several: step.kind for step in changes.steps}.values():
+        touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
+        for item in account[kind.several]:
+            if item["id"] not in touched:
+                # Cloudflare itself says whether the rest may be there twice.
+                found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in _claims(kind, item) if claim[0] in ("name", "route")})
+    return found
+
+
+def _routes_wait_for_tunnels(result: Ordered) -> None:
+    """Fill in which routes lead into what a step for a tunnel makes or changes."""
+    owners = {id(step.after): number for number, step in enumerate(result.steps) if step.kind in WITH_INSIDES and step.after is not None}
+    insides = Insides((step.kind.noun, step.after) for step in result.steps if id(step.after) in owners and step.after is not None)
+    for step, needs in zip(result.steps, result.needs):
+        if step.kind is ROUTE and step.after is not None and {"nexthop", "prefix"} & set(step.planned.after):
+            for tunnel in insides.tunnels_at(step.after.get("nexthop")):
+                owner = result.steps[owners[id(tunnel)]]
+                if owner.action == "create" or {own for own, dummy in ENDS.values()} & set(owner.planned.after):
+                    needs.add(owners[id(tunnel)])
+
+
+def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
+    """Return the steps in units: those that wait for each other are in one, the others alone."""
+    unit = list(range(len(result.steps)))
+    while True:
+        graph: dict[int, set[int]] = {own: set() for own in unit}
+        for number, needs in enumerate(result.needs):
+            graph[unit[number]] |= {unit[other] for other in needs} - {unit[number]}
+        try:
+            graphlib.TopologicalSorter(graph).prepare()
+            break
+        except graphlib.CycleError as error:
+            ring = set(error.args[1])
+            unit = [min(ring) if own in ring else own for own in unit]
+    result.unit = unit
+    units: dict[int, list[int]] = defaultdict(list)
+    for number, own in enumerate(unit):
+        units[own].append(number)
+    for numbers in units.values():
+        steps = [result.steps[number] for number in numbers]
+        if len(steps) > 1 and len({(step.kind.several, step.planned.method) for step in steps}) > 1:
+            what = listing(step.where for step in steps)
+            problems.append(f"{what}: each takes what another one gives up, and no single request can change them all. Give one of them another value first.")
+    return list(units.values())
+
+
+def _stage(step: Step) -> tuple[int, int]:
+    """Return when a step is due: tunnels are created and changed, then routes; then routes are deleted, then tunnels."""
+    number = KINDS.index(step.kind)
+    if step.planned.method == "DELETE":
+        return (2, len(KINDS) - number)
+    return (1 if step.kind is ROUTE else 0, number if step.planned.method == "POST" else number + len(KINDS))
+
+
+def _requests(result: Ordered, units: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
+    """Yield the steps of each request."""
+    owner = {number: own for own, numbers in enumerate(units) for number in numbers}
+    graph = {own: {owner[other] for number in numbers for other in result.needs[number]} - {own} for own, numbers in enumerate(units)}
+    sorter = graphlib.TopologicalSorter(graph)
+    sorter.prepare()
+    ready: set[int] = set(sorter.get_ready())
+    while ready:
+        stage = min(_stage(result.steps[units[own][0]]) for own in ready)
+        due: list[int] = []
+        while more := sorted(own for own in ready if _stage(result.steps[units[own][0]]) == stage):
+            due += more
+            sorter.done(*more)
+            ready = (ready - set(more)) | set(sorter.get_ready())
+            if result.steps[units[more[0]][0]].planned.method != "PUT":
+                # What comes free by these is not free within the same request.
+                break
+        first = result.steps[units[due[0]][0]]
+        yield from _portions([units[own] for own in due], batch_size if first.planned.method in first.kind.many else 1)
+
+
+def _portions(units: Iterable[list[int]], size: int) -> Iterator[list[int]]:
+    """Yield as many units together as a request takes; one is never divided."""
+    portion: list[int] = []
+    for numbers in units:
+        if portion and len(portion) + len(numbers) > size:
+            yield portion
+            portion = []
+        portion += numbers
+    if portion:
+        yield portion

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a design asks for, as data: a step for each object, and what is in the account once all steps are done. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Item
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
+
+    Json = dict[str, t.Any]
+    # The objects of each kind, by ``Kind.several``.
+    Account = Mapping[str, list[Json]]
+
+# All that has an inside.
+WITH_INSIDES = (*TUNNELS, INTERCONNECT)
+_OPTION = re.compile(r"[a-z0-9_., ]+: ")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a task says of a design as a whole.
+
+    :ivar state: of ``_design.STATES``.
+    :ivar keep: names and shell patterns of objects that are never deleted.
+    :ivar max_deletions: how many objects may be deleted.
+    """
+
+    state: str = "merged"
+    keep: tuple[str, ...] = ()
+    max_deletions: int = DEFAULT_MAX_DELETIONS
+
+
+@dataclass(frozen=True)
+class Step:
+    """What becomes of one object.
+
+    :ivar planned: the request.
+    :ivar actual: the object as it is; None for a new one.
+    :ivar label: its name, for messages.
+    :ivar place: where it stands in the design; empty if nothing names it.
+    """
+
+    kind: Kind
+    planned: Plan
+    actual: Json | None
+    label: str
+    place: str = ""
+
+    @property
+    def action(self) -> str:
+        """What is done: create, update or delete; empty for nothing."""
+        return {None: "", "POST": "create", "PUT": "update", "DELETE": "delete"}[self.planned.method]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the others, also in a later plan for the same design."""
+        return self.kind.several, self.place or str(self.planned.object_id)
+
+    @property
+    def after(self) -> Json | None:
+        """The object as it will be; None if there will be none."""
+        return None if self.planned.method == "DELETE" else self.planned.result if self.planned.method else self.actual
+
+    @property
+    def where(self) -> str:
+        """What messages begin with."""
+        return self.place or f"{self.kind.noun} {self.label}"
+
+
+@dataclass
+class Changes:
+    """What a design asks for: a step for each object that it names or that is to go, also for those that need no request."""
+
+    steps: list[Step] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def say(self, step: Step | Item, text: str) -> None:
+        """Note a problem with an object."""
+        where = step.where if isinstance(step, Step) else step.place
+        # A text that begins with the name of an option is about that.
+        self.problems.append(f"{where}{'.' if _OPTION.match(text) else ': '}{text}")
+
+
+def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
+    """Return the name of an object for people."""
+    if kind.keys == ("name",):
+        return str(item.get("name"))
+    scope = [str(place) for places in as_object(item.get("scope")).values() if isinstance(places, list) for place in places]
+    return f"{item.get('prefix')} via {item.get('nexthop')}, priority {item.get('priority')}" + (f", scope {' '.join(scope)}" if scope else "")
+
+
+def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WITH_INSIDES) -> Iterator[tuple[str, Json]]:
+    """Yield what has an inside once all is done, with the nouns of the kinds."""
+    for kind in kinds:
+        steps = [step for step in changes.steps if step.kind is kind]
+        touched = {step.actual["id"] for step in steps if step.actual is not None}
+        yield from ((kind.noun, step.after) for step in steps if step.after is not None)
+        yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
+
+
+class Later:
+    """Next hops, looked up in the kinds of tunnels one after the other: most are found in the first, and then the others need not be read."""
+
+    def __init__(self, tunnels: t.Callable[[Kind], Iterator[tuple[str, Json]]]) -> None:
+        self._tunnels = tunnels
+        self._read: list[Insides] = []
+
+    def look_for(self, nexthop: t.Any) -> tuple[bool, str]:
+        """Look for a next hop; see ``Insides``."""
+        for number, kind in enumerate(WITH_INSIDES):
+            if number == len(self._read):
+                self._read.append(Insides(self._tunnels(kind)))
+            found = self._read[number].look_for(nexthop)
+            if found[0]:
+                return found
+        return False, ""

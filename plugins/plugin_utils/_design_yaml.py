@@ -1,0 +1,87 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A design as a YAML file of variables: read again, it is the same, nothing in it is a template, and a field that changes is a line that changes. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_template, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._transport import VERSION
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VARIABLE = "network_config"
+
+# What any version of YAML reads as this text: words, and IPv4 addresses. All else stands between quotes.
+_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./() +-]*[A-Za-z0-9_./()+-])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
+_NOT_TEXT = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
+
+_HEAD = re.compile(r"(?:---\n|#.*\n|\n)*")
+
+
+def scalar(value: t.Any) -> str:
+    """Return a value of a design as it stands in YAML, on one line; a list with its items between brackets."""
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
+            return str(value)
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{"!unsafe " if is_template(value) else ""}"{shown(escaped)}"'
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(scalar, value))}]"
+    return "{}" if isinstance(value, Mapping) and not value else str(value)
+
+
+def _lines(value: t.Any, indent: str) -> Iterator[str]:
+    """Yield the lines of a dictionary or list with something in it."""
+    entries = ((f"{name}:", item) for name, item in value.items()) if isinstance(value, Mapping) else (("-", item) for item in value)
+    for head, item in entries:
+        if not isinstance(item, (Mapping, list, tuple)) or not item:
+            yield f"{indent}{head} {scalar(item)}"
+        elif head == "-":
+            first, *others = _lines(item, f"{indent}  ")
+            yield f"{indent}- {first.lstrip(' ')}"
+            yield from others
+        else:
+            yield f"{indent}{head}"
+            yield from _lines(item, f"{indent}  ")
+
+
+def as_yaml(value: Mapping[str, t.Any]) -> str:
+    """Return a dictionary as YAML; nothing if there is nothing in it."""
+    return "".join(f"{line}\n" for line in _lines(value, ""))
+
+
+def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previous: str = "") -> str:
+    """Return the text of a file of variables with a design.
+
+    :arg account: whose design it is, and ``moment`` when; for the comments at the head.
+    :arg previous: the text of the file so far. Where it differs in these comments alone, it stays as it is.
+    :raises MagicError: if YAML cannot hold it.
+    """
+    try:
+        json.dumps(design, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        place = shown(str(exc.object)[max(exc.start - 80, 0) : exc.start])
+        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}") from None
+    content = as_yaml({VARIABLE: design})
+    head = _HEAD.match(previous)
+    if head is not None and previous[head.end() :] == content:
+        return previous
+    return (
+        f"---\n# The network of the Cloudflare account {shown(account)} at {shown(moment)}, as cloudflare.magic {VERSION} read it.\n"
+        "# The playbook cloudflare.magic.network_export replaces this file; network_plan and network_apply read it. Keys are not in it.\n"
+        f"\n{content}"
+    )

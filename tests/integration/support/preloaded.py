@@ -1,0 +1,145 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs programs of Ansible as ``python -m`` does, by forks of a process that has the imports behind it, which take a third of a launch.
+
+Ansible itself is imported by each run, because it reads its configuration then. What Python reads of the environment when it starts decides which of
+several such processes forks. The rest is each run's own: arguments, environment, folder, standard streams, exit status.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+# What Ansible imports, and nothing of Ansible itself: that reads its configuration when it is imported.
+IMPORTS = (
+    *(
+        "argparse",
+        "cmd",
+        "concurrent.futures",
+        "configparser",
+        "ctypes.util",
+        "fcntl",
+        "getpass",
+        "http.cookiejar",
+        "importlib.metadata",
+        "importlib.resources",
+    ),
+    *("ipaddress", "logging", "mimetypes", "multiprocessing.managers", "multiprocessing.pool", "pty", "syslog", "tarfile", "urllib.request", "uuid"),
+    *("xml.dom.minidom", "zipfile", "jinja2.nativetypes", "jinja2.sandbox", "packaging.specifiers", "requests", "yaml", "cryptography.hazmat.backends"),
+    *("cryptography.hazmat.primitives.ciphers.modes", "cryptography.hazmat.primitives.kdf.pbkdf2", "cryptography.hazmat.primitives.padding"),
+)
+# Variables that Python, libc or OpenSSL read once.
+AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "OPENSSL_", "MALLOC_")
+TIME_LIMIT = 600
+
+
+class Done(NamedTuple):
+    """How a run ended: its exit status, which is negative for a signal, and what it wrote."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+class _Server:
+    """The process that forks, and the way to it."""
+
+    def __init__(self, prefix: tuple[str, ...], env: dict[str, str]) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(TIME_LIMIT)
+        with theirs:
+            command = [*prefix, sys.executable, __file__, str(theirs.fileno())]
+            self._process = subprocess.Popen(  # pylint: disable=consider-using-with
+                command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
+        self._stream = self._socket.makefile("rw", encoding="utf-8")
+
+    def run(self, argv: list[str], cwd: str, env: dict[str, str], files: list[int]) -> int:
+        socket.send_fds(self._socket, [b"."], files)
+        self._stream.write(json.dumps([argv, cwd, env]) + "\n")
+        self._stream.flush()
+        return int(self._stream.readline())
+
+    def end(self) -> None:
+        """Let it end, which it does when nobody can ask it any more."""
+        self._stream.close()
+        self._socket.close()
+        self._process.wait()
+
+
+_servers: dict[object, _Server] = {}
+
+
+def run(argv: list[str], cwd: Path, env: dict[str, str], stdin: bytes = b"", merged: bool = False, prefix: tuple[str, ...] = ()) -> Done:
+    """Run a module of Python with arguments, as ``subprocess.run([*prefix, sys.executable, "-m", *argv], ...)`` would.
+
+    Args:
+        merged: whether standard error goes where standard output goes.
+        prefix: a command in front of Python's, which may serve several runs.
+    """
+    key = (prefix, tuple(sorted((name, value) for name, value in env.items() if name.startswith(AT_START))))
+    if key not in _servers:
+        _servers[key] = _Server(prefix, env)
+        atexit.register(_servers[key].end)
+    with contextlib.ExitStack() as stack:
+        given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for dummy in range(3))
+        given.write(stdin)
+        given.seek(0)
+        status = _servers[key].run(argv, str(cwd), env, [given.fileno(), out.fileno(), (out if merged else err).fileno()])
+        for written in (out, err):
+            written.seek(0)
+        return Done(status, out.read(), err.read())
+
+
+def _preload() -> None:
+    for name in IMPORTS:
+        importlib.import_module(name)
+    tempfile.tempdir = None
+    gc.freeze()
+
+
+def _wait(ours: socket.socket) -> list[str]:
+    """Fork for each request, and return in the process that has one to do, which is all that this process is then."""
+    stream = ours.makefile("rw", encoding="utf-8")
+    while files := socket.recv_fds(ours, 1, 3)[1]:
+        argv, cwd, env = json.loads(stream.readline())
+        child = os.fork()
+        if child:
+            for file in files:
+                os.close(file)
+            stream.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+            stream.flush()
+            continue
+        stream.close()
+        ours.close()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+            os.close(file)
+        os.chdir(cwd)
+        # Python itself sets this one where nobody else has.
+        coerced = {name: value for name, value in os.environ.items() if name == "LC_CTYPE"}
+        os.environ.clear()
+        os.environ.update({**coerced, **env})
+        return argv
+    sys.exit()
+
+
+if __name__ == "__main__":
+    _preload()
+    sys.argv = ["-m", *_wait(socket.socket(fileno=int(sys.argv[1])))]
+    sys.path[0] = os.getcwd()
+    runpy._run_module_as_main(sys.argv.pop(1))  # type: ignore[attr-defined]  # pylint: disable=protected-access  # what -m calls

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Designs from states of Terraform.
+
+The files are what ``terraform show -json`` prints of some objects that the emulator begins with, as versions 4 and 5 of the provider write them.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cloudflare.magic.plugins.filter.design_from_terraform import FilterModule
+from ansible_collections.cloudflare.magic.plugins.module_utils._apply import Network
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import read_design
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._terraform import TYPES
+from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
+
+STATES = {version: Path(__file__).with_name(f"terraform_provider_{version}.json").read_text(encoding="utf-8") for version in (4, 5)}
+ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
+KEY = "a-key-that-nobody-may-see"
+TUNNEL = {"id": "1" * 32, "account_id": ACCOUNT, "name": "a", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
+GRE = {**TUNNEL, "cloudflare_gre_endpoint": "203.0.113.1", "customer_gre_endpoint": "198.51.100.61"}
+ROUTE = {"id": "2" * 32, "account_id": ACCOUNT, "prefix": "192.0.2.0/26", "nexthop": "10.213.0.61", "priority": 100}
+
+
+def convert(state, *args, **options):
+    return FilterModule().filters()["design_from_terraform"](state, *args, **options)
+
+
+def resource(name, values, sensitive=None, **more):
+    return {"address": f"{name}.it", "mode": "managed", "type": name, "name": "it", "values": values, "sensitive_values": sensitive or {}, **more}
+
+
+def state_of(*resources):
+    return {"format_version": "1.0", "terraform_version": "1.9.8", "values": {"root_module": {"resources": list(resources)}}}
+
+
+def tunnel(sensitive=None, **values):
+    return state_of(resource("cloudflare_magic_wan_ipsec_tunnel", {**TUNNEL, **values}, sensitive))
+
+
+def left_out(result):
+    return {(entry["what"], len(entry["addresses"])) for entry in result["left_out"]}
+
+
+def names_in(state):
+    """The types of all resources of a state, however deep."""
+    found = []
+    modules = [json.loads(state)["values"]["root_module"]]
+    while modules:
+        module = modules.pop()
+        found += [one["type"] for one in module["resources"] if one["mode"] == "managed"]
+        modules += module.get("child_modules", [])
+    return found
+
+
+@pytest.mark.parametrize("version", STATES)
+def test_the_design_changes_nothing(version, emulator):
+    """On an account that has what the state has."""
+    config = convert(STATES[version])["network_config"]
+    wanted = [name for name in names_in(STATES[version]) if name in TYPES]
+    assert sum(map(len, config.values())) == len(wanted) >= 5
+    before = emulator.state()
+    with client(emulator.url, api_token=emulator.write_token) as sender:
+        network = Network(sender, read_design(config), Rules("merged", (), 5), 50, False, print)
+        network.decide()
+        network.carry_out()
+        assert [(step.where, step.planned) for step in network.changes.steps if step.action] == []
+        assert network.warnings() == []
+    assert emulator.state() == before
+    assert {request["method"] for request in emulator.requests()} == {"GET"}
+
+
+@pytest.mark.parametrize("version", STATES)
+def test_nothing_is_lost(version, emulator):
+    """The design has all that the account tells of these objects, apart from what this version of the provider does not have."""
+    config = convert(STATES[version])["network_config"]
+    with client(emulator.url, api_token=emulator.write_token) as sender:
+        network = Network(sender, read_design(config), Rules("replaced", (), 5), 50, True, print)
+        network.decide()
+    changes = [step for step in network.changes.steps if step.action]
+    assert [step.label for step in changes] == []
+
+
+@pytest.mark.parametrize("version", STATES)
+def test_no_key_is_in_the_result(version):
+    state = STATES[version]
+    keys = [line.split('"')[3] for line in state.splitlines() if '"psk": "' in line]
+    result = convert(state)
+    assert len(keys) >= 2 and not any(key in repr(result) for key in keys)
+    assert ("psk", len(keys)) in left_out(result)
+
+
+def test_other_objects_are_named():
+    assert {"cloudflare_record"} <= {what for what, dummy in left_out(convert(STATES[4]))}
+    found = {what for what, dummy in left_out(convert(STATES[5]))}
+    assert found == {"psk", "cloudflare_dns_record", "cloudflare_magic_transit_site", "cloudflare_magic_wan_ipsec_tunnel"}
+    data = next(entry for entry in convert(STATES[5])["left_out"] if entry["what"] == "cloudflare_magic_wan_ipsec_tunnel")
+    assert data["addresses"] == ["data.cloudflare_magic_wan_ipsec_tunnel.oslo"]
+
+
+def test_text_and_what_was_parsed_are_the_same():
+    assert convert(STATES[5]) == convert(json.loads(STATES[5])) == convert(wrap_var(json.loads(STATES[5])))
+
+
+def test_values_are_no_templates():
+    result = convert(tunnel(description="{{ lookup('pipe', 'id') }}"))
+    (item,) = result["network_config"]["ipsec_tunnels"]
+    assert item["description"] == "{{ lookup('pipe', 'id') }}" and type(item["description"]) is type(wrap_var("x"))
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if "ipsec" in name])
+def test_flat_fields_are_those_of_a_health_check(name):
+    flat = {f"health_check_{part}": value for part, value in {"rate": "high", "type": "request", "direction": "unidirectional", "target": "192.0.2.9"}.items()}
+    old = convert(state_of(resource(name, {**TUNNEL, **flat, "health_check_enabled": False})))["network_config"]["ipsec_tunnels"]
+    nested = {"enabled": False, "rate": "high", "type": "request", "direction": "unidirectional"}
+    for target in ("192.0.2.9", {"saved": "192.0.2.9", "effective": "192.0.2.9"}):
+        assert old == convert(tunnel(health_check={**nested, "target": target}))["network_config"]["ipsec_tunnels"]
+    assert old[0]["health_check"] == {**nested, "target": "192.0.2.9"}
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if "route" in name])
+def test_flat_fields_are_those_of_a_scope(name):
+    flat = convert(state_of(resource(name, {**ROUTE, "colo_names": ["den01"], "colo_regions": []})))["network_config"]["static_routes"]
+    nested = convert(state_of(resource(name, {**ROUTE, "scope": {"colo_names": ["den01"], "colo_regions": None}})))["network_config"]["static_routes"]
+    assert flat == nested and flat[0]["scope"] == {"colo_names": ["den01"]}
+
+
+def test_a_target_that_cloudflare_computed_is_left_out():
+    health_check = {"health_check_target": "198.51.100.61", "health_check_type": "request"}
+    for name in ("cloudflare_gre_tunnel", "cloudflare_magic_wan_gre_tunnel"):
+        (item,) = convert(state_of(resource(name, {**GRE, **health_check})))["network_config"]["gre_tunnels"]
+        assert item["health_check"] == {"type": "request"}
+    # Where both are told, one that somebody has set stays, whatever it is.
+    target = {"target": {"saved": "198.51.100.61", "effective": "198.51.100.61"}}
+    (item,) = convert(state_of(resource("cloudflare_magic_wan_gre_tunnel", {**GRE, "health_check": target})))["network_config"]["gre_tunnels"]
+    assert item["health_check"] == {"target": "198.51.100.61"}
+
+
+def test_defaults_and_nulls_are_left_out():
+    values = {**GRE, "ttl": 64, "mtu": 1476, "description": "", "automatic_return_routing": False, "bgp": None, "interface_address6": None}
+    health_check = {"enabled": True, "rate": "mid", "type": "reply", "direction": None, "target": {"saved": "", "effective": "198.51.100.61"}}
+    (item,) = convert(state_of(resource("cloudflare_magic_wan_gre_tunnel", {**values, "health_check": health_check})))["network_config"]["gre_tunnels"]
+    assert set(item) == {"name", "cloudflare_gre_endpoint", "customer_gre_endpoint", "interface_address"}
+    (route,) = convert(state_of(resource("cloudflare_static_route", {**ROUTE, "weight": 0})))["network_config"]["static_routes"]
+    assert set(route) == {"prefix", "nexthop", "priority"}
+
+
+def test_fields_that_a_design_does_not_have_are_named():
+    result = convert(tunnel(allow_null_cipher=True, something_new="x", psk_metadata={"last_generated_on": "2026"}, bgp_status={"state": "BGP_UP"}))
+    assert left_out(result) == {("allow_null_cipher", 1), ("something_new", 1)}
+    assert convert(tunnel(allow_null_cipher=False))["left_out"] == []
+
+
+@pytest.mark.parametrize(
+    ("values", "sensitive", "what"),
+    [
+        ({"psk": KEY}, {"psk": True}, "psk"),
+        # The first releases of version 5 do not mark it.
+        ({"psk": KEY}, {}, "psk"),
+        ({"description": KEY}, {"description": True}, "description"),
+        ({"psk": KEY, "description": f"The key is {KEY}."}, {"psk": True}, "description"),
+        ({"bgp": {"customer_asn": 65010, "md5_key": KEY}}, {"bgp": {"md5_key": True}}, "bgp.md5_key"),
+        ({"bgp": {"customer_asn": 65010, "md5_key": KEY}}, {"bgp": True}, "bgp"),
+        ({"health_check_target": KEY}, {"health_check_target": True}, "health_check_target"),
+        ({"bgp": {"customer_asn": 65010, "extra_prefixes": ["192.0.2.0/25", KEY]}}, {"bgp": {"extra_prefixes": [False, True]}}, "bgp.extra_prefixes"),
+        ({"name": KEY}, {"name": True}, "name"),
+        ({"something_new": KEY}, {}, "something_new"),
+    ],
+)
+def test_what_is_sensitive_is_left_out_and_named(values, sensitive, what):
+    result = convert(tunnel(sensitive, **values))
+    assert KEY not in repr(result)
+    assert what in {name for name, dummy in left_out(result)}
+    assert ("ipsec_tunnels" in result["network_config"]) == (what != "name")
+
+
+def test_a_key_of_another_tunnel_is_found():
+    first, second = (resource("cloudflare_ipsec_tunnel", {**TUNNEL, "id": str(number) * 32, "name": f"a-{number}"}) for number in (1, 2))
+    first["values"]["psk"], second["values"]["description"] = KEY, f"as a-1: {KEY}"
+    assert KEY not in repr(convert(state_of(first, second)))
+
+
+def test_a_resource_that_stands_for_an_object_again():
+    """As in the middle of a move to the new names."""
+    result = convert(state_of(resource("cloudflare_ipsec_tunnel", TUNNEL), resource("cloudflare_magic_wan_ipsec_tunnel", TUNNEL)))
+    assert len(result["network_config"]["ipsec_tunnels"]) == 1
+    assert [entry["addresses"] for entry in result["left_out"]] == [["cloudflare_magic_wan_ipsec_tunnel.it"]]
+
+
+def test_objects_of_one_name_have_their_ids():
+    """The first releases of version 5 have no attribute with the name id."""
+    resources = [resource("cloudflare_magic_wan_ipsec_tunnel", {**TUNNEL, "id": None, "ipsec_tunnel_id": str(number) * 32}) for number in (1, 2)]
+    items = convert(state_of(*resources))["network_config"]["ipsec_tunnels"]
+    assert [item["ipsec_tunnel_id"] for item in items] == ["1" * 32, "2" * 32]
+
+
+def test_what_is_about_to_go_is_left_out():
+    result = convert(state_of(resource("cloudflare_static_route", ROUTE, deposed_key="0123abcd")))
+    assert result["network_config"] == {} and left_out(result) == {("cloudflare_static_route", 1)}
+
+
+def test_accounts_are_told_apart():
+    other = "9a7806061c88ada191ed06f989cc3dac"
+    state = state_of(resource("cloudflare_ipsec_tunnel", TUNNEL), resource("cloudflare_static_route", {**ROUTE, "account_id": other}))
+    with pytest.raises(AnsibleFilterError, match="2 accounts. Give account_id"):
+        convert(state)
+    assert set(convert(state, ACCOUNT)["network_config"]) == {"ipsec_tunnels"}
+    result = convert(state, account_id=other)
+    assert set(result["network_config"]) == {"static_routes"} and left_out(result) == {("IPsec tunnel", 1)}
+    # Version 4 can take the account from the provider's settings.
+    state["values"]["root_module"]["resources"][1]["values"]["account_id"] = None
+    assert set(convert(state)["network_config"]) == {"ipsec_tunnels", "static_routes"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"format_version": "1.0"}, {"format_version": "1.0", "terraform_version": "1.9.8", "values": {"root_module": {}}}, state_of()],
+)
+def test_an_empty_state(state):
+    assert convert(state) == {"network_config": {}, "left_out": []}
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (f'{{"psk": "{KEY}"', "is not JSON"),
+        (["psk", KEY], "is not a state"),
+        ({"psk": KEY}, "is not a state"),
+        (None, "is not a state"),
+        ({"version": 4, "terraform_version": "1.9.8", "resources": [{"instances": [{"attributes": {"psk": KEY}}]}]}, "is the state file itself"),
+        ({**state_of(), "planned_values": {"psk": KEY}}, "is a plan"),
+    ],
+)
+def test_something_else_is_refused_without_showing_it(state, message):
+    with pytest.raises(AnsibleFilterError, match=message) as caught:
+        convert(state)
+    assert KEY not in str(caught.value) and caught.value.__cause__ is None and "terraform show -json" in str(caught.value)
+
+
+def test_the_state_stays_as_it_is():
+    state = json.loads(STATES[5])
+    before = copy.deepcopy(state)
+    convert(state)
+    assert state == before
