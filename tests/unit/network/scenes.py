@@ -104,6 +104,17 @@ SCENES = {
             "static_routes": [_through(route(1), "site-1"), {"prefix": "10.11.0.0/16", "nexthop_tunnel": "site-1", "priority": 100}],
         },
     ),
+    "an inherited inside": Scene(
+        {"ipsec_tunnels": SIX[:3], "routes": ROUTES[:3]},
+        {
+            "ipsec_tunnels": [
+                {"name": "site-1", "interface_address": "10.214.0.0/31"},
+                {"name": "site-2", "interface_address": SIX[0]["interface_address"]},
+                {"name": "site-3", "interface_address": SIX[1]["interface_address"]},
+            ],
+            "static_routes": [_through(route(1), "site-1"), _through(route(2), "site-2"), _through(route(3), "site-3")],
+        },
+    ),
     "override": Scene(
         {"ipsec_tunnels": SIX, "gre_tunnels": there(gre(7), gre(8)), "routes": ROUTES},
         {
