@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -775,6 +776,15 @@ def test_tls(certificate, monkeypatch, recwarn):
             made.request("POST", ["x"])
         assert len(server.requests) == 5
     assert [str(warning.message) for warning in recwarn if "nsecure" in type(warning.message).__name__] == []
+
+
+def test_a_request_that_went_out_says_nothing_of_the_next_one():
+    with contextlib.ExitStack() as stack:
+        with Loopback() as server:
+            asked = stack.enter_context(client(server.url, max_retries=0))
+            asked.request("POST", ["x"])
+            asked.close()  # the next request needs a connection of its own
+        assert refusal(asked.request, "POST", ["x"]).reached == NOT_SENT
 
 
 def test_certificate_for_another_host(certificate):
