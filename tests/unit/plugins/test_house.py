@@ -26,6 +26,7 @@ ROWS = [
     {"module_utils._errors", "module_utils._wire"},
     {"module_utils._times", "module_utils._selection", "module_utils._settings"},
     {"module_utils._transport"},
+    {"module_utils._graphql"},
     {"module_utils._client", "module_utils._options", "module_utils._halves"},
     {"module_utils._policy", "module_utils._fields", "module_utils._nexthops"},
     {"module_utils._psk", "module_utils._kinds"},
