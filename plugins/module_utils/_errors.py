@@ -193,7 +193,7 @@ def lacks_permission(error: MagicError) -> bool:
 
 def is_read(failure: Mapping[str, t.Any]) -> bool:
     """Tell of a failed call whether it can have changed nothing."""
-    return failure["method"] == "GET" or failure["path"] == GRAPHQL_PATH
+    return bool(failure["method"] == "GET" or failure["path"] == GRAPHQL_PATH)
 
 
 def in_words(error: dict[str, t.Any]) -> str:

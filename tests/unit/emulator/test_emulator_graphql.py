@@ -161,7 +161,8 @@ def variables(emulator):
 
 
 def test_what_is_no_query(emulator):
-    for body in ([], {}, {"query": 1}, {"query": "{a}", "variables": []}):
+    bodies: list[object] = [[], {}, {"query": 1}, {"query": "{a}", "variables": []}]
+    for body in bodies:
         assert "error parsing args" in error(emulator.call("POST", "/graphql", body))["message"]
     assert emulator.call("POST", "/graphql").status_code == 400
     assert emulator.call("GET", "/graphql").status_code == 405
