@@ -81,13 +81,15 @@ class Wish:
 
 
 def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
     try:
         moment = parse_timestamp(text)
-    except MagicError:
-        moment = None
-    if text is not None and moment is None:
-        raise MagicError(f"since: '{text}' is not a time. Write it like 2026-01-31T12:00:00Z.")
-    return moment
+        if moment is not None:
+            return moment.astimezone(timezone.utc)
+    except (MagicError, OverflowError):
+        pass
+    raise MagicError(f"since: '{text}' is not a time. Write it like 2026-01-31T12:00:00Z.")
 
 
 def check(options: Mapping[str, t.Any]) -> list[str]:
@@ -123,43 +125,41 @@ def look(client: Client, names: Collection[str], there: Collection[str], since: 
     return tally
 
 
-def _seconds(moment: datetime, up: bool = False) -> datetime:
-    """Return a time in whole seconds, and UTC."""
-    whole = moment.astimezone(timezone.utc).replace(microsecond=0)
-    return whole + timedelta(seconds=1) if up and moment.microsecond else whole
+def span(now: datetime, window: int, since: datetime | None) -> tuple[datetime, datetime]:
+    """Return from and up to when data counts, in whole seconds."""
+    until = now.replace(microsecond=0)
+    start = until - timedelta(seconds=window)
+    if since is not None:
+        whole = since.replace(microsecond=0)
+        start = max(start, whole + timedelta(seconds=1) if since.microsecond else whole)
+    return start, until
 
 
 def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     """Do the work of the module.
 
     :arg options: validated by ``OPTIONS`` and ``check``.
-    :returns: the module's result, which is a failed one if the wait came to its end.
+    :returns: the module's result, which is a failed one if a wait came to its end.
     :raises MagicError: if the health cannot be read.
     """
     wish = Wish.of(options)
     there = tunnel_names(client)
     check_names("names", wish.names, there, "tunnel")
     names = {name for name in there if by_name(wish.names, name)} if wish.names else there
-    # By the clock of an answer.
-    begin = client.now() if wish.wait else None
-    since = wish.since or begin
+    # By the clock of an answer, which there is by now.
+    since = client.now() if wish.wait and wish.since is None else wish.since
     end = time.monotonic() + wish.wait_timeout
     told = ""
     while True:
-        sent, until = client.sent, _seconds(client.now())
-        start = max(until - timedelta(seconds=wish.window), *([_seconds(since, up=True)] if since else []))
+        sent, (start, until) = client.sent, span(client.now(), wish.window, since)
         tunnels = look(client, names, there, start, until).result(until, wish.min_healthy_share)
         result: Json = {"changed": False, "tunnels": tunnels}
-        if not wish.wait:
-            return result
-        words = in_words(tunnels)
-        if not not_healthy(tunnels):
-            if told:
-                client.tell(words)
-            return result
-        if words != told:
+        words, done = in_words(tunnels), not not_healthy(tunnels)
+        if wish.wait and words != told and (told or not done):
             client.tell(words)
             told = words
+        if done or not wish.wait:
+            return result
         left = end - time.monotonic()
         if left <= 0:
             return {**result, "failed": True, "msg": gave_up(tunnels, wish.wait_timeout, start)}
