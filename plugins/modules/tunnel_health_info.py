@@ -22,8 +22,8 @@ notes:
   - Health checks are known by the name of a tunnel. After it was renamed, and before the first check of a new one, it is V(unknown).
     One whose health check is off stays V(unknown).
   - A query returns 10,000 rows at most, one for each tunnel and data center. If there are more, further queries are made until all have been counted.
-    Cloudflare allows 300 queries in five minutes. While it waits, the module uses at most half of them, so with very many rows it looks less often
-    than O(poll_interval) says.
+    Cloudflare allows 300 queries in five minutes. If one look takes several queries, a wait uses at most half of them, and looks less often than
+    O(poll_interval) says.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads
