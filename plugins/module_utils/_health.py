@@ -227,8 +227,11 @@ def _in_detail(tunnel: Json) -> str:
 
 
 def pause(poll_interval: int, queries: int) -> int:
-    """Return the seconds between two looks of so many queries. Of several, a wait leaves half of the rate limit (300 in five minutes) to others."""
-    return poll_interval if queries < 2 else max(poll_interval, 2 * queries)
+    """Return the seconds between two looks of so many queries.
+
+    Of several, a wait leaves half of the rate limit (300 in five minutes) to others. Of none, because there was no whole second yet, it is soon over.
+    """
+    return max(poll_interval, 2 * queries) if queries > 1 else poll_interval if queries else 1
 
 
 def few(names: Collection[str], there: Collection[str]) -> list[str] | None:

@@ -154,8 +154,8 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
         sent, (start, until) = client.sent, span(client.now(), wish.window, since)
         tunnels = look(client, names, there, start, until).result(until, wish.min_healthy_share)
         result: Json = {"changed": False, "tunnels": tunnels}
-        words, done = in_words(tunnels), not not_healthy(tunnels)
-        if wish.wait and words != told and (told or not done):
+        words, done, queries = in_words(tunnels), not not_healthy(tunnels), client.sent - sent
+        if wish.wait and queries and words != told and (told or not done):
             client.tell(words)
             told = words
         if done or not wish.wait:
@@ -163,4 +163,4 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
         left = end - time.monotonic()
         if left <= 0:
             return {**result, "failed": True, "msg": gave_up(tunnels, wish.wait_timeout, start)}
-        time.sleep(min(left, pause(wish.poll_interval, client.sent - sent)))
+        time.sleep(min(left, pause(wish.poll_interval, queries)))

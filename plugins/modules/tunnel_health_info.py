@@ -88,10 +88,7 @@ EXAMPLES = r"""
 
 - name: Name the tunnels that are not healthy, or of which nothing is known
   ansible.builtin.debug:
-    msg: "{{ item.name }} is {{ item.state }} in {{ item.data_centers }} data centers"
-  loop: "{{ health.tunnels | rejectattr('state', 'eq', 'healthy') }}"
-  loop_control:
-    label: "{{ item.name }}"
+    msg: "{{ health.tunnels | rejectattr('state', 'eq', 'healthy') | map(attribute='name') | list }}"
 
 - name: Wait until the tunnels of Paris are healthy, by data from now on
   cloudflare.magic.tunnel_health_info:
