@@ -24,11 +24,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import list
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Changes, Rules, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 
     Json = dict[str, t.Any]
     Key = tuple[str, str]
@@ -78,6 +78,8 @@ class Network:
     steps: dict[Key, Step] = field(default_factory=dict)
     """All that this run does, by their keys."""
     _created: set[str] = field(default_factory=set)
+    # What somebody has created meanwhile, and is not in the design.
+    _late: dict[Key, Step] = field(default_factory=dict)
     _lost: int = 0
     # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
     _one_by_one: bool = False
@@ -116,15 +118,13 @@ class Network:
         for key in known - {step.key for step in self.order.steps}:
             self.outcomes.setdefault(key, Outcome(APPLIED))
         # And nothing is deleted that this run did not mean to delete from the start.
-        for step in self.order.steps:
-            if step.planned.method == "DELETE" and step.key not in known:
-                self.outcomes[step.key] = Outcome(SKIPPED, "It was not there when this run began.")
+        self._late = {step.key: step for step in self.order.steps if step.planned.method == "DELETE" and step.key not in known}
         self.stopped = None
         self._send_all()
 
     def _send_all(self) -> None:
         for number, request in enumerate(self.order.requests):
-            left = [index for index in request if self.order.steps[index].key not in self.outcomes]
+            left = [index for index in request for key in [self.order.steps[index].key] if key not in self.outcomes and key not in self._late]
             safe = self.check_mode or all(outcome.result == APPLIED for outcome in self.outcomes.values())
             # What is not sent may prevent another one in the same request.
             while prevented := {index: outcome for index in left for outcome in [self._prevented(index, left, safe)] if outcome is not None}:
@@ -240,6 +240,9 @@ class Network:
         found = list(self.changes.warnings)
         if self._read_only:
             found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
+        if self._late:
+            what = listing(step.where for step in self._late.values())
+            found.append(f"While this run was under way, somebody created what is not in the design, and it was left alone: {what}.")
         without_key = []
         for step in self.steps.values():
             outcome = self.outcomes.get(step.key)

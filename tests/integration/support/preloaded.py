@@ -44,7 +44,7 @@ IMPORTS = (
 )
 # Variables that Python, libc or OpenSSL read once.
 AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "OPENSSL_", "MALLOC_")
-TIME_LIMIT = 300
+TIME_LIMIT = 600
 
 
 class Done(NamedTuple):

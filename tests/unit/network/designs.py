@@ -12,6 +12,7 @@ design says nothing of is as the state promises.
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ class Case:
         return there, sorted(repr(sorted(plain(thing.fields).items())) for thing in self.then if thing.kind == kind and thing.id.startswith("new"))
 
 
+@functools.cache
 def customer_end(interface: str) -> str:
     """Return the other end of an inner network."""
     own = ipaddress.ip_interface(interface)
@@ -368,9 +370,10 @@ class Drawing:
                     item[name] = self._emptied(name, value, was)
                 elif self.sometimes(0.3):
                     item[name] = copy.deepcopy(value)
-            elif plain(value) != plain(default) or self.sometimes(0.3):
-                if name not in STICKY[thing.kind] or new or plain(value) != plain(was) or self.sometimes(0.5):
-                    item[name] = copy.deepcopy(value)
+            elif (plain(value) != plain(default) or self.sometimes(0.3)) and (
+                name not in STICKY[thing.kind] or new or plain(value) != plain(was) or self.sometimes(0.5)
+            ):
+                item[name] = copy.deepcopy(value)
         item = {name: value for name, value in item.items() if value != {}}
         found = self._found_by(case, thing, old)
         if "nexthop_tunnel" in found:
@@ -420,6 +423,9 @@ class Drawing:
         told = {**way, "priority": thing["priority"], **({"scope": copy.deepcopy(thing["scope"])} if plain(thing["scope"] or {}) else {})}
         if old is None or (old.way == thing.way and self.sometimes(0.85)):
             return told
+        if self._follows(case, thing, old) and self.sometimes(0.8):
+            name = next(one["name"] for one, end in ends_inside(case.then, 4) + ends_inside(case.then, 6) if end == thing["nexthop"])
+            return {"prefix": thing["prefix"], "nexthop_tunnel": name, **{name: value for name, value in told.items() if name in ("priority", "scope")}}
         if self._is_alone(case, thing, old) and self.sometimes(0.7):
             return {**way, **{name: value for name, value in told.items() if name in ("priority", "scope") and plain(old[name]) != plain(value)}}
         return {IDS["routes"]: self._id_spelled(old.id), **told}
@@ -431,6 +437,18 @@ class Drawing:
         if by and by[0].kind != "interconnects" and names.count(by[0]["name"]) == 1 and self.sometimes(0.5):
             return {"nexthop_tunnel": by[0]["name"]}
         return {"nexthop": route["nexthop"]}
+
+    @staticmethod
+    def _follows(case: Case, route: Thing, old: Thing) -> bool:
+        """Tell whether a route is to be found by its tunnel, which has another inside now."""
+        where = [{end: thing for version in (4, 6) for thing, end in ends_inside(things, version)} for things in (case.before, case.then)]
+        was, will = where[0].get(old["nexthop"]), where[1].get(route["nexthop"])
+        if was is None or will is None or was.id != will.id or was.kind == "interconnects" or old["nexthop"] == route["nexthop"]:
+            return False
+        # The others of its prefix lead through other tunnels before and after, and nothing else of it changes.
+        others = [one for one in (*case.before, *case.then) if one.kind == "routes" and one["prefix"] == route["prefix"] and one.id != route.id]
+        alone = not {old["nexthop"], route["nexthop"]} & {one["nexthop"] for one in others}
+        return alone and old["prefix"] == route["prefix"] and [one["name"] for one in case.then if one.kind in TUNNELS].count(will["name"]) == 1
 
     @staticmethod
     def _is_alone(case: Case, thing: Thing, old: Thing) -> bool:
@@ -502,11 +520,8 @@ def is_possible(case: Case) -> bool:
     ways = [thing.way for thing in things if thing.kind == "routes"]
     if any(len(set(values)) < len(values) for values in (names, insides, ends, identities, ways)):
         return False
-    for route in things:
-        if route.kind == "routes" and (route.id not in was or was[route.id]["nexthop"] != route["nexthop"] or was[route.id]["prefix"] != route["prefix"]):
-            if route["nexthop"] not in [end for dummy, end in ends_inside(things, ipaddress.ip_network(route["prefix"]).version)]:
-                return False
-    return True
+    written = [one for one in things if one.kind == "routes" and (one.id not in was or any(was[one.id][name] != one[name] for name in ("nexthop", "prefix")))]
+    return all(one["nexthop"] in [end for dummy, end in ends_inside(things, ipaddress.ip_network(one["prefix"]).version)] for one in written)
 
 
 def claims(thing: Thing) -> set[t.Any]:

@@ -113,7 +113,8 @@ def test_network(emulator: Emulator, play, home):
 DESCRIPTIONS = [
     "{{ lookup('pipe', 'touch CANARY') }}", "{{ 1 / 0 }}", "{% if %}", "{# a #}", "}} {{", "a {{ 'b' }}", "{{ '\n' }}", "{'a': '{{ 1 }}'}", "['{{ 1 }}']",
     "#jinja2: variable_start_string: '[['\n[[ lookup('pipe', 'touch CANARY') ]]", "[[ 1 ]]", "<% 1 %>", "!unsafe a", "!vault |", "$ANSIBLE_VAULT;1.1;AES256",
-    "no", "Yes", "1.10", "0123", "0x1F", "1e3", "1_000", "190:20:30", "2026-11-30", "2026-11-30T21:00:00Z", "~", "null", "None", "True", "nan", "=", "<<", " ", "-",
+    "no", "Yes", "1.10", "0123", "0x1F", "1e3", "1_000", "190:20:30", "2026-11-30", "2026-11-30T21:00:00Z", "~", "null", "None", "True", "nan", "=", "<<",
+    " ", "-",
     "@team", "a: b", "a #b", "a:", "'a'", '"a"', "a\\nb", "[a]", "{a: 1}", "a, b", "| a", "---", "...", " a ", "\ta", "a\nb", "a\r\nb",
     "\x1b[2J", "\x9b31m", "\u202egnp", "\u200b", "\u2028ok: [forged]", "\ufeff", "\x07", "é日本😀",
     "```", "\n```\n# Title", "<img src=x onerror=alert(1)>", "</details>", "[a](https://b)", "]]>", "</testcase>", "&lt;", "\x00", "\uffff",
