@@ -131,7 +131,8 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     arguments.update(own.get(name, {"name": "a"}))
     if name in ("static_route_info", "tunnel_health_info"):
         del arguments["name"]
-    arguments = {"report_files": {"files": []}, "network_report": {"result": {}}, "network": {"state": "gathered"}}.get(name, arguments)
+    others: dict[str, dict[str, object]] = {"report_files": {"files": []}, "network_report": {"result": {}}, "network": {"state": "gathered"}}
+    arguments = others.get(name, arguments)
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WRAPPER.format(package=PACKAGE, name=name)],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
