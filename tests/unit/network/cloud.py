@@ -173,7 +173,8 @@ class Cloud:
         self.sent = []
         try:
             _design.check_options(action.options)
-            return action.work(self._client)
+            result: Json = action.work(self._client)
+            return result
         except MagicError as error:
             return failed(error)
 

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from requests import certs
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _client
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import (
@@ -763,7 +762,7 @@ def test_tls(certificate, monkeypatch, recwarn):
             error = refusal(made.request, "POST", ["x"])
         assert re.search(r"the TLS certificate of 127\.0\.0\.1 was not accepted: self.signed certificate.*Set ca_path", str(error))
         assert (error.reached, error.transient, server.requests) == (NOT_SENT, False, [])
-        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": certs.where()}):
+        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": certifi.where()}):
             with client(server.url, **options) as made:
                 made.request("POST", ["x"])
         assert len(server.requests) == 3

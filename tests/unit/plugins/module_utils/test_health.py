@@ -142,7 +142,7 @@ def test_names_that_are_no_tunnels_are_ignored_and_characters_escaped():
 @pytest.mark.parametrize(
     "answer",
     [{}, {"viewer": None}, {"viewer": {"accounts": None}}, {"viewer": {"accounts": [None]}}, {"viewer": {"accounts": [{}, {}]}}, {"viewer": {"accounts": [{}]}}]
-    + [{"viewer": {"accounts": [{NODE: wrong}]}} for wrong in (None, {}, "")],
+    + [{"viewer": {"accounts": [{NODE: None}]}}, {"viewer": {"accounts": [{NODE: {}}]}}, {"viewer": {"accounts": [{NODE: ""}]}}],
 )
 def test_an_answer_without_rows_is_no_empty_list(answer):
     assert "documented form" in str(refused(rows_of, answer))
