@@ -14,6 +14,7 @@ from email.utils import format_datetime, formatdate
 from time import time
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
