@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -140,8 +141,15 @@ def test_names_that_are_no_tunnels_are_ignored_and_characters_escaped():
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, {"viewer": None}, {"viewer": {"accounts": None}}, {"viewer": {"accounts": [None]}}, {"viewer": {"accounts": [{}, {}]}}, {"viewer": {"accounts": [{}]}}]
-    + [{"viewer": {"accounts": [{NODE: wrong}]}} for wrong in (None, {}, "")],
+    [
+        {"other": 1},
+        {"viewer": None},
+        {"viewer": {"accounts": None}},
+        {"viewer": {"accounts": [None]}},
+        {"viewer": {"accounts": [{}, {}]}},
+        {"viewer": {"accounts": [{}]}},
+    ]
+    + [{"viewer": {"accounts": [{NODE: None}]}}, {"viewer": {"accounts": [{NODE: {}}]}}, {"viewer": {"accounts": [{NODE: ""}]}}],
 )
 def test_an_answer_without_rows_is_no_empty_list(answer):
     assert "documented form" in str(refused(rows_of, answer))
@@ -361,7 +369,7 @@ def test_a_wait_tells_each_change_and_ends(emulator, client, monkeypatch):
     def passes(dummy_seconds):
         emulator.change_health("paris-1", next(steps), age_seconds=3600)
 
-    monkeypatch.setattr(_watch.time, "sleep", passes)
+    monkeypatch.setattr(time, "sleep", passes)
     result = _watch.work(client, {**OPTIONS, "names": ["paris-1"], "wait_for": "healthy", "since": "2020-01-01T00:00:00Z", "wait_timeout": "1h"})
     assert result["tunnels"][0]["state"] == "healthy"
     assert lines == ["0 of 1 healthy; not yet: paris-1 (unknown)", "0 of 1 healthy; not yet: paris-1 (down)", "paris-1 is healthy"]
@@ -408,7 +416,7 @@ print(json.dumps({"counts": counts, "sent": client.sent, "mib": peak / 1024}))
 def test_all_rows_are_counted_by_as_few_queries_as_there_can_be(tunnels, centers):
     names = [f"t-{number}" for number in range(tunnels)]
     with running(check_schema=False, rate_limit="1000000/300") as many:
-        changes = [{"tunnel": name, "state": 0 if number % 10 == 0 else 1, "age_seconds": 3600} for number, name in enumerate(names)]
+        changes: list[dict[str, Any]] = [{"tunnel": name, "state": 0 if number % 10 == 0 else 1, "age_seconds": 3600} for number, name in enumerate(names)]
         # In the middle of a page, at its end, and at the end of all.
         changes += [{"tunnel": names[7], "state": None, "data_centers": [f"dc{number}" for number in range(299)], "age_seconds": 3600}]
         many.set_health(data_centers=[f"dc{number}" for number in range(centers)], changes=changes)
