@@ -34,13 +34,13 @@ class ActionModule(ActionBase):
             content = file["content"].encode("utf-8", "surrogateescape")
             try:
                 if not _is_so(file["path"], content, mode):
-                    paths.append(file["path"])
                     if not self._task.check_mode:
                         _replace(os.path.realpath(file["path"]), content, mode)
+                    paths.append(file["path"])
             except OSError as exc:
-                written = ", ".join(map(shown, paths[:-1])) or "Nothing"
+                written = ", ".join(map(shown, paths)) or "Nothing"
                 reason = f"{shown(file['path'])}: {exc.strerror}. Check that the folder is there, that you may write to it, and that this is a file. "
-                return {"failed": True, "changed": len(paths) > 1, "msg": f"{reason}{written} was written before."}
+                return {"failed": True, "changed": bool(paths), "msg": f"{reason}{written} was written before."}
         return {"changed": bool(paths), "paths": paths}
 
 

@@ -64,7 +64,13 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     problems = _who_waits_for_whom(account, changes, result)
     if not problems:
         _routes_wait_for_tunnels(result)
-        units = _together(result, problems)
+        needs = result.needs
+        result.needs = [own | more for own, more in zip(needs, _tunnels_wait_for_routes(result))]
+        impossible: list[str] = []
+        units = _together(result, impossible)
+        if impossible:
+            result.needs = needs
+            units = _together(result, problems)
     if problems:
         raise refusal(problems)
     result.requests = list(_requests(result, units, batch_size))
@@ -152,6 +158,23 @@ def _routes_wait_for_tunnels(result: Ordered) -> None:
                 owner = result.steps[owners[id(tunnel)]]
                 if owner.action == "create" or {own for own, dummy in ENDS.values()} & set(owner.planned.after):
                     needs.add(owners[id(tunnel)])
+
+
+def _tunnels_wait_for_routes(result: Ordered) -> list[set[int]]:
+    """Return which tunnels take an inside out of which routes are to move: what such a route carries must not go to the wrong tunnel, not even for a moment."""
+    found: list[set[int]] = [set() for dummy in result.steps]
+    taken, owners = [], {}
+    for number, step in enumerate(result.steps):
+        if step.kind in WITH_INSIDES and step.after is not None:
+            inside = {own: step.after.get(own) for own, dummy in ENDS.values() if step.after.get(own) != (step.actual or {}).get(own)}
+            taken.append((step.kind.noun, inside))
+            owners[id(inside)] = number
+    insides = Insides(taken)
+    for number, step in enumerate(result.steps):
+        if step.kind is ROUTE and step.actual is not None and "nexthop" in step.planned.after:
+            for owner in {owners[id(inside)] for inside in insides.tunnels_at(step.actual.get("nexthop"))} - result.needs[number]:
+                found[owner].add(number)
+    return found
 
 
 def _together(result: Ordered, problems: list[str]) -> list[list[int]]:

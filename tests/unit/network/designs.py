@@ -12,6 +12,7 @@ design says nothing of is as the state promises.
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ class Case:
         return there, sorted(repr(sorted(plain(thing.fields).items())) for thing in self.then if thing.kind == kind and thing.id.startswith("new"))
 
 
+@functools.cache
 def customer_end(interface: str) -> str:
     """Return the other end of an inner network."""
     own = ipaddress.ip_interface(interface)
@@ -241,7 +243,8 @@ class Drawing:
     def _change_tunnel(self, thing: Thing, things: list[Thing]) -> None:
         for name in ("description", "automatic_return_routing", "replay_protection", "ttl", "mtu"):
             if name in thing.fields and self.sometimes(0.3):
-                thing.fields[name] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}.get(name, [True, False])[self.rng.randint(0, 1)]
+                choices: dict[str, list[t.Any]] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}
+                thing.fields[name] = choices.get(name, [True, False])[self.rng.randint(0, 1)]
         if self.sometimes(0.3):
             thing.fields["health_check"] = self._health(thing.kind)
         if self.sometimes(0.2) and self._free["in"]:

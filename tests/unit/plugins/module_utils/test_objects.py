@@ -162,6 +162,14 @@ def test_answers_that_are_not_taken(method, result, chosen, words):
     assert words in str(refusal(answered, method, result, chosen))
 
 
+def test_an_answer_without_an_id_is_about_the_object_that_was_asked_for():
+    """A write without the id would be one for all objects."""
+    bodies = {"GET": [envelope({"ipsec_tunnel": NEW})], "PUT": [envelope({"modified": True, "modified_ipsec_tunnel": NEW})]}
+    with Loopback(bodies=bodies) as server, client(server.url) as made:
+        apply_one(IPSEC_TUNNEL, made, options(IPSEC_TUNNEL, ipsec_tunnel_id=THERE["id"], description="x"), False)
+    assert [path.rsplit("/", 1)[1] for dummy, path, dummy_headers in server.requests] == [THERE["id"]] * 2
+
+
 def test_a_key_in_an_answer_gets_into_no_result():
     for method, result, chosen in (
         ("PUT", {"modified": True, "modified_ipsec_tunnel": {**THERE, "description": "x", "psk": OWN}}, {**NEW, "description": "x"}),
