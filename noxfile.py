@@ -310,14 +310,16 @@ def add_core_sessions(name: str, core: Core) -> None:
         if session.posargs:
             run_pytest(session, tree, *session.posargs)
             return
-        run_pytest(session, tree, *units)
-        failed = []
+        steps = {"unit tests": functools.partial(run_pytest, session, tree, *units)}
         for target, declared in declared_targets().items():
             if declared in classes:
-                try:
-                    run_target(session, tree, target, classes=" ".join(sorted(classes)))
-                except nox.command.CommandFailed:
-                    failed.append(target)
+                steps[target] = functools.partial(run_target, session, tree, target, classes=" ".join(sorted(classes)))
+        failed = []
+        for step, run in steps.items():
+            try:
+                run()
+            except nox.command.CommandFailed:
+                failed.append(step)
         if failed:
             session.error(f"Failed: {', '.join(failed)}")
 

@@ -96,7 +96,10 @@ def with_next_hops(design: Json) -> Json:
     """Return a design for tools that cannot name tunnels: with the customers' ends of these."""
     ends = {tunnel["name"]: tunnel["interface_address"].partition("/")[0] for tunnel in design["ipsec_tunnels"]}
     ends = {name: address.rpartition(".")[0] + f".{int(address.rpartition('.')[2]) + 1}" for name, address in ends.items()}
-    routes = [{**{name: value for name, value in route.items() if name != "nexthop_tunnel"}, "nexthop": ends[route["nexthop_tunnel"]]} for route in design["static_routes"]]
+    routes = [
+        {**{name: value for name, value in route.items() if name != "nexthop_tunnel"}, "nexthop": ends[route["nexthop_tunnel"]]}
+        for route in design["static_routes"]
+    ]
     return {**design, "static_routes": routes}
 
 
@@ -120,7 +123,9 @@ class Job:
 def shown(state: Json) -> list[Json]:
     """Return the data of the emulator without what each run makes anew."""
     new = ("id", "created_on", "modified_on")
-    return [sorted(({name: value for name, value in one.items() if name not in new} for one in state[kind]), key=json.dumps) for kind in ("ipsec_tunnels", "routes")]
+    return [
+        sorted(({name: value for name, value in one.items() if name not in new} for one in state[kind]), key=json.dumps) for kind in ("ipsec_tunnels", "routes")
+    ]
 
 
 class Bench:
@@ -296,7 +301,9 @@ def main() -> None:
     numbers = {"type": lambda text: [int(part) for part in text.split(",")], "metavar": "N,N,..."}
     parser.add_argument("--tunnels", default=[50, 500, 2000], help="numbers of tunnels (default: 50,500,2000)", **numbers)
     parser.add_argument("--rounds", type=int, default=3, help="how often the fast ways run (default: 3)")
-    parser.add_argument("--slow-up-to", type=int, default=500, metavar="N", help="up to so many tunnels, loops run, and all fast ways several times (default: 500)")
+    parser.add_argument(
+        "--slow-up-to", type=int, default=500, metavar="N", help="up to so many tunnels, loops run, and all fast ways several times (default: 500)"
+    )
     parser.add_argument("--latency", type=float, default=40, metavar="MS", help="milliseconds that the emulator waits before each answer (default: 40)")
     parser.add_argument("--leave-out", nargs="*", choices=WAYS, default=[], metavar="WAY", help=f"of {', '.join(WAYS)}")
     parser.add_argument("--jobs", nargs="*", choices=JOBS, default=list(JOBS), metavar="JOB", help=f"of {', '.join(JOBS)} (default: all)")

@@ -20,7 +20,9 @@ def main() -> None:
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {os.environ['CLOUDFLARE_API_TOKEN']}"
         for one in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
-            answer = session.request(one["method"], base + one["path"], data=one["body"], headers={"x-magic-new-hc-target": "true", "Content-Type": "application/json"}, timeout=60)
+            answer = session.request(
+                one["method"], base + one["path"], data=one["body"], headers={"x-magic-new-hc-target": "true", "Content-Type": "application/json"}, timeout=60
+            )
             answer.raise_for_status()
             if answer.json()["success"] is not True:
                 raise SystemExit("not everything was done")

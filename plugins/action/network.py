@@ -30,7 +30,7 @@ class ActionModule(ClientAction):
 
     MODULE = "cloudflare.magic.network"
     OPTIONS = _design.OPTIONS
-    UNCHECKED = ("config",)
+    LARGE = ("config",)
     check = staticmethod(_design.check_options)
 
     def work(self, client: Client) -> dict[str, t.Any]:

@@ -38,6 +38,9 @@ _OUTAGE = 3
 
 _READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
 
+# Of very many requests, some tell how far the run is.
+_MOST_LINES = 20
+
 APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "validated", "not_validated", "failed", "skipped", "unknown"
 
 
@@ -132,10 +135,11 @@ class Network:
                 left = [index for index in left if index not in prevented]
             if left:
                 self._send(left)
-                if len(self.order.requests) > 1:
+                total = len(self.order.requests)
+                if total > 1 and ((number + 1) % -(-total // _MOST_LINES) == 0 or number + 1 == total):
                     done = sum(outcome.result in (APPLIED, VALIDATED) for outcome in self.outcomes.values())
                     word = "validated" if self.check_mode else "applied"
-                    self.progress(f"{done} of {len(self.order.steps)} changes {word}, request {number + 1} of {len(self.order.requests)}")
+                    self.progress(f"{done} of {len(self.order.steps)} changes {word}, request {number + 1} of {total}")
 
     def _prevented(self, index: int, request: Container[int], safe: bool) -> Outcome | None:
         """Return why a step is not sent, or None if it is.

@@ -150,6 +150,7 @@ class Kind:
     def info_options(self) -> ArgumentSpec:
         """The options of the module that reads objects of this kind."""
         own = {**self._id, **options_of({key: self.fields[key] for key in self.keys})}
+        own["format"] = {"type": "str", "choices": ["api", "options"], "default": "api"}
         return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.keys]))
 
 

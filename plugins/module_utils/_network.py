@@ -167,7 +167,8 @@ class _Matcher:
         same = [
             one
             for one in self._group(item.desired)
-            if not {one["id"]} & (self._named | self._leaving)
+            if one["id"] not in self._named
+            and one["id"] not in self._leaving
             and identity_then(self._kind, item.desired, {} if says_all else one) == values_of(self._kind, self._kind.apart, one)
         ]
         return same if len(same) == 1 else []

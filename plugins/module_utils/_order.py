@@ -66,7 +66,8 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
         _routes_wait_for_tunnels(result)
         needs = result.needs
         result.needs = [own | more for own, more in zip(needs, _tunnels_wait_for_routes(result))]
-        units = _together(result, impossible := [])
+        impossible: list[str] = []
+        units = _together(result, impossible)
         if impossible:
             result.needs = needs
             units = _together(result, problems)

@@ -164,6 +164,12 @@ outcomes:
   type: list
   elements: dict
   sample: [{"kind": "ipsec_tunnels", "name": "lyon-1", "outcome": "applied"}]
+problems:
+  description: What is wrong with the design, one by one. C(msg) has the same in one line.
+  returned: failure, when the design is wrong
+  type: list
+  elements: str
+  sample: ["ipsec_tunnels[0].interface_address: '10.213.0.60' has no prefix length. Add /31 (or /30)."]
 requests:
   description: The number of requests that were sent.
   returned: success

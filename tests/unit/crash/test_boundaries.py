@@ -39,6 +39,14 @@ def lost(*faults):
     return prepare
 
 
+def in_doubt_and_refused(world):
+    """A run did not get to know what it has done. The next one is refused, which says nothing of that."""
+    lost("lost after", "lost after")(world)
+    world.living(lambda: world.one(A))
+    assert not world.is_settled(A)
+    world.cloud.faults = ["refused"]
+
+
 def staged(world):
     has_keys(world)
     world.fleet(stage=True)
@@ -60,6 +68,7 @@ ONE: dict[str, tuple[Step, Step, list[str]]] = {
     "a request is lost": (lost("lost before"), lambda world: world.one(A), [A]),
     "it is refused": (lost("refused"), lambda world: world.one(A), [A]),
     "one is lost, one refused": (lost("lost after", "refused"), lambda world: world.one(A), [A]),
+    "it is refused after a doubt": (in_doubt_and_refused, lambda world: world.one(A), [A]),
     "there are too many requests": (lost("limited"), lambda world: world.one(A), [A]),
 }
 FLEET: dict[str, tuple[Step, Step, list[str]]] = {

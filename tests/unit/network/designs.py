@@ -242,7 +242,8 @@ class Drawing:
     def _change_tunnel(self, thing: Thing, things: list[Thing]) -> None:
         for name in ("description", "automatic_return_routing", "replay_protection", "ttl", "mtu"):
             if name in thing.fields and self.sometimes(0.3):
-                thing.fields[name] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}.get(name, [True, False])[self.rng.randint(0, 1)]
+                choices: dict[str, list[t.Any]] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}
+                thing.fields[name] = choices.get(name, [True, False])[self.rng.randint(0, 1)]
         if self.sometimes(0.3):
             thing.fields["health_check"] = self._health(thing.kind)
         if self.sometimes(0.2) and self._free["in"]:

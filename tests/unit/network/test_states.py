@@ -10,6 +10,7 @@ A run of ``make test`` tries 1,000 pairs; the environment variable NETWORK_PAIRS
 from __future__ import annotations
 
 import os
+import typing as t
 from collections import Counter
 from random import Random
 
@@ -36,7 +37,7 @@ STATES = ("merged", "replaced", "overridden", "deleted")
 
 def flat(item, path=""):
     """Return the values of an object by their names with dots."""
-    found = {}
+    found: dict[str, t.Any] = {}
     for name, value in item.items():
         found.update(flat(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value})
     return found
@@ -50,7 +51,7 @@ def expected_changes(case):
     """Return kind, action and fields of what has to change."""
     was = {thing.id: thing for thing in case.before}
     will = {thing.id: thing for thing in case.then}
-    found = []
+    found: list[tuple[str, str, tuple[str, ...] | None]] = []
     for one in case.before:
         if one.id not in will:
             found.append((IN_DESIGN[one.kind], "delete", None))
@@ -127,7 +128,7 @@ def check(case):
 
 @pytest.mark.parametrize("state", STATES)
 def test_pairs(state):
-    seen = Counter()
+    seen: Counter[str] = Counter()
 
     @PAIR_SETTINGS
     @given(SEEDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import typing as t
 
 import pytest
 import requests
@@ -147,7 +148,7 @@ def test_all_answers_are_lost(how):
 
 def test_the_second_look_fails():
     cloud = OVERRIDE.cloud()
-    lost = []
+    lost: list[t.Any] = []
 
     def between(request, forward):
         if lost:

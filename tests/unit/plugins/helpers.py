@@ -62,7 +62,7 @@ class Loopback:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PUT = do_CONNECT = answer
+            do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = answer
 
             def log_message(self, *args):
                 pass

@@ -238,6 +238,7 @@ def run(fresh, shared_gate, play, tmp_path_factory):
         folder=folder,
         save={"facts": f"ansible_facts.{VARIABLE}", **files},
         args=["-vvv", "--diff", "--vault-password-file", "password"],
+        warns=[scenario.warning for scenario in SCENARIOS if scenario.warning],
         module_defaults={"group/cloudflare.magic.all": {"api_url": shared_gate.url, "api_token": TOKEN}},
         vars={
             "tunnels_by_place": tunnels,

@@ -37,6 +37,10 @@ NEW = {
 MODULES = {"ipsec_tunnel": "ipsec_tunnel", "gre_tunnel": "gre_tunnel", "route": "static_route"}
 
 
+# The warning on a new tunnel, until the next task makes a key.
+NO_KEY = "has no pre-shared key"
+
+
 def start_again(emulator: Emulator) -> None:
     """Return to the start, with an account that may use automatic_return_routing."""
     emulator.reset()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import LYON, MODULES, NEW, task
+from conftest import LYON, MODULES, NEW, NO_KEY, task
 
 from ansible_collections.cloudflare.magic.tests.integration.support.hostile import Evil
 
@@ -38,7 +38,7 @@ def test_a_key_in_an_answer_is_shown_nowhere(emulator, play, leaked):
         task("static_route", {"prefix": "192.0.2.0/24", "nexthop_tunnel": "paris-1", "priority": 9}, "route", check_mode=True),
     ]
     try:
-        played = play(tasks, env=echo.environment, args=["-vvv", "--diff"])
+        played = play(tasks, env=echo.environment, args=["-vvv", "--diff"], warns=[NO_KEY])
     finally:
         echo.close()
     assert played.rc == 0, played.screen

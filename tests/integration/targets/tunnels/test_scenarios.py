@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from conftest import Emulator, by_task, start_again, task
+from conftest import NO_KEY, Emulator, by_task, start_again, task
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
 
@@ -247,7 +247,7 @@ def runs(emulator, play):
         start_again(emulator)
         before = emulator.state()
         tasks = [step.task(phase) for step in steps for phase in PHASES]
-        played = play(tasks, hosts=[place], env=emulator.environment(), args=["--diff", "-vvv"])
+        played = play(tasks, hosts=[place], env=emulator.environment(), args=["--diff", "-vvv"], warns=[NO_KEY])
         assert played.rc == 0, played.screen
         groups = by_task(emulator.requests())
         assert len(groups) == len(tasks)

@@ -21,14 +21,87 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml impo
 
 # What other languages and other versions of YAML take for something else than text.
 TRAPS = ["no", "Yes", "OFF", "y", "N", "true", "null", "Null", "~", "", " ", "-", "- a", "1.10", "0123", "0o17", "0x1F", "1e3", "1_000", "1:20", "190:20:30"]
-TRAPS += ["2026-11-30", "2026-11-30T21:00:00Z", ".inf", ".NaN", "nan", "Inf", "=", "<<", "@team", "`x`", "a: b", "a:", ":a", "a #b", "#a", "&a", "*a", "!a", "%a"]
-TRAPS += ["| a", "> a", "'a'", '"a"', "a\\b", "[a]", "['a']", "{a: 1}", "{'a': 1}", "a, b", "? a", "---", "...", " a", "a ", "a  b", "\ta", "a\nb", "a\r\nb", "\x00"]
-TRAPS += ["\x1b[2J", "\x85", "\u2028", "\ufeff", "\u202egnp", "\u200b", "é", "日本", "😀", "\ue000", "\U0010ffff", "None", "True", "1", "-1", "+1", "1.", "..", "a" * 5000]
-TEMPLATES = ["{{ 1 + 1 }}", "{{ lookup('pipe', 'false') }}", "{% raw %}", "{# a #}", "a {{ b", "}} {{", "{{ '\n' }}", "é {{ \x1b }}", "#jinja2: variable_start_string: '[['\n[[ 1 ]]"]
+TRAPS += [
+    "2026-11-30",
+    "2026-11-30T21:00:00Z",
+    ".inf",
+    ".NaN",
+    "nan",
+    "Inf",
+    "=",
+    "<<",
+    "@team",
+    "`x`",
+    "a: b",
+    "a:",
+    ":a",
+    "a #b",
+    "#a",
+    "&a",
+    "*a",
+    "!a",
+    "%a",
+]
+TRAPS += [
+    "| a",
+    "> a",
+    "'a'",
+    '"a"',
+    "a\\b",
+    "[a]",
+    "['a']",
+    "{a: 1}",
+    "{'a': 1}",
+    "a, b",
+    "? a",
+    "---",
+    "...",
+    " a",
+    "a ",
+    "a  b",
+    "\ta",
+    "a\nb",
+    "a\r\nb",
+    "\x00",
+]
+TRAPS += [
+    "\x1b[2J",
+    "\x85",
+    "\u2028",
+    "\ufeff",
+    "\u202egnp",
+    "\u200b",
+    "é",
+    "日本",
+    "😀",
+    "\ue000",
+    "\U0010ffff",
+    "None",
+    "True",
+    "1",
+    "-1",
+    "+1",
+    "1.",
+    "..",
+    "a" * 5000,
+]
+TEMPLATES = [
+    "{{ 1 + 1 }}",
+    "{{ lookup('pipe', 'false') }}",
+    "{% raw %}",
+    "{# a #}",
+    "a {{ b",
+    "}} {{",
+    "{{ '\n' }}",
+    "é {{ \x1b }}",
+    "#jinja2: variable_start_string: '[['\n[[ 1 ]]",
+]
 
 texts = st.text(max_size=12) | st.sampled_from(TRAPS + TEMPLATES) | st.text("09az{}%#:.- '", max_size=8)
 values = texts | st.integers() | st.booleans() | st.lists(texts, max_size=3)
-items = st.fixed_dictionaries({"name": texts, "bgp": st.fixed_dictionaries({}, optional={"md5_key": values, "extra_prefixes": values})}, optional={"mtu": values})
+items = st.fixed_dictionaries(
+    {"name": texts, "bgp": st.fixed_dictionaries({}, optional={"md5_key": values, "extra_prefixes": values})}, optional={"mtu": values}
+)
 designs = st.fixed_dictionaries({}, optional={"ipsec_tunnels": st.lists(items, max_size=3), "static_routes": st.lists(items, max_size=1)})
 
 
@@ -98,6 +171,7 @@ def test_what_yaml_cannot_hold_is_told():
 
 
 def test_scalars_for_people():
-    assert [scalar(value) for value in (None, True, 7, "a b", "203.0.113.1", "10.0.0.0/8", "fd00::1", [], ["a", 1], {})] == [
+    values: list[t.Any] = [None, True, 7, "a b", "203.0.113.1", "10.0.0.0/8", "fd00::1", [], ["a", 1], {}]
+    assert [scalar(value) for value in values] == [
         "null", "true", "7", "a b", "203.0.113.1", "10.0.0.0/8", '"fd00::1"', "[]", "[a, 1]", "{}",
     ]  # fmt: skip

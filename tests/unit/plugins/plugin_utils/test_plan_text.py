@@ -17,7 +17,21 @@ from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _plan_text as plan_text
 
-EVIL = ["```", "\n```\n# A title\n", "~~~", "<img src=x onerror=alert(1)>", "</details>", "[a](https://b)", "@team", "]]>", "<!--", "&amp;", "\x00\x1b[2J", "\ud800", "\u202e"]
+EVIL = [
+    "```",
+    "\n```\n# A title\n",
+    "~~~",
+    "<img src=x onerror=alert(1)>",
+    "</details>",
+    "[a](https://b)",
+    "@team",
+    "]]>",
+    "<!--",
+    "&amp;",
+    "\x00\x1b[2J",
+    "\ud800",
+    "\u202e",
+]
 EVIL += ["\x85- ok", "\u2028- ok", "\r+ ok", "\ufffe\uffff", "{{ 1 }}", "</testcase><testcase name='x'/>", "`" * 30, "-" * 10]
 
 CREATE = {"kind": "ipsec_tunnels", "name": "lyon-1", "action": "create", "fields": {"name": {"after": "lyon-1"}, "bgp.extra_prefixes": {"after": ["a", "b"]}}}
@@ -53,8 +67,12 @@ LOST = {"failed": True, "msg": "Cloudflare cannot be reached.\x1b[2J"}
 
 names = st.text(max_size=10) | st.sampled_from(EVIL) | st.characters()
 fields = st.dictionaries(names, st.fixed_dictionaries({}, optional={"before": names, "after": names | st.integers() | st.lists(names, max_size=2)}), max_size=3)
-changes = st.lists(st.fixed_dictionaries({"kind": names, "name": names, "action": st.sampled_from(["create", "update", "delete"]), "fields": fields}), max_size=4)
-results = st.fixed_dictionaries({"changes": changes}, optional={"not_validated": st.dictionaries(names, names, max_size=2), "warnings": st.lists(names, max_size=2)})
+changes = st.lists(
+    st.fixed_dictionaries({"kind": names, "name": names, "action": st.sampled_from(["create", "update", "delete"]), "fields": fields}), max_size=4
+)
+results = st.fixed_dictionaries(
+    {"changes": changes}, optional={"not_validated": st.dictionaries(names, names, max_size=2), "warnings": st.lists(names, max_size=2)}
+)
 
 
 def test_plan():
