@@ -12,17 +12,21 @@ from __future__ import annotations
 import os
 import typing as t
 from collections import Counter
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import IN_DESIGN, KINDS, Cloud, plain
 from ansible_collections.cloudflare.magic.tests.unit.network.designs import Drawing
 
 PAIRS = int(os.environ.get("NETWORK_PAIRS", "1000"))
+# A case is drawn from one number: to make it smaller, draw smaller accounts.
+SEEDS = st.integers(0, 2**64 - 1)
 PAIR_SETTINGS = settings(
     max_examples=PAIRS // 4,
+    phases=[Phase.generate],
     deadline=None,
     database=None,
     derandomize="NETWORK_PAIRS" not in os.environ,
@@ -127,9 +131,9 @@ def test_pairs(state):
     seen: Counter[str] = Counter()
 
     @PAIR_SETTINGS
-    @given(st.randoms(use_true_random=False))
-    def pairs(rng):
-        case = Drawing(rng, state).case()
+    @given(SEEDS)
+    def pairs(number):
+        case = Drawing(Random(number), state).case()
         if case is None:
             seen["impossible"] += 1
             return
@@ -138,4 +142,4 @@ def test_pairs(state):
     pairs()
     print(state, dict(seen))
     # Were most pairs refused, or nothing to do, this would prove little.
-    assert seen["applied"] > 0.6 * sum(seen.values()), seen
+    assert seen["applied"] > 0.55 * sum(seen.values()), seen
