@@ -73,8 +73,8 @@ def test_the_work_grows_with_the_design(job):
             done(cloud, design(count))
         calls.append(0)
 
-        def counted(dummy_frame, event, argument, number=len(calls) - 1):
-            calls[number] += event in ("call", "c_call")
+        def counted(dummy_frame, event, dummy_argument):
+            calls[-1] += event in ("call", "c_call")
 
         before = sys.getprofile()
         sys.setprofile(counted)
