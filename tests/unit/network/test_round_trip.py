@@ -52,7 +52,7 @@ def written_fields():
         return found
 
     def names(schema, path=""):
-        found = set()
+        found: set[str] = set()
         for name, part in properties(schema).items():
             inner = {} if name == "target" else properties(part)
             found |= names(part, f"{path}{name}.") if inner else {f"{path}{name}"}
@@ -76,7 +76,7 @@ def test_a_design_has_every_field_that_can_be_written():
 
 
 def test_round_trips():
-    seen = {kind: Counter() for kind in KINDS}
+    seen: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
 
     @PAIR_SETTINGS
     @given(SEEDS)
