@@ -385,7 +385,7 @@ def emulator(session: nox.Session) -> None:
 def boundaries(session: nox.Session) -> None:
     """End runs at every boundary, in process, and try sequences of what can happen; they know no ansible-core either."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
-    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", *session.posargs)
+    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", "tests/unit/network", *session.posargs)
 
 
 def check_code(session: nox.Session) -> None:
@@ -455,7 +455,7 @@ def site(session: nox.Session) -> None:
 
 
 def crash(session: nox.Session) -> None:
-    """Kill real runs at 200 instants for the vault file and 300 for a fleet, and try 20,000 sequences, and 20,000 designs. The other sessions take a sample of them."""
+    """Kill real runs at 200 instants for the vault file and 300 for a fleet, and try 20,000 sequences and 20,000 designs. Other sessions take a sample."""
     session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt", "-r", "tests/unit/requirements.txt")
     tree = refresh_tree(session.name)
     with session.chdir(tree):

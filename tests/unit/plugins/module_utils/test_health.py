@@ -141,7 +141,14 @@ def test_names_that_are_no_tunnels_are_ignored_and_characters_escaped():
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, {"viewer": None}, {"viewer": {"accounts": None}}, {"viewer": {"accounts": [None]}}, {"viewer": {"accounts": [{}, {}]}}, {"viewer": {"accounts": [{}]}}]
+    [
+        {"other": 1},
+        {"viewer": None},
+        {"viewer": {"accounts": None}},
+        {"viewer": {"accounts": [None]}},
+        {"viewer": {"accounts": [{}, {}]}},
+        {"viewer": {"accounts": [{}]}},
+    ]
     + [{"viewer": {"accounts": [{NODE: None}]}}, {"viewer": {"accounts": [{NODE: {}}]}}, {"viewer": {"accounts": [{NODE: ""}]}}],
 )
 def test_an_answer_without_rows_is_no_empty_list(answer):
@@ -409,7 +416,7 @@ print(json.dumps({"counts": counts, "sent": client.sent, "mib": peak / 1024}))
 def test_all_rows_are_counted_by_as_few_queries_as_there_can_be(tunnels, centers):
     names = [f"t-{number}" for number in range(tunnels)]
     with running(check_schema=False, rate_limit="1000000/300") as many:
-        changes: list[dict[str, object]] = [{"tunnel": name, "state": 0 if number % 10 == 0 else 1, "age_seconds": 3600} for number, name in enumerate(names)]
+        changes: list[dict[str, Any]] = [{"tunnel": name, "state": 0 if number % 10 == 0 else 1, "age_seconds": 3600} for number, name in enumerate(names)]
         # In the middle of a page, at its end, and at the end of all.
         changes += [{"tunnel": names[7], "state": None, "data_centers": [f"dc{number}" for number in range(299)], "age_seconds": 3600}]
         many.set_health(data_centers=[f"dc{number}" for number in range(centers)], changes=changes)
