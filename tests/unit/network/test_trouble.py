@@ -471,10 +471,21 @@ def test_what_is_in_keep_stays_whatever_the_state():
         assert len(cloud.objects("routes")) == (6 if state == "deleted" else 3)
 
 
-def test_routes_that_are_left_alone_are_named():
+@pytest.mark.parametrize(
+    ("config", "state"),
+    [
+        ({"ipsec_tunnels": [{"name": "site-1"}]}, "deleted"),
+        ({"ipsec_tunnels": [tunnel(number) for number in range(2, 7)]}, "overridden"),
+        ({"ipsec_tunnels": [{"name": "site-1", "interface_address": "10.214.0.0/31"}]}, "merged"),
+    ],
+    ids=["deleted", "overridden", "another inside"],
+)
+def test_routes_that_are_left_alone_are_named(config, state):
     cloud = Cloud(seed(ipsec_tunnels=SIX, routes=ROUTES[:6]))
-    result = cloud.run({"ipsec_tunnels": [{"name": "site-1"}]}, "deleted")
-    assert [warning for warning in result["warnings"] if "10.1.0.0/16 via 10.213.0.3, priority 100" in warning and "lead nowhere" in warning]
+    for check in (True, False):
+        result = cloud.run(config, state, check=check)
+        found = [warning for warning in result["warnings"] if "10.1.0.0/16 via 10.213.0.3, priority 100" in warning and "lead nowhere" in warning]
+        assert len(found) == 1 and "10.2.0.0/16" not in found[0]
     assert len(cloud.objects("routes")) == 6
 
 
