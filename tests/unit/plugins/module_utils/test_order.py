@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import read_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
+from ansible_collections.cloudflare.magic.plugins.module_utils._order import _rings, ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 
 
@@ -160,3 +163,14 @@ def test_a_large_design_needs_as_few_requests_as_batches():
     }
     found = requests(account, config)
     assert len(found) == 500 / 50 + 1000 / 50 and all(text.startswith("PUT") for text in found)
+
+
+@given(st.lists(st.sets(st.integers(0, 7)), min_size=8, max_size=8))
+def test_who_waits_for_each_other(needs):
+    reached = [set(own) for own in needs]
+    for dummy in needs:
+        reached = [own.union(*(reached[other] for other in own)) for own in reached]
+    ring = _rings(needs)
+    for one in range(8):
+        for other in range(8):
+            assert (ring[one] == ring[other]) == (one == other or (other in reached[one] and one in reached[other]))
