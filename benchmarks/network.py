@@ -221,22 +221,23 @@ def tables(results: Results) -> str:
     head = [f"{count:,} tunnels" for count in counts]
     lines = []
     for job, text in JOBS.items():
-        lines += [f"**{text.capitalize()}**", "", f"| Time, requests, peak memory | {' | '.join(head)} |", "|---" * (len(counts) + 1) + "|"]
+        lines += [f"**{text.capitalize()}**", "", f"| Time (of the processor), requests, peak memory | {' | '.join(head)} |", "|---" * (len(counts) + 1) + "|"]
         for kind, way in WAYS.items():
             cells = []
             for count in counts:
-                seconds, requests, memory = (median(results[count][job].get(kind), what) for what in ("seconds", "requests", "memory"))
-                cells.append("-" if seconds is None or requests is None or memory is None else f"{seconds:.2f} s, {requests:,.0f}, {memory / 1024:.0f} MiB")
+                runs = results[count].get(job, {}).get(kind)
+                seconds, cpu, requests, memory = (median(runs, what) or 0 for what in ("seconds", "cpu", "requests", "memory"))
+                cells.append(f"{seconds:.1f} s ({cpu:.1f} s), {requests:,.0f}, {memory / 1024:.0f} MiB" if runs else "-")
             if any(cell != "-" for cell in cells):
                 lines.append(f"| {way.text} | {' | '.join(cells)} |")
         lines.append("")
     lines += [f"| `network` to ... | {' | '.join(head)} |", "|---" * (len(counts) + 1) + "|"]
     for job, text in JOBS.items():
         for play in ("loads", "empty"):
-            lines.append(f"| {text}: (c) and {WAYS[play].text} | {' | '.join(_ratio(results[count][job], play) for count in counts)} |")
+            lines.append(f"| {text}: (c) and {WAYS[play].text} | {' | '.join(_ratio(results[count].get(job, {}), play) for count in counts)} |")
     lines += ["", f"| The emulator's own share of the time | {' | '.join(head)} |", "|---" * (len(counts) + 1) + "|"]
     for job, text in JOBS.items():
-        shares = [(median(results[count][job].get("network"), "emulator"), median(results[count][job].get("network"))) for count in counts]
+        shares = [(median(results[count].get(job, {}).get("network"), "emulator"), median(results[count].get(job, {}).get("network"))) for count in counts]
         lines.append(f"| {text}, with `network` | {' | '.join('-' if own is None or not whole else f'{100 * own / whole:.0f} %' for own, whole in shares)} |")
     return "\n".join(lines)
 
@@ -258,7 +259,7 @@ def drawn(results: Results) -> str:
     for job, text in JOBS.items():
         lines = {}
         for kind, way in WAYS.items():
-            times = [(count, median(results[count][job].get(kind))) for count in sorted(results)]
+            times = [(count, median(results[count].get(job, {}).get(kind))) for count in sorted(results)]
             points = [(count, time) for count, time in times if time is not None]
             if points:
                 lines[kind] = Line(way.label, way.colours, points, dashed=kind in ("loads", "empty"))

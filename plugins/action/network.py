@@ -8,17 +8,17 @@ import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
-from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Rules
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
 
     Json = dict[str, t.Any]
 
@@ -30,7 +30,7 @@ class ActionModule(ClientAction):
 
     MODULE = "cloudflare.magic.network"
     OPTIONS = _design.OPTIONS
-    UNCHECKED = ("config",)
+    LARGE = ("config",)
     check = staticmethod(_design.check_options)
 
     def work(self, client: Client) -> dict[str, t.Any]:

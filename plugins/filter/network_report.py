@@ -68,7 +68,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _plan_text
 
 
-def network_report(result: t.Any, format: str = "text", fail_on_drift: bool = False) -> str:  # pylint: disable=redefined-builtin
+def network_report(result: t.Any, format: str = "text", fail_on_drift: bool = False) -> str:  # noqa: A002 # pylint: disable=redefined-builtin
     """Return what a result tells, as a text that is no template, as what it comes from is none.
 
     :raises AnsibleFilterError: if there is no such format, or this is no result.

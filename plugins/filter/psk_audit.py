@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 - name: Name tunnels that need a new key
   ansible.builtin.debug:
-    msg: "{{ audit.bad }} of {{ audit.rows | length }} tunnels need a new key, among them {{ audit.bad_names }}"
+    msg: "{{ audit.bad }} of {{ audit.total }} tunnels need a new key, among them {{ audit.bad_names }}"
   vars:
     audit: "{{ account.ipsec_tunnels | cloudflare.magic.psk_audit('90d') }}"
 """
@@ -52,18 +52,12 @@ _value:
   description: The report.
   type: dict
   contains:
-    rows:
-      description: >-
-        The tunnels, what needs attention first, with RV(_value.rows[].status), name, id, C(psk_age), and C(made), which is the date of the key as Cloudflare
-        writes it.
-      type: list
-      elements: dict
-      contains:
-        status:
-          description: V(interrupted), V(replaced), V(never), V(unknown), V(overdue), V(soon) or V(ok).
-          type: str
+    total:
+      description: How many tunnels there are.
+      type: int
     counts:
-      description: How many tunnels have each status.
+      description: >-
+        How many tunnels have each status: V(interrupted), V(replaced), V(never), V(unknown), V(overdue), V(soon) and V(ok).
       type: dict
     bad:
       description: How many tunnels need a new key, or have one that may not be the one in the file.
@@ -71,11 +65,11 @@ _value:
     bad_names:
       description: The names of the first 20 of them, with commas between them.
       type: str
-    limit:
-      description: The limit in seconds.
-      type: int
+    page:
+      description: What the page of the playbook shows of the tunnels, as texts that can stand between the tags of HTML. It may change in any version.
+      type: dict
     csv:
-      description: The table as CSV, with cells that no spreadsheet takes for a formula.
+      description: The table as CSV, what needs attention first, with cells that no spreadsheet takes for a formula.
       type: str
 """
 
@@ -84,11 +78,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ansible.errors import AnsibleFilterError
-from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _reports
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import no_templates
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE
 
 
@@ -100,7 +94,7 @@ def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType(
     if not isinstance(entries, Mapping):
         raise AnsibleFilterError(f"psk_audit: entries is no dictionary. Give the variable {VARIABLE} as the file has it.")
     try:
-        report: dict[str, t.Any] = wrap_var(_reports.psk_audit(tunnels, parse_age(str(max_age)), entries))
+        report: dict[str, t.Any] = no_templates(_reports.psk_audit(tunnels, parse_age(str(max_age)), entries))
     except MagicError as error:
         raise AnsibleFilterError(str(error)) from None
     except (KeyError, TypeError) as exc:

@@ -48,8 +48,8 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import no_templates
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import rotation_table as lines
 
 
@@ -59,7 +59,7 @@ def rotation_table(tunnels: t.Any) -> list[str]:
     :raises AnsibleFilterError: if these are no tunnels of a result.
     """
     try:
-        result: list[str] = wrap_var(lines(tunnels))
+        result: list[str] = no_templates(lines(tunnels))
     except (KeyError, TypeError) as exc:
         raise AnsibleFilterError("rotation_table: this is not the list 'tunnels' of a result of ipsec_psks.") from exc
     return result

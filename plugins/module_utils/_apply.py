@@ -24,11 +24,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import list
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Changes, Rules, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 
     Json = dict[str, t.Any]
     Key = tuple[str, str]
@@ -37,6 +37,9 @@ if t.TYPE_CHECKING:
 _OUTAGE = 3
 
 _READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
+
+# Of very many requests, some tell how far the run is.
+_MOST_LINES = 20
 
 APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "validated", "not_validated", "failed", "skipped", "unknown"
 
@@ -78,6 +81,10 @@ class Network:
     steps: dict[Key, Step] = field(default_factory=dict)
     """All that this run does, by their keys."""
     _created: set[str] = field(default_factory=set)
+    # The steps of the request that is being sent, in parts perhaps.
+    _sending: set[int] = field(default_factory=set)
+    # What somebody has created meanwhile, and is not in the design.
+    _late: dict[Key, Step] = field(default_factory=dict)
     _lost: int = 0
     # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
     _one_by_one: bool = False
@@ -116,15 +123,13 @@ class Network:
         for key in known - {step.key for step in self.order.steps}:
             self.outcomes.setdefault(key, Outcome(APPLIED))
         # And nothing is deleted that this run did not mean to delete from the start.
-        for step in self.order.steps:
-            if step.planned.method == "DELETE" and step.key not in known:
-                self.outcomes[step.key] = Outcome(SKIPPED, "It was not there when this run began.")
+        self._late = {step.key: step for step in self.order.steps if step.planned.method == "DELETE" and step.key not in known}
         self.stopped = None
         self._send_all()
 
     def _send_all(self) -> None:
         for number, request in enumerate(self.order.requests):
-            left = [index for index in request if self.order.steps[index].key not in self.outcomes]
+            left = [index for index in request for key in [self.order.steps[index].key] if key not in self.outcomes and key not in self._late]
             safe = self.check_mode or all(outcome.result == APPLIED for outcome in self.outcomes.values())
             # What is not sent may prevent another one in the same request.
             while prevented := {index: outcome for index in left for outcome in [self._prevented(index, left, safe)] if outcome is not None}:
@@ -132,10 +137,11 @@ class Network:
                 left = [index for index in left if index not in prevented]
             if left:
                 self._send(left)
-                if len(self.order.requests) > 1:
+                total = len(self.order.requests)
+                if total > 1 and ((number + 1) % -(-total // _MOST_LINES) == 0 or number + 1 == total):
                     done = sum(outcome.result in (APPLIED, VALIDATED) for outcome in self.outcomes.values())
                     word = "validated" if self.check_mode else "applied"
-                    self.progress(f"{done} of {len(self.order.steps)} changes {word}, request {number + 1} of {len(self.order.requests)}")
+                    self.progress(f"{done} of {len(self.order.steps)} changes {word}, request {number + 1} of {total}")
 
     def _prevented(self, index: int, request: Container[int], safe: bool) -> Outcome | None:
         """Return why a step is not sent, or None if it is.
@@ -190,6 +196,7 @@ class Network:
                     self._created.add(answer["id"])
 
         try:
+            self._sending = set(numbers)
             send_in_parts(list(units.values()), send, self._failed)
         except MagicError as error:
             if self.check_mode and lacks_permission(error):
@@ -226,7 +233,7 @@ class Network:
     def _refused(self, error: MagicError, unit: list[int]) -> Iterable[Sequence[list[int]]]:
         """Note that a unit was refused by itself, unless it waits for another part of the same request."""
         needs = {other for number in unit for other in self.order.needs[number]} - set(unit)
-        if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs):
+        if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs & self._sending):
             return [[unit]]
         lacking = next((found for found in (self._lacking(number, unit) for number in unit) if found is not None), None)
         for step in self._steps_of([unit]):
@@ -240,6 +247,9 @@ class Network:
         found = list(self.changes.warnings)
         if self._read_only:
             found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
+        if self._late:
+            what = listing(step.where for step in self._late.values())
+            found.append(f"While this run was under way, somebody created what is not in the design, and it was left alone: {what}.")
         without_key = []
         for step in self.steps.values():
             outcome = self.outcomes.get(step.key)

@@ -9,31 +9,30 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._changes import WITH_INSIDES, Changes, Step, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, Changes, Later, Step, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Account, Rules
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Rules
 
     Json = dict[str, t.Any]
-    _ByName = dict[str, list[tuple[str, Json]]]
 
 
 def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
@@ -47,17 +46,11 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
         if kind in design.kinds:
             _Matcher(kind, account, rules, changes).work([item for item in design.items if item.kind is kind])
     _check_routes(account, changes)
-    _check_deletions(design, account, rules, changes)
+    _check_deletions(design, rules, changes)
+    _warn_of_stranded(account, changes)
     if changes.problems:
         raise refusal(changes.problems)
     return changes
-
-
-def _named(tunnels: Iterable[tuple[str, Json]]) -> _ByName:
-    found: _ByName = defaultdict(list)
-    for noun, tunnel in tunnels:
-        found[str(tunnel.get("name"))].append((noun, tunnel))
-    return found
 
 
 class _Matcher:
@@ -77,11 +70,8 @@ class _Matcher:
         self._new: dict[str, str] = {}
         # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
         self._leaving: set[str] = set()
-        self._insides: Insides | None = None
-        # By their names as they will be and as they are; and routes by their prefixes. Both are only looked up where an item leads through a tunnel.
-        self._tunnels: tuple[_ByName, _ByName] | None = None
-        self._by_prefix: dict[str, list[Json]] | None = None
-        self._now = _Later(lambda kind: ((kind.noun, tunnel) for tunnel in account[kind.several]))
+        # Those that an item means as they are.
+        self._named: set[str] = set()
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -90,19 +80,16 @@ class _Matcher:
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for what is to go because no item names it."""
         led = [item for item in map(self._led, items) if item is not None]
-        with_ids = [(item, self._by_id.get(canonical(item.object_id))) for item in led if item.object_id is not None]
-        if self._rules.state != "deleted":
-            self._leaving = {actual["id"] for item, actual in with_ids if actual is not None and self._leaves(item, actual)}
+        meant = {id(item): self._by_id.get(canonical(item.object_id)) for item in led if item.object_id is not None}
+        self._leaving = {actual["id"] for item in led for actual in [meant.get(id(item))] if actual is not None and self._leaves(item, actual)}
         # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
-        meant = {id(item): actual for item, actual in with_ids if actual is not None}
         for says_all in (True, False):
-            taken = {actual["id"] for actual in meant.values()}
-            meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all, taken)})
-        taken = {actual["id"] for actual in meant.values()}
+            self._named = {actual["id"] for actual in meant.values() if actual is not None}
+            meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all)})
+        self._named = {actual["id"] for actual in meant.values() if actual is not None}
         for item in led:
             try:
-                own = meant.get(id(item))
-                self._add(item, self._doomed(item, own, taken) if self._rules.state == "deleted" else own or self._meant(item, taken))
+                self._add(item, (self._doomed if self._rules.state == "deleted" else self._meant)(item, meant.get(id(item))))
             except MagicError as error:
                 self._changes.say(item, str(error))
         if self._rules.state == "overridden" and not self._kind.given:
@@ -115,65 +102,99 @@ class _Matcher:
         if item.tunnel is None:
             return item
         option, follows = self._kind.through or ("", "")
-        absent = self._rules.state == "deleted"
-        if self._tunnels is None:
-            # What is to go may lead through a tunnel that goes, too.
-            now = [(kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several]]
-            self._tunnels = _named(now if absent else tunnels_after(self._account, self._changes, TUNNELS)), _named(now)
-        tunnels, now_named = self._tunnels
         before = self._by_id.get(canonical(item.object_id)) if item.object_id is not None else None
         prefix = item.desired.get("prefix") or str((before or {}).get("prefix"))
         try:
-            nexthop = through(option, item.tunnel, prefix, tunnels.get(item.tunnel, []))
+            nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
         except MagicError as error:
             self._changes.say(item, str(error))
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})
-        if not absent:
-            why = " any more: the design renames or deletes it" if item.tunnel in now_named else ", neither in the design nor in the account"
-            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(tunnels) or 'none'}.")
+        if self._rules.state != "deleted":
+            lost = any(tunnel.get("name") == item.tunnel for kind in TUNNELS for tunnel in self._account[kind.several])
+            why = " any more: the design renames or deletes it" if lost else ", neither in the design nor in the account"
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(self._tunnels) or 'none'}.")
         return None
 
+    @functools.cached_property
+    def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        if self._rules.state == "deleted":
+            pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
+        else:
+            pairs = tunnels_after(self._account, self._changes, TUNNELS)
+        for noun, tunnel in pairs:
+            found[str(tunnel.get("name"))].append((noun, tunnel))
+        return found
+
+    @functools.cached_property
+    def _moving(self) -> dict[str, list[tuple[str, Json]]]:
+        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
+        found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
+        for step in self._changes.steps:
+            if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
+                found[str(step.after.get("name"))].append((step.kind.noun, {**step.actual, "name": step.after.get("name")}))
+        return found
+
+    @functools.cached_property
+    def _by_prefix(self) -> dict[t.Any, list[Json]]:
+        """The routes that are to be found by a tunnel that has another inside now, by their prefixes."""
+        found: dict[t.Any, list[Json]] = defaultdict(list)
+        for one in self._by_id.values():
+            if one["id"] not in self._named:
+                found[known(self._kind.fields["prefix"], one.get("prefix"))].append(one)
+        return found
+
+    @functools.cached_property
+    def _now(self) -> Later:
+        return Later(lambda kind: ((kind.noun, item) for item in self._account[kind.several]))
+
     def _group(self, desired: Json) -> list[Json]:
-        return [one for one in self._by_keys.get(self._keys(desired), []) if one["id"] not in self._leaving]
+        return self._by_keys.get(self._keys(desired), [])
 
     def _leaves(self, item: Item, actual: Json) -> bool:
         """Tell whether an object gets another name, or another place in the routing table."""
         now = values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual)
-        return now != ({key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual))
+        then = {key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual)
+        return now != then and self._rules.state != "deleted"
 
-    def _as_it_is(self, item: Item, says_all: bool, taken: set[str]) -> list[Json]:
+    def _as_it_is(self, item: Item, says_all: bool) -> list[Json]:
         """Return the one object that an item means without changing what tells it apart, if there is one.
 
         :arg says_all: whether what the item does not say of that is not there.
         """
-        if item.object_id is not None:
-            return []
         same = [
             one
             for one in self._group(item.desired)
-            if one["id"] not in taken and identity_then(self._kind, item.desired, {} if says_all else one) == values_of(self._kind, self._kind.apart, one)
+            if one["id"] not in self._named
+            and one["id"] not in self._leaving
+            and identity_then(self._kind, item.desired, {} if says_all else one) == values_of(self._kind, self._kind.apart, one)
         ]
         return same if len(same) == 1 else []
 
-    def _meant(self, item: Item, taken: set[str]) -> Json | None:
-        """Return the object that an item means and would change, or None for a new one.
+    def _meant(self, item: Item, own: Json | None) -> Json | None:
+        """Return the object that an item means, or None for a new one.
 
-        :arg taken: ids of the objects that other items mean as they are.
+        :arg own: the one that it means as it is, or by its id.
         :raises MagicError: if it cannot be told, or there is none with the id.
         """
+        if own is not None:
+            return own
         if item.object_id is not None:
             raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
-        group = self._by_keys.get(self._keys(item.desired), [])
-        if all(one["id"] in taken for one in group):
-            group = [one for one in group if one["id"] not in self._leaving]
+        group = self._group(item.desired)
+        if all(one["id"] in self._named for one in group):
+            # What could be a new one, is; what could not, means one of these once more.
+            new_is_possible = all(name in item.desired for name in self._kind.required)
+            group = [] if new_is_possible else [one for one in group if one["id"] not in self._leaving]
         found = find(self._kind, group, item.desired)
-        if found is not None and found["id"] in taken and all(name in item.desired for name in self._kind.required):
+        if found is not None and found["id"] in self._named and all(name in item.desired for name in self._kind.required):
             return None
-        return found or self._moved(item, taken)
+        return found or self._moved(item)
 
-    def _doomed(self, item: Item, own: Json | None, taken: set[str]) -> Json | None:
+    def _doomed(self, item: Item, own: Json | None) -> Json | None:
         """Return the object that an item says is to go, or None if there is none.
 
         :arg own: the one that it means.
@@ -181,27 +202,24 @@ class _Matcher:
         """
         if item.object_id is not None:
             return own
-        return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in taken], item.desired, absent=True)
+        return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in self._named], item.desired, absent=True)
 
-    def _moved(self, item: Item, taken: set[str]) -> Json | None:
-        """Return the route that leads through the item's tunnel as its inside was, where this design changes that, or an earlier run that did not get further.
+    def _moved(self, item: Item) -> Json | None:
+        """Return the route that leads through the item's tunnel as its inside was: this design changes that, or an earlier run has, and came no further.
 
         What such a run leaves behind leads nowhere, and is otherwise as the item says.
         """
-        prefix, follows = item.desired.get("prefix"), (self._kind.through or ("", ""))[1]
-        if item.tunnel is None or prefix is None:
+        option, follows = self._kind.through or ("", "")
+        if item.tunnel is None or "prefix" not in item.desired:
             return None
-        if self._by_prefix is None:
-            self._by_prefix = defaultdict(list)
-            for one in self._account[self._kind.several]:
-                self._by_prefix[str(known(self._kind.fields["prefix"], one.get("prefix")))].append(one)
-        left = [one for one in self._by_prefix[prefix] if one["id"] not in taken and one["id"] not in self._taken]
-        moved = [step for step in self._changes.steps if step.actual is not None and (step.after or {}).get("name") == item.tunnel] if left else []
-        was = Insides((step.kind.noun, step.actual or {}) for step in moved)
-        same = [one for one in left if was.look_for(one.get(follows)) == (True, "")]
-        if same:
-            found = find(self._kind, [{**one, follows: item.desired[follows]} for one in same], item.desired)
-            return self._by_id[canonical(found["id"])] if found is not None else None
+        left = [one for one in self._by_prefix.get(item.desired["prefix"], []) if one["id"] not in self._taken]
+        try:
+            nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
+        except MagicError:
+            nexthop = None  # it had no such inside
+        same = [one for one in left if known(self._kind.fields[follows], one.get(follows)) == nexthop]
+        if same and nexthop != item.desired[follows]:
+            return find(self._kind, same, {**item.desired, follows: nexthop})
         dead = [one for one in left if identity_then(self._kind, item.desired, {}) == values_of(self._kind, self._kind.apart, one)]
         dead = [one for one in dead if not self._now.look_for(one.get(follows))[0]]
         return dead[0] if len(dead) == 1 else None
@@ -240,36 +258,19 @@ class _Matcher:
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
             return by_name(keep, str(actual.get("name")))
-        if self._insides is None:
-            self._insides = Insides((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several] if by_name(keep, str(item.get("name"))))
-        return by_name(keep, str(actual.get("prefix"))) or bool(self._insides.tunnels_at(actual.get("nexthop")))
+        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
 
-
-class _Later:
-    """Next hops, looked up in the kinds of tunnels one after the other: most are found in the first, and then the others need not be read."""
-
-    def __init__(self, tunnels: t.Callable[[Kind], Iterator[tuple[str, Json]]]) -> None:
-        self._tunnels = tunnels
-        self._read: list[Insides] = []
-
-    def look_for(self, nexthop: t.Any) -> tuple[bool, str]:
-        """Look for a next hop; see ``Insides``."""
-        for number, kind in enumerate(WITH_INSIDES):
-            if number == len(self._read):
-                self._read.append(Insides(self._tunnels(kind)))
-            found = self._read[number].look_for(nexthop)
-            if found[0]:
-                return found
-        return False, ""
+    @functools.cached_property
+    def _kept_insides(self) -> Insides:
+        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
+        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
 
 
 def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
-    now = _Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
-    then = _Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    moved = any(
-        step.kind is not ROUTE and (step.action == "delete" or {"interface_address", "interface_address6"} & set(step.planned.after)) for step in changes.steps
-    )
+    now = Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
+    then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
+    moved = any(_loses_its_inside(step) for step in changes.steps)
     for step in changes.steps:
         route = step.after
         if step.kind is not ROUTE or route is None or not step.place:
@@ -288,13 +289,14 @@ def _check_routes(account: Account, changes: Changes) -> None:
             changes.say(step, f"nexthop: {wrong}")
 
 
-def _check_deletions(design: Design, account: Account, rules: Rules, changes: Changes) -> None:
+def _check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
     gone = [step for step in changes.steps if step.planned.method == "DELETE"]
     what = listing(f"{step.kind.noun} {step.label}" for step in gone)
     if len(gone) > rules.max_deletions:
+        instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
         changes.problems.append(
             f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
-            f"If that is what you want, set max_deletions: {len(gone)}; if not, name them in the design or in keep."
+            f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
         )
         return
     for kind in design.kinds:
@@ -304,19 +306,25 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
                 f"{kind.results}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
                 f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {kind.results} out of config."
             )
-    tunnels = [step for step in gone if step.kind in TUNNELS]
+
+
+def _warn_of_stranded(account: Account, changes: Changes) -> None:
+    """Note routes that the design leaves alone, and whose tunnel it deletes or gives another inside."""
+    tunnels = [(step.kind.noun, step.actual) for step in changes.steps if step.actual is not None and _loses_its_inside(step)]
     if not tunnels:
         return
-    lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
-    then = Insides(tunnels_after(account, changes))
+    lost = Insides(tunnels)
     leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
-    stay = [
-        route
-        for route in account[ROUTE.several]
-        if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop")) and not then.tunnels_at(route.get("nexthop"))
-    ]
+    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
+    # Mostly the routes go, too, and then no further kind needs to be read.
+    then = Insides(tunnels_after(account, changes) if stay else ())
+    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
     if stay:
         changes.warnings.append(
-            f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "
-            "Cloudflare allows that. Delete them, or give them another next hop."
+            f"Routes stay that lead through tunnels which are deleted or get another inside, and then lead nowhere: "
+            f"{listing(label_of(ROUTE, route) for route in stay)}. Cloudflare allows that. Delete them, or give them another next hop."
         )
+
+
+def _loses_its_inside(step: Step) -> bool:
+    return step.kind is not ROUTE and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))

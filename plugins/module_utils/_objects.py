@@ -13,6 +13,7 @@ import typing as t
 from contextlib import nullcontext
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, carry_out, list_all, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS, chosen, desired_of, normal
@@ -211,6 +212,8 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
         items = [read(client, kind, wanted["id"])]
     else:
         items = [item for item in list_all(client, kind) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
+    if options["format"] == "options":
+        return {"changed": False, kind.results: as_items(kind, items)}
     shown = [normal(kind, item) for item in items]
     if kind.has_psk:
         now = client.now()

@@ -58,3 +58,17 @@ SHARED = ArgumentSpec(
         "ca_path": {"type": "path"},
     }
 )
+
+
+# Of the one module that needs no account.
+REPORT_FILES = ArgumentSpec(
+    {
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}},
+        },
+        "mode": {"type": "str", "default": "0640"},
+    }
+)

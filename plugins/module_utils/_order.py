@@ -19,19 +19,19 @@ from dataclasses import dataclass, field
 
 import graphlib
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._changes import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Account, Changes, Step
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
 
     Json = dict[str, t.Any]
     # What one object alone can have: its sort, where it counts, and the value.
@@ -64,7 +64,13 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     problems = _who_waits_for_whom(account, changes, result)
     if not problems:
         _routes_wait_for_tunnels(result)
-        units = _together(result, problems)
+        needs = result.needs
+        result.needs = [own | more for own, more in zip(needs, _tunnels_wait_for_routes(result))]
+        impossible: list[str] = []
+        units = _together(result, impossible)
+        if impossible:
+            result.needs = needs
+            units = _together(result, problems)
     if problems:
         raise refusal(problems)
     result.requests = list(_requests(result, units, batch_size))
@@ -154,19 +160,54 @@ def _routes_wait_for_tunnels(result: Ordered) -> None:
                     needs.add(owners[id(tunnel)])
 
 
+def _tunnels_wait_for_routes(result: Ordered) -> list[set[int]]:
+    """Return which tunnels take an inside out of which routes are to move: what such a route carries must not go to the wrong tunnel, not even for a moment."""
+    found: list[set[int]] = [set() for dummy in result.steps]
+    taken, owners = [], {}
+    for number, step in enumerate(result.steps):
+        if step.kind in WITH_INSIDES and step.after is not None:
+            inside = {own: step.after.get(own) for own, dummy in ENDS.values() if step.after.get(own) != (step.actual or {}).get(own)}
+            taken.append((step.kind.noun, inside))
+            owners[id(inside)] = number
+    insides = Insides(taken)
+    for number, step in enumerate(result.steps):
+        if step.kind is ROUTE and step.actual is not None and "nexthop" in step.planned.after:
+            for owner in {owners[id(inside)] for inside in insides.tunnels_at(step.actual.get("nexthop"))} - result.needs[number]:
+                found[owner].add(number)
+    return found
+
+
+def _rings(needs: Sequence[set[int]]) -> list[int]:
+    """Return for each step one that stands for all that wait for each other: Kosaraju's algorithm, without recursion."""
+    waited_for_by: list[list[int]] = [[] for dummy in needs]
+    for number, others in enumerate(needs):
+        for other in others:
+            waited_for_by[other].append(number)
+    finished: list[int] = []
+    seen: set[int] = set()
+    for root in range(len(needs)):
+        path = [] if root in seen else [(root, iter(needs[root]))]
+        seen.add(root)
+        while path:
+            further = next((other for other in path[-1][1] if other not in seen), None)
+            if further is None:
+                finished.append(path.pop()[0])
+            else:
+                seen.add(further)
+                path.append((further, iter(needs[further])))
+    ring = [-1] * len(needs)
+    for root in reversed(finished):
+        reached = [root] if ring[root] < 0 else []
+        while reached:
+            number = reached.pop()
+            ring[number] = root
+            reached += [other for other in waited_for_by[number] if ring[other] < 0]
+    return ring
+
+
 def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
     """Return the steps in units: those that wait for each other are in one, the others alone."""
-    unit = list(range(len(result.steps)))
-    while True:
-        graph: dict[int, set[int]] = {own: set() for own in unit}
-        for number, needs in enumerate(result.needs):
-            graph[unit[number]] |= {unit[other] for other in needs} - {unit[number]}
-        try:
-            graphlib.TopologicalSorter(graph).prepare()
-            break
-        except graphlib.CycleError as error:
-            ring = set(error.args[1])
-            unit = [min(ring) if own in ring else own for own in unit]
+    unit = _rings(result.needs)
     result.unit = unit
     units: dict[int, list[int]] = defaultdict(list)
     for number, own in enumerate(unit):

@@ -31,8 +31,19 @@ options:
     description:
       - The name of the tunnel to return. The list is empty if there is none.
     type: str
+  format:
+    description:
+      - The form in which tunnels are returned.
+    type: str
+    choices:
+      api: As the API describes them, with what the module adds.
+      options: >-
+        As M(cloudflare.magic.gre_tunnel) and M(cloudflare.magic.network) take them back. Only what can be set is in it, without what a new tunnel has anyway,
+        in an order that does not depend on when they were created. The id is in it only where several tunnels have the same name.
+    default: api
 seealso:
   - module: cloudflare.magic.gre_tunnel
+  - module: cloudflare.magic.network
 """
 
 EXAMPLES = r"""
@@ -50,6 +61,7 @@ RETURN = r"""
 gre_tunnels:
   description:
     - The tunnels, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
   returned: success
   type: list
   elements: dict

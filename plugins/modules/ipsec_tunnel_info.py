@@ -32,8 +32,19 @@ options:
     description:
       - The name of the tunnel to return. The list is empty if there is none.
     type: str
+  format:
+    description:
+      - The form in which tunnels are returned.
+    type: str
+    choices:
+      api: As the API describes them, with what the module adds.
+      options: >-
+        As M(cloudflare.magic.ipsec_tunnel) and M(cloudflare.magic.network) take them back. Only what can be set is in it, without what a new tunnel has anyway,
+        in an order that does not depend on when they were created. The id is in it only where several tunnels have the same name.
+    default: api
 seealso:
   - module: cloudflare.magic.ipsec_tunnel
+  - module: cloudflare.magic.network
   - module: cloudflare.magic.ipsec_psk
   - module: cloudflare.magic.ipsec_psks
 """
@@ -51,12 +62,28 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.id }}"
   when: item.psk_age is none or item.psk_age > 90 * 86400
+
+- name: Read one as the modules take it back
+  cloudflare.magic.ipsec_tunnel_info:
+    name: paris-1
+    format: options
+  register: paris
+
+- name: Have another tunnel like it
+  cloudflare.magic.ipsec_tunnel:
+    name: paris-3
+    cloudflare_endpoint: "{{ template.cloudflare_endpoint }}"
+    interface_address: 10.213.0.70/31
+    health_check: "{{ template.health_check | default(omit) }}"
+  vars:
+    template: "{{ paris.ipsec_tunnels[0] }}"
 """
 
 RETURN = r"""
 ipsec_tunnels:
   description:
     - The tunnels, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
   returned: success
   type: list
   elements: dict

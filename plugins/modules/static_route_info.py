@@ -37,8 +37,19 @@ options:
     description:
       - Return the routes with this next hop. The list is empty if there is none.
     type: str
+  format:
+    description:
+      - The form in which routes are returned.
+    type: str
+    choices:
+      api: As the API describes them, with what the module adds.
+      options: >-
+        As M(cloudflare.magic.static_route) and M(cloudflare.magic.network) take them back. Only what can be set is in it, without what a new route has anyway,
+        in an order that does not depend on when they were created. The id is in it only where several routes cannot be told apart without it.
+    default: api
 seealso:
   - module: cloudflare.magic.static_route
+  - module: cloudflare.magic.network
 """
 
 EXAMPLES = r"""
@@ -57,6 +68,7 @@ RETURN = r"""
 static_routes:
   description:
     - The routes, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
   returned: success
   type: list
   elements: dict

@@ -28,7 +28,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
@@ -79,7 +79,8 @@ class ClientAction(ActionBase):
 
     :cvar MODULE: the full name of the module.
     :cvar OPTIONS: its argument specification.
-    :cvar UNCHECKED: options that the action checks itself, as they are written. Ansible would copy them whole, which takes its time for large ones.
+    :cvar LARGE: options that can be large. The action checks them itself, as they are written, because Ansible would copy them whole; and when it is done they
+        are taken out of the task like secrets, because Ansible sends the task back along with the result. Each would take longer than the work itself.
     """
 
     _supports_async = False  # Ansible would write the result to a file
@@ -88,7 +89,7 @@ class ClientAction(ActionBase):
 
     MODULE: t.ClassVar[str]
     OPTIONS: t.ClassVar[ArgumentSpec]
-    UNCHECKED: t.ClassVar[tuple[str, ...]] = ()
+    LARGE: t.ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
@@ -133,15 +134,15 @@ class ClientAction(ActionBase):
         secret = {name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")}
         secret |= {variable for option, variable in CREDENTIAL_VARIABLES.items() if option in secret}
 
-        def hidden(values: t.Any) -> t.Any:
+        def hidden(values: t.Any, names: Container[str]) -> t.Any:
             if isinstance(values, list):
-                return [hidden(item) for item in values]
+                return [hidden(item, names) for item in values]
             if isinstance(values, dict):
-                return {name: MASK if name in secret and value is not None else value for name, value in values.items()}
+                return {name: MASK if name in names and value is not None else value for name, value in values.items()}
             return values
 
-        self._task.args = hidden(self._task.args)
-        self._task.environment = hidden(self._task.environment)
+        self._task.args = hidden(self._task.args, secret | set(self.LARGE))
+        self._task.environment = hidden(self._task.environment, secret)
         # Only ansible-core 2.18 has their values here, as far as they come from templates.
         self._task.module_defaults = []
         if result.get("_ansible_no_log"):
@@ -184,14 +185,14 @@ class ClientAction(ActionBase):
         :raises MagicError: if they break it. Ansible's own error has all arguments with it, and from ansible-core 2.20 on shows them with -vvv.
         """
         args = self._task.args
-        self._task.args = {name: value for name, value in args.items() if name not in self.UNCHECKED}
+        self._task.args = {name: value for name, value in args.items() if name not in self.LARGE}
         try:
             dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
         except AnsibleError as error:
             raise MagicError(in_yaml_types(error.message)) from None
         finally:
             self._task.args = args
-        return {name: args.get(name) if name in self.UNCHECKED else options[name] for name in self.OPTIONS.argument_spec}
+        return {name: args.get(name) if name in self.LARGE else options[name] for name in self.OPTIONS.argument_spec}
 
     def _elsewhere(self) -> list[str]:
         """Return a warning if the task is delegated to another machine, which changes nothing but the host that facts belong to."""
@@ -237,7 +238,7 @@ class ClientAction(ActionBase):
 
     def _bring_back(self, args: dict[str, t.Any]) -> None:
         """Replace the masks that ``_hide`` has put into the task: the debugger's ``redo`` runs it as it was shown. What is not found stays, and is refused."""
-        names = [name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log") and args.get(name) == MASK]
+        names = [name for name, option in self.OPTIONS.argument_spec.items() if (option.get("no_log") or name in self.LARGE) and args.get(name) == MASK]
         environments = self._task.environment if isinstance(self._task.environment, list) else [self._task.environment]
         masked = [values for values in environments if isinstance(values, dict) and MASK in values.values()]
         written = _core.as_written(self._task) if names or masked else None

@@ -230,3 +230,11 @@ KEEPS_MARKS = VERSION >= (2, 19)
 def marked(text: str) -> str:
     """Return a text that Ansible never takes for a template, by ``wrap_var`` (2.18 to 2.22). Where a mark can get lost, the text cannot begin a template."""
     return t.cast(str, wrap_var(text if KEEPS_MARKS else text.replace("{", r"\x7b")))
+
+
+def no_templates(value: t.Any) -> t.Any:
+    """Return a value that is made of new texts, as what a filter returns, as one in which Ansible finds no template.
+
+    From 2.19 on, a text is a template only if something says so, and of a new one nothing does; before, ``wrap_var`` has to say that it is none.
+    """
+    return value if KEEPS_MARKS else wrap_var(value)

@@ -13,6 +13,8 @@ import re
 import typing as t
 from collections import Counter
 
+from markupsafe import escape
+
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import doubt
@@ -49,15 +51,23 @@ def _age(seconds: int | None) -> str:
 
 def doubts(entries: Mapping[str, t.Any], tunnels: Iterable[Mapping[str, t.Any]]) -> dict[str, str]:
     """Return why saved keys may not be in force, by the tunnel's id; see ``doubt``."""
-    found = {tunnel["id"]: doubt(entries.get(tunnel["id"]), last_generated_on(tunnel)) for tunnel in tunnels}
+    found = {tunnel["id"]: doubt(entries[tunnel["id"]], last_generated_on(tunnel)) for tunnel in tunnels if tunnel["id"] in entries}
     return {tunnel_id: reason for tunnel_id, reason in found.items() if reason}
 
 
 # --- the audit
 
-# The states of a key, in the order of the report, and which of them need a new key.
-_STATES = ("interrupted", "replaced", "never", "unknown", "overdue", "soon", "ok")
-_BAD = _STATES[:5]
+# The states of a key, and what the report calls them, in its order.
+_STATES = {
+    "interrupted": "Interrupted",
+    "replaced": "Replaced elsewhere",
+    "never": "No key yet",
+    "unknown": "Age unknown",
+    "overdue": "Overdue",
+    "soon": "Due soon",
+    "ok": "Within limit",
+}
+_BAD = ("interrupted", "replaced", "never", "unknown", "overdue")
 
 _MOST_NAMES = 20
 
@@ -82,14 +92,14 @@ def psk_audit(tunnels: Iterable[Mapping[str, t.Any]], limit: int, entries: Mappi
     without_age = [row for row in rows if row["status"] in ("never", "unknown")]
     with_age = [row for row in rows if row["status"] in ("overdue", "soon", "ok")]
     rows = [*sorted(in_doubt, key=_by_name), *sorted(without_age, key=_by_name), *sorted(with_age, key=lambda row: int(row["psk_age"]), reverse=True)]
-    bad = [shown(row["name"]) for row in rows if row["status"] in _BAD]
+    bad = [row["name"] for row in rows if row["status"] in _BAD]
     found = Counter(row["status"] for row in rows)
     return {
-        "rows": [{**row, "name": shown(row["name"])} for row in rows],
+        "total": len(rows),
         "counts": {state: found[state] for state in _STATES},
         "bad": len(bad),
-        "bad_names": ", ".join(bad[:_MOST_NAMES]),
-        "limit": limit,
+        "bad_names": ", ".join(map(shown, bad[:_MOST_NAMES])),
+        "page": _page(rows, limit),
         "csv": "".join(f"{line}\n" for line in [",".join(_COLUMNS), *(_csv(row, limit) for row in rows)]),
     }
 
@@ -102,6 +112,41 @@ def _row(tunnel: Mapping[str, t.Any], reason: str, limit: int, soon: int) -> Row
 
 def _by_name(row: Row) -> str:
     return str(row["name"]).lower()
+
+
+def _page(rows: list[Row], limit: int) -> Row:
+    """Return what the page for people has of the tunnels, as texts to be put between tags.
+
+    Its bars end at the oldest key, but the limit is never left of the first quarter. Longer ones are cut off.
+    """
+    oldest = max((row["psk_age"] or 0 for row in rows), default=0)
+    scale = max(1, min(limit * 4, max(limit * 5 // 4, oldest)))
+    return {
+        "limit": _span(limit),
+        "limit_at": f"{limit * 100 / scale:.2f}",
+        "scale": _span(scale) if scale >= limit * 2 else "",
+        "rows": [_page_row(row, limit, scale) for row in rows],
+    }
+
+
+def _page_row(row: Row, limit: int, scale: int) -> Row:
+    seconds, status = row["psk_age"], row["status"]
+    notes = {"interrupted": "key in force unknown", "replaced": "the file has another key"}
+    if status in ("overdue", "soon"):
+        notes = {"overdue": f"by {_span(seconds - limit)}", "soon": f"in {_span(limit - seconds)}"}
+    note = notes.get(status, "")
+    found = {"status": status, "name": str(escape(shown(row["name"]))), "id": str(escape(row["id"])), "made": str(escape(row["made"][:10]))}
+    found.update(state=_STATES[status], note=f"<small>{note}</small>" if note else "")
+    if seconds is None:
+        return {**found, "bar": " none", "width": "", "age": "unknown" if status == "unknown" else "&ndash;"}
+    return {**found, "bar": " cut" if seconds > scale else "", "width": f' style="--w: {min(100, seconds * 100 / scale):.2f}%"', "age": _span(seconds)}
+
+
+def _span(seconds: int) -> str:
+    """Return an amount of time in words."""
+    if seconds < 120:
+        return f"{seconds} seconds"
+    return _age(seconds)
 
 
 def _csv(row: Row, limit: int) -> str:

@@ -28,7 +28,7 @@ from ansible_collections.cloudflare.magic.tests.integration.targets.leaks.search
 
 AWX = field.ROOT / "docs" / "awx"
 PROJECT = AWX / "project"
-PLAYBOOKS = ["rotate.yml", "audit.yml", "rotate_to_store.yml"]
+PLAYBOOKS = ["rotate.yml", "audit.yml", "rotate_to_store.yml", "network_plan.yml", "network_apply.yml"]
 STORES = {
     "hashi_vault": "community.hashi_vault.vault_kv2_write",
     "aws": "community.aws.secretsmanager_secret",
@@ -118,15 +118,19 @@ def test_credential_type():
     assert [name for name in inject(marks) if any(word in name for word in ("API", "TOKEN", "KEY", "SECRET", "PASS"))] == ["CLOUDFLARE_API_TOKEN"]
 
 
-@pytest.mark.parametrize(("survey", "playbook"), [("survey_rotate.yml", "rotate_psks.yml"), ("survey_audit.yml", "psk_audit.yml")])
+SURVEYS = [("survey_rotate.yml", "rotate_psks.yml"), ("survey_audit.yml", "psk_audit.yml")]
+SURVEYS += [("survey_network.yml", "network_plan.yml"), ("survey_network.yml", "network_apply.yml")]
+
+
+@pytest.mark.parametrize(("survey", "playbook"), SURVEYS)
 def test_surveys(survey, playbook):
     content = yaml_of(AWX / survey)
     assert set(content) == {"name", "description", "spec"}
-    (play,) = yaml_of(field.ROOT / "playbooks" / playbook)
+    head = (field.ROOT / "playbooks" / playbook).read_text(encoding="utf-8").split("\n- name:")[0]
     for question in content["spec"]:
         assert {"question_name", "question_description", "variable", "type", "required", "default", "min", "max"} <= set(question)
-        assert question["variable"] in play["vars"]
-        assert question["type"] in ("text", "multiplechoice") and question["default"] in question.get("choices", [question["default"]])
+        assert f"\n#   {question['variable']} " in head
+        assert question["type"] in ("text", "multiplechoice", "integer") and question["default"] in question.get("choices", [question["default"]])
 
 
 # --- the setup, with stand-ins in the place of AWX
@@ -143,6 +147,17 @@ def stand_ins(tmp_path_factory) -> str:
         (root / "galaxy.yml").write_text(yaml.safe_dump({"namespace": namespace, "name": collection, "version": "1.0.0"}), encoding="utf-8")
         shutil.copy2(Path(__file__).with_name("standin.py"), root / "plugins" / "action" / f"{module}.py")
     return str(folder)
+
+
+def in_a_row(workflow: dict[str, Any], first: str) -> list[dict[str, Any]]:
+    """Return the nodes of a workflow, of which each has one after it, and all are on the way."""
+    nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
+    path = [first]
+    while "related" in nodes[path[-1]]:
+        (after,) = nodes[path[-1]]["related"]["success_nodes"]
+        path.append(after["identifier"])
+    assert set(path) == set(nodes)
+    return [nodes[name] for name in path]
 
 
 def test_setup(stand_ins, tmp_path):
@@ -168,16 +183,16 @@ def test_setup(stand_ins, tmp_path):
     assert (PROJECT / made["inventory_source"]["Cloudflare tunnels"]["source_path"]).is_file()
     assert templates["Rotate keys"]["survey_spec"] == yaml_of(AWX / "survey_rotate.yml")
     assert all(schedule["unified_job_template"] in {**templates, **workflows} for schedule in made["schedule"].values())
-    nodes = {node["identifier"]: node for node in workflows["Rotate keys after approval"]["workflow_nodes"]}
-    path = ["dry-run"]
-    while "related" in nodes[path[-1]]:
-        (after,) = nodes[path[-1]]["related"]["success_nodes"]
-        path.append(after["identifier"])
-    assert path == ["dry-run", "approval", "rotation"] and set(path) == set(nodes)
-    assert [nodes[name].get("job_type") for name in path] == ["check", None, "run"]
-    assert nodes["approval"]["unified_job_template"]["type"] == "workflow_approval"
-    asked = templates[nodes["dry-run"]["unified_job_template"]["name"]]
-    assert asked["ask_job_type_on_launch"] is True
+    dry_run, approval, rotation = in_a_row(workflows["Rotate keys after approval"], "dry-run")
+    assert [node.get("job_type") for node in (dry_run, approval, rotation)] == ["check", None, "run"]
+    assert approval["unified_job_template"]["type"] == "workflow_approval"
+    assert templates[dry_run["unified_job_template"]["name"]]["ask_job_type_on_launch"] is True
+    workflow = workflows["Apply network after approval"]
+    plan, approval, network = in_a_row(workflow, "plan")
+    assert approval["unified_job_template"]["type"] == "workflow_approval"
+    assert [templates[node["unified_job_template"]["name"]]["playbook"] for node in (plan, network)] == ["network_plan.yml", "network_apply.yml"]
+    # A job template takes answers to a question of its own only.
+    assert workflow["survey_spec"] == templates["Plan network"]["survey_spec"] == templates["Apply network"]["survey_spec"]
 
 
 # --- the jobs
@@ -315,6 +330,24 @@ def test_audit(emulator, job, tmp_path):
     assert ran.leaks(emulator) == {}
     ran = job("audit.yml", {**answers, "fail_if_overdue": "false"}, token=emulator.read_token)
     assert ran.status == "successful" and ran.leaks(emulator) == {}
+
+
+def test_network(emulator, job, tmp_path):
+    """The plan changes nothing, and is what is applied; a design that deletes more than was answered is refused."""
+    design = tmp_path / "network.yml"
+    route = {"prefix": "10.30.0.0/24", "nexthop": "10.213.0.11", "priority": 7}
+    design.write_text(yaml.safe_dump({"network_config": {"static_routes": [route]}}), encoding="utf-8")
+    answers = {"network_state": "overridden", "network_max_deletions": 3, "network_file": str(design)}
+    before = emulator.state()
+    ran = job("network_plan.yml", answers)
+    assert ran.status == "successful" and emulator.state() == before, ran.screen
+    assert "+ static_routes 10.30.0.0/24 via 10.213.0.11, priority 7" in ran.screen and "Plan: 1 to create, 0 to update, 3 to delete." in ran.screen
+    ran = job("network_apply.yml", {**answers, "network_max_deletions": 2})
+    assert ran.status == "failed" and emulator.state() == before and "3 objects would be deleted, and 2 is the limit" in " ".join(ran.screen.split())
+    ran = job("network_apply.yml", answers, "--diff")
+    assert ran.status == "successful" and [route["prefix"] for route in emulator.routes()] == ["10.30.0.0/24"], ran.screen
+    assert "Applied: 1 created, 0 updated, 3 deleted." in ran.screen
+    assert ran.leaks(emulator) == {}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ design says nothing of is as the state promises.
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ BGP = [
     {"customer_asn": 65001},
     {"customer_asn": 65002, "extra_prefixes": ["10.9.0.0/16", "10.8.0.0/16"]},
     {"customer_asn": 65003, "md5_key": "secret 1"},
+    {"customer_asn": 65004, "import_filter_id": "f1", "export_filter_id": "f2"},
 ]
 
 # What a new object has if nobody says anything of it, and what a field returns to if a design does not name it. What is not here returns to nothing.
@@ -112,6 +114,7 @@ class Case:
         return there, sorted(repr(sorted(plain(thing.fields).items())) for thing in self.then if thing.kind == kind and thing.id.startswith("new"))
 
 
+@functools.cache
 def customer_end(interface: str) -> str:
     """Return the other end of an inner network."""
     own = ipaddress.ip_interface(interface)
@@ -152,11 +155,9 @@ class Drawing:
         }
         if kind != "interconnects":
             found["direction"] = self.rng.choice(["unidirectional", "bidirectional"])
-        target = self.rng.choice(["", "", "192.0.2.77"])
         # Cloudflare has never saved what it drops.
-        found["target"] = (
-            "" if found.get("direction") != "unidirectional" and (self.settings["bidirectional_target"] == "dropped" or kind == "interconnects") else target
-        )
+        ignored = found.get("direction") == "bidirectional" and self.settings["bidirectional_target"] == "dropped"
+        found["target"] = "" if ignored else self.rng.choice(["", "", "192.0.2.77"])
         return found
 
     def tunnel(self, kind: str, things: list[Thing], new: bool = False) -> Thing | None:
@@ -241,7 +242,8 @@ class Drawing:
     def _change_tunnel(self, thing: Thing, things: list[Thing]) -> None:
         for name in ("description", "automatic_return_routing", "replay_protection", "ttl", "mtu"):
             if name in thing.fields and self.sometimes(0.3):
-                thing.fields[name] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}.get(name, [True, False])[self.rng.randint(0, 1)]
+                choices: dict[str, list[t.Any]] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}
+                thing.fields[name] = choices.get(name, [True, False])[self.rng.randint(0, 1)]
         if self.sometimes(0.3):
             thing.fields["health_check"] = self._health(thing.kind)
         if self.sometimes(0.2) and self._free["in"]:
@@ -336,9 +338,8 @@ class Drawing:
         for kind in ("ipsec_tunnels", "gre_tunnels", "routes"):
             for dummy in range(self.rng.choice([0, 0, 1, 2]) if kind in kinds else 0):
                 thing = self.route(case.then, True) if kind == "routes" else self.tunnel(kind, case.then, True)
-                if thing is not None and not any(
-                    self._is_beside(thing, old[one]) and (one not in ids or old[one].way != new.way) for new in case.then for one in [new.id] if one in old
-                ):
+                moving = {one.id for one in case.then if one.id in old and (one.id not in ids or old[one.id].way != one.way)} if kind == "routes" else set()
+                if thing is not None and not any(self._is_beside(case, thing, old[one]) for one in moving):
                     case.then.append(thing)
                     chosen.append(thing)
         return [thing for thing in case.then if thing.id in ids or thing.id.startswith("new")]
@@ -368,9 +369,10 @@ class Drawing:
                     item[name] = self._emptied(name, value, was)
                 elif self.sometimes(0.3):
                     item[name] = copy.deepcopy(value)
-            elif plain(value) != plain(default) or self.sometimes(0.3):
-                if name not in STICKY[thing.kind] or new or plain(value) != plain(was) or self.sometimes(0.5):
-                    item[name] = copy.deepcopy(value)
+            elif (plain(value) != plain(default) or self.sometimes(0.3)) and (
+                name not in STICKY[thing.kind] or new or plain(value) != plain(was) or self.sometimes(0.5)
+            ):
+                item[name] = copy.deepcopy(value)
         item = {name: value for name, value in item.items() if value != {}}
         found = self._found_by(case, thing, old)
         if "nexthop_tunnel" in found:
@@ -387,7 +389,7 @@ class Drawing:
                 if value != default or self.sometimes(0.3):
                     found[name] = value
                 continue
-            if name == "target" and check.get("direction") != "unidirectional":
+            if name == "target" and check.get("direction") == "bidirectional":
                 continue
             if self.state == "merged" and not new:
                 if value != was.get(name) or self.sometimes(0.2):
@@ -399,7 +401,7 @@ class Drawing:
     def _bgp(self, value: Json, was: Json) -> Json:
         if not value or (plain(value) == plain(was) and self.sometimes(0.5)):
             return {}
-        empty = {"extra_prefixes": [], "md5_key": ""} if self.state == "merged" else {}
+        empty = {"extra_prefixes": [], "md5_key": "", "import_filter_id": "", "export_filter_id": ""} if self.state == "merged" else {}
         return {**empty, **copy.deepcopy(value)}
 
     @staticmethod
@@ -420,6 +422,9 @@ class Drawing:
         told = {**way, "priority": thing["priority"], **({"scope": copy.deepcopy(thing["scope"])} if plain(thing["scope"] or {}) else {})}
         if old is None or (old.way == thing.way and self.sometimes(0.85)):
             return told
+        if self._follows(case, thing, old) and self.sometimes(0.8):
+            name = next(one["name"] for one, end in ends_inside(case.then, 4) + ends_inside(case.then, 6) if end == thing["nexthop"])
+            return {"prefix": thing["prefix"], "nexthop_tunnel": name, **{name: value for name, value in told.items() if name in ("priority", "scope")}}
         if self._is_alone(case, thing, old) and self.sometimes(0.7):
             return {**way, **{name: value for name, value in told.items() if name in ("priority", "scope") and plain(old[name]) != plain(value)}}
         return {IDS["routes"]: self._id_spelled(old.id), **told}
@@ -433,15 +438,33 @@ class Drawing:
         return {"nexthop": route["nexthop"]}
 
     @staticmethod
+    def _follows(case: Case, route: Thing, old: Thing) -> bool:
+        """Tell whether a route is to be found by its tunnel, which has another inside now."""
+        where = [{end: thing for version in (4, 6) for thing, end in ends_inside(things, version)} for things in (case.before, case.then)]
+        was, will = where[0].get(old["nexthop"]), where[1].get(route["nexthop"])
+        if was is None or will is None or was.id != will.id or was.kind == "interconnects" or old["nexthop"] == route["nexthop"]:
+            return False
+        # The others of its prefix lead through other tunnels before and after, and nothing else of it changes.
+        others = [one for one in (*case.before, *case.then) if one.kind == "routes" and one["prefix"] == route["prefix"] and one.id != route.id]
+        alone = not {old["nexthop"], route["nexthop"]} & {one["nexthop"] for one in others}
+        return alone and old["prefix"] == route["prefix"] and [one["name"] for one in case.then if one.kind in TUNNELS].count(will["name"]) == 1
+
+    @staticmethod
     def _is_alone(case: Case, thing: Thing, old: Thing) -> bool:
         """Tell whether prefix and next hop find a route, of which the rest changes."""
         same = [one for one in (*case.before, *case.then) if one.kind == "routes" and one["prefix"] == thing["prefix"] and one["nexthop"] == thing["nexthop"]]
         return (old["prefix"], old["nexthop"]) == (thing["prefix"], thing["nexthop"]) and {one.id for one in same} == {thing.id}
 
     @staticmethod
-    def _is_beside(route: Thing, other: Thing) -> bool:
-        """Tell whether a route would be taken for a change of another one, if nothing claims that."""
-        return route.kind == other.kind == "routes" and (route["prefix"], route["nexthop"]) == (other["prefix"], other["nexthop"])
+    def _is_beside(case: Case, route: Thing, other: Thing) -> bool:
+        """Tell whether a new route would be taken for a change of another one: it leads the same way, or through the same tunnel, which has another inside."""
+        if route.kind != other.kind or route["prefix"] != other["prefix"]:
+            return False
+        was, will = (
+            {thing.id for version in (4, 6) for thing, end in ends_inside(things, version) if end == one["nexthop"]}
+            for things, one in ((case.before, other), (case.then, route))
+        )
+        return route["nexthop"] == other["nexthop"] or bool(was & will)
 
     @staticmethod
     def _is_like(route: Thing, other: Thing) -> bool:
@@ -502,11 +525,8 @@ def is_possible(case: Case) -> bool:
     ways = [thing.way for thing in things if thing.kind == "routes"]
     if any(len(set(values)) < len(values) for values in (names, insides, ends, identities, ways)):
         return False
-    for route in things:
-        if route.kind == "routes" and (route.id not in was or was[route.id]["nexthop"] != route["nexthop"] or was[route.id]["prefix"] != route["prefix"]):
-            if route["nexthop"] not in [end for dummy, end in ends_inside(things, ipaddress.ip_network(route["prefix"]).version)]:
-                return False
-    return True
+    written = [one for one in things if one.kind == "routes" and (one.id not in was or any(was[one.id][name] != one[name] for name in ("nexthop", "prefix")))]
+    return all(one["nexthop"] in [end for dummy, end in ends_inside(things, ipaddress.ip_network(one["prefix"]).version)] for one in written)
 
 
 def claims(thing: Thing) -> set[t.Any]:

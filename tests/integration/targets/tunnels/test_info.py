@@ -37,6 +37,7 @@ def run(emulator, play):
         tasks += [
             task(module, {}, f"{module}_all"),
             task(module, {}, f"{module}_check", check_mode=True),
+            task(module, {"format": "options"}, f"{module}_options"),
             task(module, {option: state[API_NAME.get(several, several)][1]["id"]}, f"{module}_one"),
         ]
         tasks += [task(module, options, f"{module}_{number}") for number, (options, dummy) in enumerate(rows)]
@@ -80,6 +81,24 @@ def test_some_are_chosen(run, module):
     assert [item["id"] for item in results[f"{module}_one"][several]] == [state[API_NAME.get(several, several)][1]["id"]]
     for number, (dummy_options, expected) in enumerate(rows):
         assert [item["id"] for item in results[f"{module}_{number}"][several]] == [state[API_NAME.get(several, several)][index]["id"] for index in expected]
+
+
+def test_what_is_returned_as_options_is_taken_back(run, emulator, play):
+    """By the module of each object, and by network for all of them; nothing changes."""
+    results, state = run
+    found = {several: results[f"{module}_options"][several] for module, (several, *dummy) in READS.items()}
+    names = [item["name"] for item in found["ipsec_tunnels"]]
+    assert names == sorted(names) and len(names) == len(state["ipsec_tunnels"])
+    assert not [item for items in found.values() for item in items if {"id", "psk_age", "customer_address", "created_on"} & set(item)]
+    tasks = [
+        task(module.removesuffix("_info"), item, f"{module}_{number}")
+        for module, (several, *dummy) in READS.items()
+        for number, item in enumerate(found[several])
+    ]
+    tasks.append(task("network", {"config": found, "state": "overridden"}, "whole"))
+    played = play(tasks, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token})
+    assert played.rc == 0, played.screen
+    assert len(played["here"]) == 11 and not [name for name, result in played["here"].items() if result["changed"]]
 
 
 @EACH

@@ -166,8 +166,7 @@ def test_both_shapes_of_the_answer_to_a_create(emulator, play, legacy):
     state["settings"]["legacy_create_shape"] = legacy
     emulator.set_state(state)
     tasks = [task("ipsec_tunnel", LYON, "ipsec_tunnel"), task("gre_tunnel", GRAZ, "gre_tunnel"), task("route", WAY, "route")]
-    repeated = [{**one, "register": f"{one['register']}_again"} for one in tasks]
-    played = play([*tasks, *repeated], env=emulator.environment(), warns=[NO_KEY])
+    played = play([*tasks, *({**one, "register": f"{one['register']}_again"} for one in tasks)], env=emulator.environment(), warns=[NO_KEY])
     assert played.rc == 0, played.screen
     for kind in ("ipsec_tunnel", "gre_tunnel", "route"):
         known = {item["id"]: item for item in emulator.state()[f"{kind}s"]}

@@ -19,8 +19,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudflare.magic.plugins.filter.design_from_terraform import FilterModule
 from ansible_collections.cloudflare.magic.plugins.module_utils._apply import Network
-from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Rules
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import read_design
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._terraform import TYPES
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 

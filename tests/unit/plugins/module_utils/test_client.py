@@ -14,8 +14,8 @@ from email.utils import format_datetime, formatdate
 from time import time
 from typing import Any
 
+import certifi
 import pytest
-import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -763,7 +763,7 @@ def test_tls(certificate, monkeypatch, recwarn):
             error = refusal(made.request, "POST", ["x"])
         assert re.search(r"the TLS certificate of 127\.0\.0\.1 was not accepted: self.signed certificate.*Set ca_path", str(error))
         assert (error.reached, error.transient, server.requests) == (NOT_SENT, False, [])
-        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": requests.certs.where()}):
+        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": certifi.where()}):
             with client(server.url, **options) as made:
                 made.request("POST", ["x"])
         assert len(server.requests) == 3

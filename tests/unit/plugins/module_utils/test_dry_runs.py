@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._apply import NOT_VALIDATED, SKIPPED, VALIDATED, Network
-from ansible_collections.cloudflare.magic.plugins.module_utils._changes import Rules
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import read_design
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 
 DESIGN = {

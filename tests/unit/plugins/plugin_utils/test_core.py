@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import jinja2
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -18,9 +21,12 @@ def compiled(monkeypatch):
     """What Jinja compiles during a test."""
     found = []
     compile_ = jinja2.Environment.compile
-    monkeypatch.setattr(
-        jinja2.Environment, "compile", lambda self, source, *args, **keywords: found.append(source) or compile_(self, source, *args, **keywords)
-    )
+
+    def note(self, source, *args, **keywords):
+        found.append(source)
+        return compile_(self, source, *args, **keywords)
+
+    monkeypatch.setattr(jinja2.Environment, "compile", note)
     return found
 
 
@@ -30,7 +36,7 @@ class Plugin(Constructable):
     def __init__(self):
         self.templar = Templar(loader=DataLoader())
 
-    def get_option(self, name):
+    def get_option(self, option, hostvars=None):
         return False
 
     def evaluate(self, expression, variables):
@@ -73,9 +79,6 @@ def test_a_copy_compiles_for_itself(compiled):
 
 
 def test_an_engine_without_the_interface_is_left_alone():
-    class Another:
-        _engine = object()
-
-    another = Another()
+    another: Any = SimpleNamespace(_engine=object())
     _core.compile_once(another)
     assert type(another._engine) is object

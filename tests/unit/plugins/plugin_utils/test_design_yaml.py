@@ -171,6 +171,7 @@ def test_what_yaml_cannot_hold_is_told():
 
 
 def test_scalars_for_people():
-    assert [scalar(value) for value in (None, True, 7, "a b", "203.0.113.1", "10.0.0.0/8", "fd00::1", [], ["a", 1], {})] == [
+    values: list[t.Any] = [None, True, 7, "a b", "203.0.113.1", "10.0.0.0/8", "fd00::1", [], ["a", 1], {}]
+    assert [scalar(value) for value in values] == [
         "null", "true", "7", "a b", "203.0.113.1", "10.0.0.0/8", '"fd00::1"', "[]", "[a, 1]", "{}",
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import rotation_table
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import psk_audit, rotation_table
 
 DAY = 86400
 
@@ -58,3 +58,62 @@ def test_the_table_of_a_fleet_reads_each_value_once(count):
     lines = rotation_table([Counted(row(f"branch-{number}", number * DAY, "set")) for number in range(count)])
     assert len(lines) == count + 1 and lines[-1] == "branch-1999     1999 days  new key"
     assert Counted.reads <= 4 * count
+
+
+def tunnel(number, psk_age, made="2026-01-31T12:00:00Z", name=None):
+    return {"id": f"id-{number}", "name": name or f"branch-{number}", "psk_age": psk_age, "psk_metadata": {"last_generated_on": made} if made else {}}
+
+
+TUNNELS = [
+    tunnel(1, 10 * DAY),
+    tunnel(2, None, made=None, name="b"),
+    tunnel(3, None, made="yesterday", name="A"),
+    tunnel(4, 91 * DAY),
+    tunnel(5, 85 * DAY),
+    tunnel(6, 400 * DAY),
+    tunnel(7, 2 * DAY, name="=1+1<b>\n"),
+    tunnel(8, 3 * DAY),
+    tunnel(9, 90 * DAY),
+    tunnel(10, 81 * DAY),
+]
+ENTRIES = {"id-7": {"pending_psk": "x"}, "id-8": {"psk": "x", "last_generated_on": "2026-01-30T12:00:00Z"}, "id-1": {"psk": "x"}, "id-99": {}}
+
+
+def test_the_audit_has_what_needs_attention_first():
+    found = psk_audit(TUNNELS, 90 * DAY, ENTRIES)
+    assert [(row["id"], row["status"]) for row in found["page"]["rows"]] == [
+        ("id-7", "interrupted"),
+        ("id-8", "replaced"),
+        ("id-3", "unknown"),
+        ("id-2", "never"),
+        ("id-6", "overdue"),
+        ("id-4", "overdue"),
+        ("id-9", "soon"),
+        ("id-5", "soon"),
+        ("id-10", "ok"),
+        ("id-1", "ok"),
+    ]
+    assert found["counts"] == {"interrupted": 1, "replaced": 1, "never": 1, "unknown": 1, "overdue": 2, "soon": 2, "ok": 2}
+    assert (found["total"], found["bad"], found["bad_names"]) == (10, 6, r"=1+1<b>\n, branch-8, A, b, branch-6, branch-4")
+
+
+def test_the_audit_as_csv():
+    lines = psk_audit(TUNNELS, 90 * DAY, ENTRIES)["csv"].splitlines()
+    assert lines[0] == "status,name,ipsec_tunnel_id,psk_age_days,psk_age_seconds,max_age_seconds,last_generated_on"
+    assert lines[1] == 'interrupted,"\'=1+1<b>\\n","id-7",2,172800,7776000,"2026-01-31T12:00:00Z"'
+    assert lines[3] == 'unknown,"A","id-3",,,7776000,"yesterday"'
+    assert len(lines) == 11
+
+
+def test_the_page_of_the_audit_has_texts_for_html():
+    rows = {row["id"]: row for row in psk_audit(TUNNELS, 90 * DAY, ENTRIES)["page"]["rows"]}
+    assert rows["id-7"]["name"] == r"=1+1&lt;b&gt;\n"
+    assert (rows["id-6"]["bar"], rows["id-6"]["width"], rows["id-6"]["note"]) == (" cut", ' style="--w: 100.00%"', "<small>by 310 days</small>")
+    assert (rows["id-5"]["age"], rows["id-5"]["note"], rows["id-5"]["made"]) == ("85 days", "<small>in 5 days</small>", "2026-01-31")
+    assert (rows["id-2"]["age"], rows["id-3"]["age"], rows["id-2"]["bar"], rows["id-2"]["width"]) == ("&ndash;", "unknown", " none", "")
+
+
+def test_an_audit_of_nothing():
+    found = psk_audit([], 0, {})
+    assert (found["total"], found["bad"], found["bad_names"], found["page"]["rows"]) == (0, 0, "", [])
+    assert found["csv"].count("\n") == 1

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What becomes of each object that a design is about, as data."""
+"""What a design asks for, as data: a step for each object, and what is in the account once all steps are done. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, Item
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Item
     from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
@@ -114,3 +116,21 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
         touched = {step.actual["id"] for step in steps if step.actual is not None}
         yield from ((kind.noun, step.after) for step in steps if step.after is not None)
         yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
+
+
+class Later:
+    """Next hops, looked up in the kinds of tunnels one after the other: most are found in the first, and then the others need not be read."""
+
+    def __init__(self, tunnels: t.Callable[[Kind], Iterator[tuple[str, Json]]]) -> None:
+        self._tunnels = tunnels
+        self._read: list[Insides] = []
+
+    def look_for(self, nexthop: t.Any) -> tuple[bool, str]:
+        """Look for a next hop; see ``Insides``."""
+        for number, kind in enumerate(WITH_INSIDES):
+            if number == len(self._read):
+                self._read.append(Insides(self._tunnels(kind)))
+            found = self._read[number].look_for(nexthop)
+            if found[0]:
+                return found
+        return False, ""

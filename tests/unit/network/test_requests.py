@@ -1,0 +1,85 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many requests a large design takes, and that nothing is done over and over again for each of its objects."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import pytest
+
+from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
+
+LISTS = {("GET", "ipsec_tunnels"): 1, ("GET", "gre_tunnels"): 1, ("GET", "routes"): 1}
+
+
+def design(count, rate="low"):
+    tunnels = [
+        {
+            "name": f"branch-{number}",
+            "cloudflare_endpoint": "203.0.113.1",
+            "customer_endpoint": f"198.18.{number // 250}.{number % 250}",
+            "interface_address": f"10.0.{number // 128}.{number % 128 * 2}/31",
+            "health_check": {"rate": rate},
+        }
+        for number in range(count)
+    ]
+    routes = [
+        {"prefix": f"10.{128 + number // 256}.{number % 256}.0/24", "nexthop_tunnel": f"branch-{number // 2}", "priority": 100} for number in range(2 * count)
+    ]
+    return {"ipsec_tunnels": tunnels, "static_routes": routes}
+
+
+def sent(cloud):
+    return Counter((request.method, request.path.partition("/")[0]) for request in cloud.sent)
+
+
+def done(cloud, config, **options):
+    result = cloud.run(config, "overridden", max_deletions=10000, **options)
+    assert not result.get("failed"), result["msg"]
+    return result
+
+
+def test_500_tunnels():
+    """One request a kind to read, batches of 50 where the API takes many; what it takes one by one, one by one."""
+    cloud = Cloud(seed())
+    assert len(done(cloud, design(500))["changes"]) == 1500
+    assert sent(cloud) == {**LISTS, ("POST", "ipsec_tunnels"): 500, ("POST", "routes"): 20}
+    # Somebody reads what it tells on the way.
+    assert 10 <= len(cloud.notices) <= 40
+    assert cloud.notices[-1] == "1500 of 1500 changes applied, request 520 of 520"
+
+    assert done(cloud, design(500))["changes"] == []
+    assert sent(cloud) == LISTS
+
+    assert len(done(cloud, design(500, "high"))["changes"]) == 500
+    assert sent(cloud) == {**LISTS, ("PUT", "ipsec_tunnels"): 10}
+    assert len(cloud.notices) == 10
+
+    assert len(done(cloud, design(250, "high"))["changes"]) == 750
+    assert sent(cloud) == {**LISTS, ("DELETE", "routes"): 10, ("DELETE", "ipsec_tunnels"): 250}
+
+
+@pytest.mark.parametrize("job", ["create", "unchanged", "change"])
+def test_the_work_grows_with_the_design(job):
+    """Four times the objects take some four times the calls of functions, and not sixteen times."""
+    calls = []
+    for count in (25, 100):
+        cloud = Cloud(seed())
+        if job != "create":
+            done(cloud, design(count))
+        calls.append(0)
+
+        def counted(dummy_frame, event, dummy_argument):
+            calls[-1] += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(counted)
+        try:
+            done(cloud, design(count, "high" if job == "change" else "low"))
+        finally:
+            sys.setprofile(before)
+    assert calls[1] < 4.2 * calls[0], calls
