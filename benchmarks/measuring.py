@@ -79,9 +79,9 @@ def environment(emulator: Emulator, folder: Path) -> dict[str, str]:
     }
 
 
-def ansible(playbook: str, *options: str) -> list[str]:
+def ansible(playbook: str, *options: str, inventory: str = "bench,") -> list[str]:
     """Return the command that runs a playbook from this folder."""
-    return [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "bench,", *options, str(HERE / playbook)]
+    return [str(Path(sys.executable).with_name("ansible-playbook")), "-i", inventory, *options, str(HERE / playbook)]
 
 
 def launch(command: list[str], emulator: Emulator, folder: Path) -> Measured:
