@@ -385,7 +385,7 @@ def emulator(session: nox.Session) -> None:
 def boundaries(session: nox.Session) -> None:
     """End runs at every boundary, in process, and try sequences of what can happen; they know no ansible-core either."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
-    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", *session.posargs)
+    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", "tests/unit/network", *session.posargs)
 
 
 def check_code(session: nox.Session) -> None:
@@ -455,12 +455,12 @@ def site(session: nox.Session) -> None:
 
 
 def crash(session: nox.Session) -> None:
-    """Kill real runs at 200 instants for the vault file and 300 for a fleet, and try 20,000 sequences. The other sessions take a sample of them."""
+    """Kill real runs at 200 instants for the vault file and 300 for a fleet, and try 20,000 sequences and 20,000 designs. Other sessions take a sample."""
     session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt", "-r", "tests/unit/requirements.txt")
     tree = refresh_tree(session.name)
     with session.chdir(tree):
-        environment = {"CRASH_SEQUENCES": "20000", "PYTHONPATH": str(tree.parents[2])}
-        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/crash", *session.posargs, env=environment)
+        environment = {"CRASH_SEQUENCES": "20000", "NETWORK_PAIRS": "20000", "PYTHONPATH": str(tree.parents[2])}
+        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/crash", "tests/unit/network", *session.posargs, env=environment)
     for target, instants in (("vault_file", 200), ("ipsec_psks", 300)):
         environment = {"CRASH_INSTANTS": str(instants), "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
         with session.chdir(tree / "tests" / "integration" / "targets" / target):

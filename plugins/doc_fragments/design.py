@@ -282,6 +282,10 @@ options:
                   - What to send, an ICMP reply or an ICMP request.
                 type: str
                 choices: [reply, request]
+              target:
+                description:
+                  - The address to check. An empty string means the one that Cloudflare computes, the customer's end of the inside.
+                type: raw
           mtu:
             description:
               - The largest packet in bytes.

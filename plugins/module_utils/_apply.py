@@ -81,6 +81,8 @@ class Network:
     steps: dict[Key, Step] = field(default_factory=dict)
     """All that this run does, by their keys."""
     _created: set[str] = field(default_factory=set)
+    # The steps of the request that is being sent, in parts perhaps.
+    _sending: set[int] = field(default_factory=set)
     # What somebody has created meanwhile, and is not in the design.
     _late: dict[Key, Step] = field(default_factory=dict)
     _lost: int = 0
@@ -194,6 +196,7 @@ class Network:
                     self._created.add(answer["id"])
 
         try:
+            self._sending = set(numbers)
             send_in_parts(list(units.values()), send, self._failed)
         except MagicError as error:
             if self.check_mode and lacks_permission(error):
@@ -230,7 +233,7 @@ class Network:
     def _refused(self, error: MagicError, unit: list[int]) -> Iterable[Sequence[list[int]]]:
         """Note that a unit was refused by itself, unless it waits for another part of the same request."""
         needs = {other for number in unit for other in self.order.needs[number]} - set(unit)
-        if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs):
+        if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs & self._sending):
             return [[unit]]
         lacking = next((found for found in (self._lacking(number, unit) for number in unit) if found is not None), None)
         for step in self._steps_of([unit]):

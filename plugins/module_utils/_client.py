@@ -21,9 +21,11 @@ import typing as t
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import quote
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import GRAPHQL_PATH, NOT_SENT, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._graphql import read_graphql
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, check_text
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
@@ -150,16 +152,30 @@ class Client:
         :arg secrets: what is in the body and must not be in any message, of this request or a later one.
         :raises MagicError: if there is no successful answer.
         """
-        repeatable = method == "GET" if repeatable is None else repeatable
         self.keep_secret(*secrets)
         for name, value in {**(body if isinstance(body, dict) else {}), "the path": segments, "the query": params}.items():
             check_text(name, value)
         path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, "magic", *segments))
+        send = partial(self._send, method, path, read_answer, params=params, body=body, headers=headers, secrets=self._secrets(secrets))
+        return self._until_answered(method, path, method == "GET" if repeatable is None else repeatable, send)
+
+    def graphql(self, query: str, variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Ask GraphQL Analytics, which only reads, and return the answer's ``data``.
+
+        :raises MagicError: if there is none, or if it comes with errors.
+        """
+        check_text("the query", variables)
+        body = {"query": query, "variables": variables}
+        send = partial(self._send, "POST", GRAPHQL_PATH, read_graphql, body=body, secrets=self._secrets())
+        return t.cast("dict[str, t.Any]", self._until_answered("POST", GRAPHQL_PATH, True, send))
+
+    def _until_answered(self, method: str, path: str, repeatable: bool, send: Callable[[], t.Any]) -> t.Any:
+        """Send a request, again as often as that is allowed and may help, and return what its answer says."""
         tries = 0
         lost = False
         while True:
             try:
-                return self._send(method, path, params, body, headers, self._secrets(secrets))
+                return send()
             except MagicError as error:
                 lost = lost or error.reached == UNKNOWN
                 if lost:
@@ -180,12 +196,12 @@ class Client:
             return error.retry_after + random.uniform(0, min(1.0, 0.1 * error.retry_after))
         return float(min(LONGEST_BACKOFF, self._backoff * 2.0 ** min(tries, 30)) * random.uniform(0.5, 1))
 
-    def _send(self, method: str, path: str, params: Mapping[str, str] | None, body: t.Any, headers: Mapping[str, str] | None, secrets: Sequence[str]) -> t.Any:
+    def _send(self, method: str, path: str, read: Callable[..., t.Any], *, secrets: Sequence[str], **request: t.Any) -> t.Any:
         """Send one request, once."""
         self.sent += 1
-        answer = exchange(self._own_session(), self.settings, method, path, params=params, body=body, headers=headers, secrets=secrets)
+        answer = exchange(self._own_session(), self.settings, method, path, secrets=secrets, **request)
         self._set_clock(answer.headers.get("Date"))
-        return read_answer(method, path, answer.status, answer.headers, answer.body, secrets)
+        return read(method, path, answer.status, answer.headers, answer.body, secrets)
 
     def _set_clock(self, date: str | None) -> None:
         """Take the time from a ``Date`` header, if it is one. It has whole seconds, so a clock that agrees with it is more exact and is kept."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import all_shown, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 # Where a request may have got to when it failed.
 NOT_SENT = "not_sent"  # the server never received it, or turned it away unread
@@ -24,6 +24,10 @@ UNKNOWN = "unknown"  # the server may have carried it out
 
 _WRITE_PERMISSION = "'Magic WAN Write' or 'Magic Transit Write'"
 _READ_PERMISSION = f"'Magic WAN Read' or 'Magic Transit Read' ({_WRITE_PERMISSION} include it)"
+_ANALYTICS_PERMISSION = "'Account Analytics Read'"
+
+# Where GraphQL Analytics is asked: a POST that only reads, with a permission and a rate limit of its own.
+GRAPHQL_PATH = "/graphql"
 
 _WRONG_KIND = (
     "The credential has the wrong form for its header. An API token belongs in api_token (CLOUDFLARE_API_TOKEN), "
@@ -35,6 +39,7 @@ _NOT_ONBOARDED = (
 )
 _UNKNOWN_CREDENTIAL = "Cloudflare does not know this credential. Check that it is complete, not revoked and not expired."
 _RATE_LIMIT = "Cloudflare's rate limit is reached (1,200 requests in five minutes for a user or token). Wait, run fewer tasks at once, or raise max_retries."
+ANALYTICS_RATE_LIMIT = "Cloudflare's rate limit for analytics is reached (300 queries in five minutes for a user). Wait, ask less often, or raise max_retries."
 _PERMISSION = (
     "The credential is not accepted for this call. Give the API token the permission {permission} for this account, "
     "and check that it is complete and not expired."
@@ -186,6 +191,11 @@ def lacks_permission(error: MagicError) -> bool:
     return failure is not None and failure["status"] == 403 and any(code.advice == _PERMISSION for code in _known(failure["errors"]))
 
 
+def is_read(failure: Mapping[str, t.Any]) -> bool:
+    """Tell of a failed call whether it can have changed nothing."""
+    return bool(failure["method"] == "GET" or failure["path"] == GRAPHQL_PATH)
+
+
 def in_words(error: dict[str, t.Any]) -> str:
     """Return one of ``errors`` as a sentence without its end."""
     text = f"[{error.get('code', 'no code')}] {error.get('message', 'no message')}"
@@ -198,14 +208,20 @@ def in_words(error: dict[str, t.Any]) -> str:
     return f"{text} ({'; '.join(details)})" if details else text
 
 
-def advice(method: str, status: int | None, errors: Sequence[dict[str, t.Any]]) -> str | None:
+def missing_permission(method: str, path: str) -> str:
+    """Return what to do about a call that the credential may not make."""
+    needed = _ANALYTICS_PERMISSION if path == GRAPHQL_PATH else _READ_PERMISSION if method == "GET" else _WRITE_PERMISSION
+    return _PERMISSION.replace("{permission}", needed)
+
+
+def advice(method: str, status: int | None, errors: Sequence[dict[str, t.Any]], path: str = "") -> str | None:
     """Return what a user can do about a refused call, or None where nothing better is known than the answer itself."""
     text = next((code.advice for code in _known(errors)), None)
     if text is None and status == 429:
-        text = _RATE_LIMIT
+        text = ANALYTICS_RATE_LIMIT if path == GRAPHQL_PATH else _RATE_LIMIT
     if text is None and status in (401, 403) and not errors:
         text = _PERMISSION
-    return text and text.replace("{permission}", _READ_PERMISSION if method == "GET" else _WRITE_PERMISSION)
+    return missing_permission(method, path) if text == _PERMISSION else text
 
 
 def call_error(
@@ -225,7 +241,7 @@ def call_error(
     parts = [f"{method} {path} failed" + (f" with HTTP {status}" if status is not None else "") + f": {reason}"]
     if ray_id:
         parts.append(f"cf-ray {ray_id}.")
-    hint = advice(method, status, errors) or hint
+    hint = advice(method, status, errors, path) or hint
     if hint:
         parts.append(hint)
     failure = {"method": method, "path": path, "status": status, "errors": all_shown(list(errors)), "ray_id": all_shown(ray_id)}

@@ -15,7 +15,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_read
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import resolve
 from ansible_collections.cloudflare.magic.plugins.module_utils._wire import HAS_REQUESTS, REQUESTS_IMPORT_ERROR
 
@@ -28,16 +28,13 @@ if t.TYPE_CHECKING:
 
 def failed(error: MagicError) -> dict[str, t.Any]:
     """Return the result of a task that ends with this error."""
-    result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and not _is_read(error), "msg": str(error)}
+    read = error.failure is not None and is_read(error.failure)
+    result: dict[str, t.Any] = {"failed": True, "changed": error.reached == UNKNOWN and not read, "msg": str(error)}
     if error.failure is not None:
         result["failure"] = error.failure
     if error.problems:
         result["problems"] = list(error.problems)
     return result
-
-
-def _is_read(error: MagicError) -> bool:
-    return error.failure is not None and error.failure["method"] == "GET"
 
 
 _last: Client | None = None

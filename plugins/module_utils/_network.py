@@ -46,7 +46,8 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
         if kind in design.kinds:
             _Matcher(kind, account, rules, changes).work([item for item in design.items if item.kind is kind])
     _check_routes(account, changes)
-    _check_deletions(design, account, rules, changes)
+    _check_deletions(design, rules, changes)
+    _warn_of_stranded(account, changes)
     if changes.problems:
         raise refusal(changes.problems)
     return changes
@@ -269,8 +270,7 @@ def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
     now = Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
     then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    insides = {own for own, dummy in ENDS.values()}
-    moved = any(step.kind is not ROUTE and (step.action == "delete" or insides & set(step.planned.after)) for step in changes.steps)
+    moved = any(_loses_its_inside(step) for step in changes.steps)
     for step in changes.steps:
         route = step.after
         if step.kind is not ROUTE or route is None or not step.place:
@@ -289,7 +289,7 @@ def _check_routes(account: Account, changes: Changes) -> None:
             changes.say(step, f"nexthop: {wrong}")
 
 
-def _check_deletions(design: Design, account: Account, rules: Rules, changes: Changes) -> None:
+def _check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
     gone = [step for step in changes.steps if step.planned.method == "DELETE"]
     what = listing(f"{step.kind.noun} {step.label}" for step in gone)
     if len(gone) > rules.max_deletions:
@@ -306,10 +306,14 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
                 f"{kind.results}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
                 f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {kind.results} out of config."
             )
-    tunnels = [step for step in gone if step.kind in TUNNELS]
+
+
+def _warn_of_stranded(account: Account, changes: Changes) -> None:
+    """Note routes that the design leaves alone, and whose tunnel it deletes or gives another inside."""
+    tunnels = [(step.kind.noun, step.actual) for step in changes.steps if step.actual is not None and _loses_its_inside(step)]
     if not tunnels:
         return
-    lost = Insides((step.kind.noun, step.actual or {}) for step in tunnels)
+    lost = Insides(tunnels)
     leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
     stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
     # Mostly the routes go, too, and then no further kind needs to be read.
@@ -317,6 +321,10 @@ def _check_deletions(design: Design, account: Account, rules: Rules, changes: Ch
     stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
     if stay:
         changes.warnings.append(
-            f"Routes stay that lead through the tunnels to be deleted, and then lead nowhere: {listing(label_of(ROUTE, route) for route in stay)}. "
-            "Cloudflare allows that. Delete them, or give them another next hop."
+            f"Routes stay that lead through tunnels which are deleted or get another inside, and then lead nowhere: "
+            f"{listing(label_of(ROUTE, route) for route in stay)}. Cloudflare allows that. Delete them, or give them another next hop."
         )
+
+
+def _loses_its_inside(step: Step) -> bool:
+    return step.kind is not ROUTE and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))

@@ -66,7 +66,8 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
         _routes_wait_for_tunnels(result)
         needs = result.needs
         result.needs = [own | more for own, more in zip(needs, _tunnels_wait_for_routes(result))]
-        units = _together(result, impossible := [])
+        impossible: list[str] = []
+        units = _together(result, impossible)
         if impossible:
             result.needs = needs
             units = _together(result, problems)
@@ -176,19 +177,37 @@ def _tunnels_wait_for_routes(result: Ordered) -> list[set[int]]:
     return found
 
 
+def _rings(needs: Sequence[set[int]]) -> list[int]:
+    """Return for each step one that stands for all that wait for each other: Kosaraju's algorithm, without recursion."""
+    waited_for_by: list[list[int]] = [[] for dummy in needs]
+    for number, others in enumerate(needs):
+        for other in others:
+            waited_for_by[other].append(number)
+    finished: list[int] = []
+    seen: set[int] = set()
+    for root in range(len(needs)):
+        path = [] if root in seen else [(root, iter(needs[root]))]
+        seen.add(root)
+        while path:
+            further = next((other for other in path[-1][1] if other not in seen), None)
+            if further is None:
+                finished.append(path.pop()[0])
+            else:
+                seen.add(further)
+                path.append((further, iter(needs[further])))
+    ring = [-1] * len(needs)
+    for root in reversed(finished):
+        reached = [root] if ring[root] < 0 else []
+        while reached:
+            number = reached.pop()
+            ring[number] = root
+            reached += [other for other in waited_for_by[number] if ring[other] < 0]
+    return ring
+
+
 def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
     """Return the steps in units: those that wait for each other are in one, the others alone."""
-    unit = list(range(len(result.steps)))
-    while True:
-        graph: dict[int, set[int]] = {own: set() for own in unit}
-        for number, needs in enumerate(result.needs):
-            graph[unit[number]] |= {unit[other] for other in needs} - {unit[number]}
-        try:
-            graphlib.TopologicalSorter(graph).prepare()
-            break
-        except graphlib.CycleError as error:
-            ring = set(error.args[1])
-            unit = [min(ring) if own in ring else own for own in unit]
+    unit = _rings(result.needs)
     result.unit = unit
     units: dict[int, list[int]] = defaultdict(list)
     for number, own in enumerate(unit):

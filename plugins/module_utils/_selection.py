@@ -17,7 +17,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 def is_pattern(item: str) -> bool:
@@ -33,6 +33,16 @@ def by_name(items: Iterable[str], name: str) -> bool:
 def by_name_or_id(items: Iterable[str], name: str, object_id: str) -> bool:
     """Tell whether names, shell patterns or ids mean this object."""
     return any(item == object_id or fnmatchcase(name, item) for item in items)
+
+
+def check_names(option: str, items: Iterable[str], existing: Collection[str], noun: str) -> None:
+    """Check that each name or shell pattern means something.
+
+    :raises MagicError: naming the option and one that does not.
+    """
+    for item in items:
+        if not any(by_name([item], name) for name in existing):
+            raise MagicError(f"{option}: no {noun} matches '{item}'. These exist: {listing(existing) or 'none'}. Check {option} and account_id.")
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,7 @@ class Selection:
         strangers = [tunnel_id for tunnel_id in self.ids if tunnel_id not in known]
         if strangers:
             raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
-        for name in self.names:
-            if not any(by_name([name], existing) for existing in known.values()):
-                exist = listing(known.values()) or "none"
-                raise MagicError(f"names: no IPsec tunnel matches '{name}'. These exist: {exist}. Check names and account_id.")
+        check_names("names", self.names, known.values(), "IPsec tunnel")
         for item in self.exclude:
             # A misspelled name would be rotated. A pattern is for tunnels that come and go.
             if not is_pattern(item) and item not in {*known, *known.values()}:

@@ -177,7 +177,7 @@ def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[
     return f"no connection to {host}{within}. Check the network, api_url and the proxy.", True
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def asked_to_wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait from ``Retry-After`` (seconds or HTTP date), else from ``Ratelimit``'s reset (draft-ietf-httpapi-ratelimit-headers)."""
     value = headers.get("Retry-After")
     if value is not None:
@@ -201,6 +201,14 @@ def _why(status: int, errors: Sequence[dict[str, t.Any]], body: bytes, envelope:
     return f"the body is {kind}.", "Check api_url and the proxy."
 
 
+def in_json(body: bytes) -> t.Any:
+    """Return what a body says, or None if it is no JSON."""
+    try:
+        return json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+
+
 def read_answer(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = ()) -> t.Any:
     """Return the ``result`` of an answer.
 
@@ -208,10 +216,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     :raises MagicError: for anything but a 2xx status with an envelope whose ``success`` is true.
     """
     ok = 200 <= status < 300
-    try:
-        envelope = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        envelope = None
+    envelope = in_json(body)
     if ok and isinstance(envelope, dict) and envelope.get("success") is True:
         return envelope.get("result")
     ray_id = scrub(headers.get("cf-ray"), secrets)
@@ -222,7 +227,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     clear_no = isinstance(envelope, dict) and envelope.get("success") is False and (ok or 400 <= status < 500)
     reached = NOT_SENT if limited or (clear_no and status == 409) else REFUSED if clear_no else UNKNOWN
     reason, hint = _why(status, errors, body, envelope)
-    retry_after = _retry_after(headers) if limited or "Retry-After" in headers else None
+    retry_after = asked_to_wait(headers) if limited or "Retry-After" in headers else None
     if retry_after is not None:
         reason += f" The server asks to wait {retry_after:g} s."
     raise call_error(

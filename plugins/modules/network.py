@@ -68,6 +68,8 @@ options:
 notes:
   - Tunnels are created, then updated; then routes are created and updated; then routes are deleted, then tunnels. If something fails, what depends on it
     is skipped, nothing is deleted, and the next run does what is left.
+  - A tunnel takes over the inside of another tunnel only after the routes of this design have moved out of it. Where two tunnels exchange their insides, that
+    is not possible. Then give their routes the C(static_route_id), or use O(state=overridden), so that a run that is killed halfway leaves no route behind.
   - Pre-shared keys are not part of a design. Create and rotate them with M(cloudflare.magic.ipsec_psks).
 seealso:
   - module: cloudflare.magic.ipsec_tunnel

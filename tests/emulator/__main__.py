@@ -56,9 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from .app import PREFIX, Emulator
         from .guard import HEADER, token_file
+        from .moments import SeedError
         from .seed import default_seed
         from .server import listen
-        from .state import SeedError
         from .strict import loads
     except ImportError as error:
         parser.exit(1, f"The emulator needs Flask ({error}); try: python -m pip install flask\n")

@@ -22,21 +22,25 @@ from typing import TYPE_CHECKING, Any, Callable
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from . import spoil
+from . import graphql, spoil
 from .control import Control
 from .envelope import as_json, failure, success
 from .faults import Faults
 from .guard import HEADER, Mask, new_token, objection, same
 from .kinds import IPSEC, KINDS, ROUTE, ApiError, Json, Kind
-from .state import Call, Credential, RateLimit, SeedError, State
+from .moments import SeedError
+from .state import Call, Credential, RateLimit, State
 from .strict import loads
 
 if TYPE_CHECKING:
     from .schema import Checker
 
 PREFIX = "/client/v4"
+_GRAPHQL = PREFIX + "/graphql"
 _LOG = logging.getLogger("cloudflare_magic_emulator")
 _MAX_BODY = 8 * 1024 * 1024
+# Queries, and seconds: https://developers.cloudflare.com/analytics/graphql-api/limits/
+_GRAPHQL_LIMIT = (300, 300.0)
 _View = Callable[..., Response]
 
 _NO_ROUTE = {"code": 7000, "message": "No route for that URI"}
@@ -69,6 +73,7 @@ class Emulator:
         self.checker = checker
         self.token = token or new_token()
         self.rate_limit = RateLimit(quota, window)
+        self.graphql_rate_limit = RateLimit(*_GRAPHQL_LIMIT)
         self._start = (seed, quota, window)
         self._latency = latency
         self._lock = threading.Lock()
@@ -144,7 +149,8 @@ class Emulator:
         if not g.get("is_api"):
             return answer
         fault: Json | None = g.get("fault")
-        if self.checker and "record" in g:
+        # Of GraphQL, there is no description to compare with.
+        if self.checker and "record" in g and request.path != _GRAPHQL:
             where = {"method": request.method, "path": g.record["path"]}
             arguments = (request.method, request.path[len(PREFIX) :])
             found = self.checker.request(*arguments, request.args.to_dict(), g.record["headers"], g.body)
@@ -223,7 +229,8 @@ class Emulator:
         if not self.state.account_exists(account_id):
             raise _no_route()
         credential: Credential = g.credential
-        if account_id not in credential.accounts or (request.method != "GET" and credential.permission != "write"):
+        needed = ("read", "write") if request.method == "GET" else ("write",)
+        if account_id not in credential.accounts or credential.permission not in needed:
             raise ApiError(403, 10000, "Authentication error")
         return self.state.magic_account(account_id, wan)
 
@@ -233,6 +240,7 @@ class Emulator:
         magic = "/accounts/<account_id>/magic/"
         routes: list[tuple[str, str, _View]] = [
             ("GET", "/accounts", self._list_accounts),
+            ("POST", "/graphql", self._graphql),
             ("GET", "/user/tokens/verify", self._verify_user_token),
             ("GET", "/accounts/<account_id>/tokens/verify", self._verify_account_token),
             ("POST", magic + "ipsec_tunnels/psk", self._set_psks),
@@ -336,6 +344,32 @@ class Emulator:
         self._account(account_id, wan=True)
         raise ApiError(404, 7003, "The emulator does not have this part of the API", more=[dict(_NO_ROUTE)])
 
+    # --- analytics
+
+    def _graphql(self) -> Response:
+        who = request.headers.get("Authorization") or request.headers.get("X-Auth-Email") or "anonymous"
+        allowed, _remaining, reset = self.graphql_rate_limit.take(who)
+        try:
+            if not allowed:
+                raise graphql.GraphQLError("rate limiter budget depleted, try again after 5 minutes", 429)
+            return as_json(self._health(graphql.read(self._body())))
+        except graphql.GraphQLError as error:
+            # Too many requests have their status in any case.
+            answer = as_json(error.body(), error.status if error.status == 429 or self.state.setting("graphql_statuses") else 200)
+            if not allowed:
+                answer.headers["Retry-After"] = str(reset)
+            return answer
+
+    def _health(self, question: graphql.Question) -> Json:
+        credential: Credential = g.credential
+        # Choice: of an account that there is not, nobody learns more than of one that is not theirs.
+        if question.account_id not in credential.accounts or not credential.analytics or not self.state.account_exists(question.account_id):
+            raise graphql.not_authorized()
+        if not self.state.has_magic(question.account_id):
+            raise graphql.GraphQLError(f"account '{question.account_id}' does not have access to the path", 403, "authz")
+        tunnels = self.state.tunnel_names(question.account_id)
+        return question.answer(self.state.health.rows(question.account_id, tunnels, question.span, question.wanted, question.order))
+
     # --- what the control endpoints do
 
     def recorded(self) -> list[Json]:
@@ -364,6 +398,7 @@ class Emulator:
         self.state.replace(seed)
         self.faults.reset()
         self.rate_limit = RateLimit(quota, window)
+        self.graphql_rate_limit = RateLimit(*_GRAPHQL_LIMIT)
         self.forget_requests()
         self.forget_violations()
 

@@ -35,6 +35,7 @@ class Emulator:
         account_id: the first account of the default data, onboarded to Magic.
         other_account_id: the second account, not onboarded.
         write_token, read_token: API tokens with those permissions.
+        blind_token: an API token that may write, and not read analytics.
         email, global_key: a key pair with write permission.
         control_url: base URL of the control endpoints, ``/_emulator/`` included.
         control_headers: what they want to see, for clients other than this one.
@@ -44,6 +45,7 @@ class Emulator:
     other_account_id = "9a7806061c88ada191ed06f989cc3dac"
     write_token = "emulator-write-token"
     read_token = "emulator-read-token"
+    blind_token = "emulator-blind-token"
     email = "engineer@example.com"
     global_key = "emulator-global-key"
 
@@ -195,6 +197,22 @@ class Emulator:
     def rate_limit(self, quota: int, seconds: float) -> None:
         """Start a new window with this quota."""
         self.control("PUT", "rate_limit", {"quota": quota, "seconds": seconds})
+
+    def graphql_rate_limit(self, quota: int, seconds: float) -> None:
+        """Start a new window with this quota of queries of GraphQL."""
+        self.control("PUT", "graphql_rate_limit", {"quota": quota, "seconds": seconds})
+
+    def health(self) -> Json:
+        """Return what the health checks have found: data_centers, default, delay_seconds, changes."""
+        return dict(self.control("GET", "health"))
+
+    def set_health(self, **seed: Any) -> None:
+        """Replace what the health checks have found, by the part ``health`` of a seed."""
+        self.control("PUT", "health", seed)
+
+    def change_health(self, tunnel: str, state: float | None, data_centers: list[str] | None = None, age_seconds: float = 0) -> None:
+        """Let a tunnel be healthy (1), degraded (0.5), down (0) or without data (None) from a moment on, in all data centres or in some."""
+        self.control("POST", "health", {"tunnel": tunnel, "state": state, "data_centers": data_centers, "age_seconds": age_seconds})
 
     def errors(self) -> str:
         """Return what the emulator wrote to standard error so far."""

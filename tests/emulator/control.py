@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from flask import Response, request
 
 from .envelope import as_json
-from .state import RateLimit, SeedError, from_age, from_timestamp
+from .moments import SeedError, from_age, from_timestamp
+from .state import RateLimit
 from .strict import loads
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Control:
             ("DELETE", "unmet", emulator.faults.forget_unmet),
             ("GET", "rate_limit", self._get_rate_limit),
             ("PUT", "rate_limit", self._put_rate_limit),
+            ("PUT", "graphql_rate_limit", self._put_graphql_rate_limit),
+            ("GET", "health", lambda: emulator.state.health.export()),
+            ("PUT", "health", self._put_health),
+            ("POST", "health", lambda: emulator.state.health.add(_wish())),
             ("GET", "violations", emulator.violations),
             ("DELETE", "violations", emulator.forget_violations),
             ("PUT", "tunnels/<tunnel_id>", self._put_age),
@@ -81,12 +86,24 @@ class Control:
         limit = self._of.rate_limit
         return {"quota": limit.quota, "seconds": limit.window}
 
-    def _put_rate_limit(self) -> Any:
+    @staticmethod
+    def _wished_rate_limit() -> RateLimit:
         given = _wish()
         if not isinstance(given, dict) or set(given) != {"quota", "seconds"}:
             raise SeedError("a rate limit is {quota: requests, at least 1; seconds: length of the window}")
-        self._of.rate_limit = RateLimit(given["quota"], given["seconds"])
+        return RateLimit(given["quota"], given["seconds"])
+
+    def _put_rate_limit(self) -> Any:
+        self._of.rate_limit = self._wished_rate_limit()
         return self._get_rate_limit()
+
+    def _put_graphql_rate_limit(self) -> Any:
+        limit = self._of.graphql_rate_limit = self._wished_rate_limit()
+        return {"quota": limit.quota, "seconds": limit.window}
+
+    def _put_health(self) -> Any:
+        self._of.state.set_health(_wish())
+        return self._of.state.health.export()
 
     def _put_age(self, tunnel_id: str) -> Any:
         given = _wish()

@@ -10,7 +10,7 @@ import threading
 from typing import Any, Callable, Tuple
 
 from .kinds import Json
-from .state import SeedError
+from .moments import SeedError
 from .strict import is_count, is_number, is_text
 
 _Check = Tuple[Callable[[Any], bool], str]

@@ -14,6 +14,8 @@ ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 OTHER_ACCOUNT_ID = "9a7806061c88ada191ed06f989cc3dac"
 WRITE_TOKEN = "emulator-write-token"
 READ_TOKEN = "emulator-read-token"
+# May all but read analytics.
+BLIND_TOKEN = "emulator-blind-token"
 EMAIL = "engineer@example.com"
 GLOBAL_KEY = "emulator-global-key"
 _DAY = 86400
@@ -39,6 +41,8 @@ DEFAULT_SETTINGS: Json = {
     # Choice: what becomes of the target of a health check in both directions, which the description calls ignored: it is "saved", and counts
     # again when the direction changes, or "dropped", so that a client that compares it never comes to an end.
     "bidirectional_target": "saved",
+    # Choice: errors of GraphQL come with status 200, as the standard has it; with true, with the statuses in Cloudflare's list of them.
+    "graphql_statuses": False,
 }
 
 
@@ -90,8 +94,11 @@ def default_seed() -> Json:
         "tokens": [
             {"token": WRITE_TOKEN, "permission": "write", "accounts": both},
             {"token": READ_TOKEN, "permission": "read", "accounts": both},
+            {"token": BLIND_TOKEN, "permission": "write", "accounts": both, "analytics": False},
         ],
         "key_pairs": [{"email": EMAIL, "key": GLOBAL_KEY, "permission": "write", "accounts": both}],
+        # Everything is healthy until somebody says otherwise.
+        "health": {"data_centers": ["ams01", "arn02", "cdg01", "fra03", "lhr05"], "default": 1},
         "ipsec_tunnels": [
             _ipsec(1, "paris-1", 10),
             _ipsec(2, "paris-2", 100, replay_protection=True),

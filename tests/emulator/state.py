@@ -12,87 +12,38 @@ import copy
 import functools
 import ipaddress
 import math
-import re
 import secrets
 import string
 import threading
 import time
-from datetime import datetime, timedelta, timezone
 from typing import Any, Container, NamedTuple, Sequence
 
+from .health import Health
 from .items import Item, Items
 from .kinds import IPSEC, KINDS, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
+from .moments import SeedError, from_age, from_timestamp, to_timestamp
 from .rules import Rules, account_number
 from .seed import DEFAULT_SETTINGS
 from .strict import is_count, is_number, is_text
 
 _NS = 10**9
 _ALPHANUMERIC = string.ascii_letters + string.digits
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
-# What a timestamp can say. The last microsecond is the limit, because answers are rounded to one.
-_FIRST = (datetime(1, 1, 1, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1) * _NS
-_LAST = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1) * _NS + 999_999_000
-
-
-class SeedError(ValueError):
-    """Seed data or a control request that makes no sense; the text says what and where."""
-
-
-def from_timestamp(text: str) -> int:
-    """Parse an RFC 3339 timestamp with up to nine decimals into nanoseconds since 1970.
-
-    Raises:
-        SeedError: if it is not such a timestamp.
-    """
-    match = _TIMESTAMP.fullmatch(text) if isinstance(text, str) else None
-    if not match:
-        raise SeedError(f"{text!r} is not a timestamp such as 2026-01-31T12:00:00Z")
-    zone = "+00:00" if match.group(4) == "Z" else match.group(4)
-    try:
-        moment = datetime.fromisoformat(f"{match.group(1)}T{match.group(2)}{zone}")
-    except ValueError as error:
-        raise SeedError(f"{text!r} is not a timestamp: {error}") from None
-    return _possible((moment - _EPOCH) // timedelta(seconds=1) * _NS + int((match.group(3) or "").ljust(9, "0")))
-
-
-def from_age(seconds: Any, what: str) -> int:
-    """Return when something was that is so many seconds old, in nanoseconds since 1970.
-
-    Raises:
-        SeedError: if that is no number, or no time that a timestamp can say.
-    """
-    if not is_number(seconds):
-        raise SeedError(f"{what} must be a number")
-    # Of a float, a product can be infinite, and that is no whole number.
-    return _possible(time.time_ns() - math.floor(seconds) * _NS - int(seconds % 1 * _NS))
-
-
-def _possible(moment: int) -> int:
-    if not _FIRST <= moment <= _LAST:
-        raise SeedError("this age or timestamp is out of range: the time must be in the years 1 to 9999")
-    return moment
-
-
-def to_timestamp(moment: int, digits: int) -> str:
-    """Render nanoseconds since 1970 as RFC 3339 in UTC, rounded to ``digits`` decimals of a second, without zeros at their end.
-
-    Go writes timestamps so, and what Cloudflare answers has from none to nine decimals.
-    """
-    unit = 10 ** (9 - digits)
-    seconds, fraction = divmod((moment + unit // 2) // unit * unit, _NS)
-    decimals = f"{fraction:09d}"[:digits].rstrip("0")
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0") + (f".{decimals}" if decimals else "") + "Z"
 
 
 class Credential(NamedTuple):
-    """A token or a key pair: what it may do, and where."""
+    """A token or a key pair: what it may do, and where.
+
+    Attributes:
+        permission: for Magic.
+        analytics: whether it may read analytics.
+    """
 
     label: str
     permission: str
     accounts: tuple[str, ...]
     owner: str = "user"
     is_token: bool = True
+    analytics: bool = True
 
 
 class Call(NamedTuple):
@@ -214,7 +165,7 @@ class State:
         """Replace everything by ``seed``; nothing changes if it raises SeedError."""
         if not isinstance(seed, dict):
             raise SeedError("the seed must be an object")
-        unknown = sorted(set(seed) - {"settings", "accounts", "tokens", "key_pairs"} - {kind.plural for kind in KINDS})
+        unknown = sorted(set(seed) - {"settings", "accounts", "tokens", "key_pairs", "health"} - {kind.plural for kind in KINDS})
         if unknown:
             raise SeedError("unknown part of the seed: {}".format(", ".join(unknown)))
         settings = self._read_settings(seed.get("settings", {}))
@@ -226,6 +177,7 @@ class State:
         tokens = _by("tokens", "token", [(item.get("token"), self._credential(item, "token", True)) for item in parts["tokens"]])
         pairs = [((item.get("email"), item.get("key")), self._credential(item, "email", False)) for item in parts["key_pairs"]]
         key_pairs = _by("key_pairs", "e-mail address and key", pairs)
+        health = Health(seed.get("health", {}), next(iter(accounts), ""))
         items = Items()
         for kind in KINDS:
             seeded = [self._seed_item(kind, given, accounts) for given in parts[kind.plural]]
@@ -238,6 +190,7 @@ class State:
             self._key_pairs = key_pairs
             self._seed_credentials = copy.deepcopy({"tokens": parts["tokens"], "key_pairs": parts["key_pairs"]})
             self._items = items
+            self.health = health
             self._rules = Rules(items, accounts, settings)
             self._key_log: list[Json] = []
 
@@ -258,7 +211,7 @@ class State:
             raise SeedError("settings.custom_identity must be 'either', 'number' or 'account_id'")
         if not is_count(settings["psk_length"]) or not 8 <= settings["psk_length"] <= 1024:
             raise SeedError("settings.psk_length must be a whole number from 8 to 1024")
-        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape", "one_name_space", "overlapping_insides"):
+        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape", "one_name_space", "overlapping_insides", "graphql_statuses"):
             if not isinstance(settings[name], bool):
                 raise SeedError(f"settings.{name} must be true or false")
         return settings
@@ -266,16 +219,18 @@ class State:
     @staticmethod
     def _credential(item: Json, label: str, is_token: bool) -> Credential:
         names = ("token",) if is_token else ("email", "key")
-        _refuse_unknown("a credential", item, (*names, "permission", "accounts", "owner"))
-        permission, owner = item.get("permission", "write"), item.get("owner", "user")
-        if permission not in ("read", "write") or owner not in ("user", "account"):
-            raise SeedError("a credential's permission is 'read' or 'write', its owner 'user' or 'account'")
+        _refuse_unknown("a credential", item, (*names, "permission", "accounts", "owner", "analytics"))
+        permission, owner, analytics = item.get("permission", "write"), item.get("owner", "user"), item.get("analytics", True)
+        if permission not in ("none", "read", "write") or owner not in ("user", "account"):
+            raise SeedError("a credential's permission is 'none', 'read' or 'write', its owner 'user' or 'account'")
+        if not isinstance(analytics, bool):
+            raise SeedError("analytics of a credential must be true or false")
         if not all(is_text(item.get(name)) and item[name] for name in names):
             raise SeedError("a credential of the seed needs {}, as text".format(" and ".join(names)))
         accounts = item.get("accounts")
         if not isinstance(accounts, list) or not all(is_text(account) for account in accounts):
             raise SeedError("a credential of the seed needs accounts, a list of ids")
-        return Credential(item[label], permission, tuple(accounts), owner, is_token)
+        return Credential(item[label], permission, tuple(accounts), owner, is_token, analytics)
 
     @staticmethod
     def _seed_item(kind: Kind, item: Json, accounts: Json) -> Item:
@@ -324,7 +279,29 @@ class State:
                     if item.psk is not None:
                         shown["psk"] = item.psk
                     items[kind.plural].append(shown)
-            return dict(copy.deepcopy(self._seed_credentials), settings=dict(self._settings), accounts=copy.deepcopy(list(self._accounts.values())), **items)
+            accounts = copy.deepcopy(list(self._accounts.values()))
+            return dict(copy.deepcopy(self._seed_credentials), settings=dict(self._settings), accounts=accounts, health=self.health.export(), **items)
+
+    def tunnel_names(self, account_id: str) -> set[str]:
+        """Return the names of what the health checks of an account look at."""
+        with self.lock:
+            kinds = [kind for kind in KINDS if "health_check" in kind.writable]
+            return {str(item.fields["name"]) for kind in kinds for item in self._items.of(kind).values() if item.account_id == account_id}
+
+    def set_health(self, seed: Any) -> None:
+        """Replace what the health checks have found by that part of a seed; nothing changes if it raises SeedError."""
+        with self.lock:
+            self.health = Health(seed, next(iter(self._accounts), ""))
+
+    def has_magic(self, account_id: str) -> bool:
+        """Tell whether an account is onboarded."""
+        with self.lock:
+            return bool(self._accounts[account_id].get("onboarded", True))
+
+    def setting(self, name: str) -> Any:
+        """Return one of the settings."""
+        with self.lock:
+            return self._settings[name]
 
     def keys(self) -> dict[str, str | None]:
         """Return the key in force of each IPsec tunnel, None where there never was one."""

@@ -11,7 +11,6 @@ several such processes forks. The rest is each run's own: arguments, environment
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
 import importlib
 import json
@@ -95,11 +94,12 @@ def run(argv: list[str], cwd: Path, env: dict[str, str], stdin: bytes = b"", mer
     if key not in _servers:
         _servers[key] = _Server(prefix, env)
         atexit.register(_servers[key].end)
-    with contextlib.ExitStack() as stack:
-        given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for dummy in range(3))
-        given.write(stdin)
-        given.seek(0)
-        status = _servers[key].run(argv, str(cwd), env, [given.fileno(), out.fileno(), (out if merged else err).fileno()])
+    # A pipe, as from a program that types: a file would have a position, which processes share.
+    given, typing = os.pipe()
+    os.write(typing, stdin)
+    os.close(typing)
+    with open(given, "rb") as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        status = _servers[key].run(argv, str(cwd), env, [source.fileno(), out.fileno(), (out if merged else err).fileno()])
         for written in (out, err):
             written.seek(0)
         return Done(status, out.read(), err.read())

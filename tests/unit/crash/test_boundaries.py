@@ -154,6 +154,10 @@ def test_each_boundary(tmp_path, label):
     if "staged again" not in label:
         wanted |= {"write, the second half", "flush", "replace .keys.yml.new keys.yml"}
     assert wanted <= set(names), names
+    # What is put in place is on the disk, and so is its name before anything is asked for.
+    for number, name in enumerate(names):
+        if name.startswith("replace"):
+            assert names[number - 1] == "fsync" and "fsync" in names[number + 1 : number + 3], names
     if "staged" not in label or "sent" in label:
         assert any(name.startswith("POST") for name in names)
         assert any(name.endswith("the answer") for name in names) or "request is lost" in label or "refused" in label or "too many" in label

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
-from ansible_collections.cloudflare.magic.tests.emulator.state import from_timestamp
+from ansible_collections.cloudflare.magic.tests.emulator.moments import from_timestamp
 from ansible_collections.cloudflare.magic.tests.unit.emulator.answers import errors, moment, result, seconds_ago
 
 ACCOUNT = Emulator.account_id

@@ -94,7 +94,7 @@ def _emulator() -> Emulator:
     return Emulator(default_seed(), quota=10**9)
 
 
-def seed(settings: Json | None = None, account: Json | None = None, **objects: t.Any) -> Json:
+def seed(settings: t.Any = None, account: t.Any = None, **objects: t.Any) -> Json:
     """Return an account with these objects, as the emulator takes it."""
     base = default_seed()
     own = {**base["accounts"][0], "coupler_integration": True, **(account or {})}
@@ -149,13 +149,14 @@ class Cloud:
         return self.between(seen, lambda: self._hand_on(request, parts.path, parts.query, data))
 
     def _hand_on(self, request: requests.PreparedRequest, path: str, query: str, data: bytes) -> Reply:
-        environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+        environ: dict[str, t.Any] = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
         environ.update({"REQUEST_METHOD": request.method, "PATH_INFO": path, "QUERY_STRING": query, "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80"})
         environ.update({"HTTP_HOST": "127.0.0.1", "SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "", "CONTENT_TYPE": "application/json"})
         environ.update({"CONTENT_LENGTH": str(len(data)), "wsgi.input": io.BytesIO(data), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http"})
         environ.update({"wsgi.version": (1, 0), "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False})
         started: list[t.Any] = []
-        pieces = self._emulator.app(environ, lambda status, headers, dummy=None: started.extend((status, headers)))
+        start: t.Any = lambda status, headers, dummy=None: started.extend((status, headers))  # noqa: E731 # pylint: disable=unnecessary-lambda-assignment
+        pieces = self._emulator.app(environ, start)
         answer = b"".join(pieces)
         return Reply(int(started[0][:3]), dict(started[1]), answer)
 
@@ -163,7 +164,7 @@ class Cloud:
 
     def run(self, config: t.Any, state: str = "merged", check: bool = False, **options: t.Any) -> Json:
         """Run the module, and return its result."""
-        action = object.__new__(network.ActionModule)
+        action: t.Any = object.__new__(network.ActionModule)
         action._task = types.SimpleNamespace(check_mode=check, diff=True)
         defaults = {name: option.get("default") for name, option in _design.OPTIONS.argument_spec.items()}
         action.options = {**defaults, "config": config, "state": state, **options}
@@ -172,7 +173,8 @@ class Cloud:
         self.sent = []
         try:
             _design.check_options(action.options)
-            return action.work(self._client)
+            result: Json = action.work(self._client)
+            return result
         except MagicError as error:
             return failed(error)
 

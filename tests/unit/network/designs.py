@@ -51,6 +51,7 @@ BGP = [
     {"customer_asn": 65001},
     {"customer_asn": 65002, "extra_prefixes": ["10.9.0.0/16", "10.8.0.0/16"]},
     {"customer_asn": 65003, "md5_key": "secret 1"},
+    {"customer_asn": 65004, "import_filter_id": "f1", "export_filter_id": "f2"},
 ]
 
 # What a new object has if nobody says anything of it, and what a field returns to if a design does not name it. What is not here returns to nothing.
@@ -154,11 +155,9 @@ class Drawing:
         }
         if kind != "interconnects":
             found["direction"] = self.rng.choice(["unidirectional", "bidirectional"])
-        target = self.rng.choice(["", "", "192.0.2.77"])
         # Cloudflare has never saved what it drops.
-        found["target"] = (
-            "" if found.get("direction") != "unidirectional" and (self.settings["bidirectional_target"] == "dropped" or kind == "interconnects") else target
-        )
+        ignored = found.get("direction") == "bidirectional" and self.settings["bidirectional_target"] == "dropped"
+        found["target"] = "" if ignored else self.rng.choice(["", "", "192.0.2.77"])
         return found
 
     def tunnel(self, kind: str, things: list[Thing], new: bool = False) -> Thing | None:
@@ -243,7 +242,8 @@ class Drawing:
     def _change_tunnel(self, thing: Thing, things: list[Thing]) -> None:
         for name in ("description", "automatic_return_routing", "replay_protection", "ttl", "mtu"):
             if name in thing.fields and self.sometimes(0.3):
-                thing.fields[name] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}.get(name, [True, False])[self.rng.randint(0, 1)]
+                choices: dict[str, list[t.Any]] = {"description": TEXTS, "ttl": [64, 200], "mtu": [1476, 1400]}
+                thing.fields[name] = choices.get(name, [True, False])[self.rng.randint(0, 1)]
         if self.sometimes(0.3):
             thing.fields["health_check"] = self._health(thing.kind)
         if self.sometimes(0.2) and self._free["in"]:
@@ -338,9 +338,8 @@ class Drawing:
         for kind in ("ipsec_tunnels", "gre_tunnels", "routes"):
             for dummy in range(self.rng.choice([0, 0, 1, 2]) if kind in kinds else 0):
                 thing = self.route(case.then, True) if kind == "routes" else self.tunnel(kind, case.then, True)
-                if thing is not None and not any(
-                    self._is_beside(thing, old[one]) and (one not in ids or old[one].way != new.way) for new in case.then for one in [new.id] if one in old
-                ):
+                moving = {one.id for one in case.then if one.id in old and (one.id not in ids or old[one.id].way != one.way)} if kind == "routes" else set()
+                if thing is not None and not any(self._is_beside(case, thing, old[one]) for one in moving):
                     case.then.append(thing)
                     chosen.append(thing)
         return [thing for thing in case.then if thing.id in ids or thing.id.startswith("new")]
@@ -390,7 +389,7 @@ class Drawing:
                 if value != default or self.sometimes(0.3):
                     found[name] = value
                 continue
-            if name == "target" and check.get("direction") != "unidirectional":
+            if name == "target" and check.get("direction") == "bidirectional":
                 continue
             if self.state == "merged" and not new:
                 if value != was.get(name) or self.sometimes(0.2):
@@ -402,7 +401,7 @@ class Drawing:
     def _bgp(self, value: Json, was: Json) -> Json:
         if not value or (plain(value) == plain(was) and self.sometimes(0.5)):
             return {}
-        empty = {"extra_prefixes": [], "md5_key": ""} if self.state == "merged" else {}
+        empty = {"extra_prefixes": [], "md5_key": "", "import_filter_id": "", "export_filter_id": ""} if self.state == "merged" else {}
         return {**empty, **copy.deepcopy(value)}
 
     @staticmethod
@@ -457,9 +456,15 @@ class Drawing:
         return (old["prefix"], old["nexthop"]) == (thing["prefix"], thing["nexthop"]) and {one.id for one in same} == {thing.id}
 
     @staticmethod
-    def _is_beside(route: Thing, other: Thing) -> bool:
-        """Tell whether a route would be taken for a change of another one, if nothing claims that."""
-        return route.kind == other.kind == "routes" and (route["prefix"], route["nexthop"]) == (other["prefix"], other["nexthop"])
+    def _is_beside(case: Case, route: Thing, other: Thing) -> bool:
+        """Tell whether a new route would be taken for a change of another one: it leads the same way, or through the same tunnel, which has another inside."""
+        if route.kind != other.kind or route["prefix"] != other["prefix"]:
+            return False
+        was, will = (
+            {thing.id for version in (4, 6) for thing, end in ends_inside(things, version) if end == one["nexthop"]}
+            for things, one in ((case.before, other), (case.then, route))
+        )
+        return route["nexthop"] == other["nexthop"] or bool(was & will)
 
     @staticmethod
     def _is_like(route: Thing, other: Thing) -> bool:

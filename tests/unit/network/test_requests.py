@@ -67,14 +67,14 @@ def test_500_tunnels():
 def test_the_work_grows_with_the_design(job):
     """Four times the objects take some four times the calls of functions, and not sixteen times."""
     calls = []
-    for place, count in enumerate((25, 100)):
+    for count in (25, 100):
         cloud = Cloud(seed())
         if job != "create":
             done(cloud, design(count))
         calls.append(0)
 
-        def counted(dummy_frame, event, argument, number=place):
-            calls[number] += event in ("call", "c_call")
+        def counted(dummy_frame, event, dummy_argument):
+            calls[-1] += event in ("call", "c_call")
 
         before = sys.getprofile()
         sys.setprofile(counted)

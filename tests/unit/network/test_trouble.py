@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import typing as t
 
 import pytest
 import requests
@@ -147,7 +148,7 @@ def test_all_answers_are_lost(how):
 
 def test_the_second_look_fails():
     cloud = OVERRIDE.cloud()
-    lost = []
+    lost: list[t.Any] = []
 
     def between(request, forward):
         if lost:
@@ -271,6 +272,50 @@ def test_what_belongs_together_is_not_torn_apart():
         assert [item["interface_address"] for item in cloud.objects("ipsec_tunnels").values()] == new
 
 
+def test_whoever_waits_for_another_part_is_sent_again():
+    """Halves send 4 by itself while 2, whose inside it takes, is still together with the culprit."""
+    cloud = Cloud(seed(ipsec_tunnels=MANY[:6]))
+    cloud.between = refuse(f'"id": "{3:032x}"|/{3:032x}')
+    inside = [item["interface_address"] for item in MANY]
+    new = ["10.214.0.0/31", "10.214.0.2/31", "10.214.0.4/31", inside[1], inside[0], inside[2]]
+    result = cloud.run({"ipsec_tunnels": [{"name": item["name"], "interface_address": inner} for item, inner in zip(MANY, new)]})
+    assert [word for dummy, word in sorted(words(result).items())] == ["applied", "applied", "failed", "applied", "applied", "skipped"]
+
+
+def test_an_answer_of_another_form_is_asked_for_once():
+    """Nothing is known of a POST of many that is answered as if it were one: after a second look, they go one by one."""
+    cloud = Cloud(seed(ipsec_tunnels=MANY))
+
+    def between(request, forward):
+        if request.method == "POST" and "routes" in request.body:
+            result = {"id": "feed", **request.body["routes"][0]}
+            return Reply(200, {}, json.dumps({"success": True, "errors": [], "messages": [], "result": result}).encode())
+        return forward()
+
+    cloud.between = between
+    assert not cloud.run({"static_routes": [route(number) for number in range(1, 6)]}).get("failed")
+    assert len(cloud.writes) == 6 and len(cloud.objects("routes")) == 5
+
+
+def test_an_id_that_this_run_has_just_seen_is_no_new_one():
+    cloud = Cloud(seed(ipsec_tunnels=MANY))
+    ids = []
+
+    def between(request, forward):
+        reply = forward()
+        if request.method != "POST":
+            return reply
+        envelope = json.loads(reply.body)
+        ids.append(envelope["result"]["id"])
+        envelope["result"]["id"] = ids[0]
+        return reply._replace(body=json.dumps(envelope).encode())
+
+    cloud.between = between
+    result = cloud.run({"static_routes": [route(1), route(1, priority=200)]}, batch_size=1)
+    assert not result.get("failed") and len(cloud.objects("routes")) == 2
+    assert cloud.lists.count("routes") == 2, "the account was not read again"
+
+
 def test_what_depends_on_a_failure_is_skipped_and_nothing_else():
     cloud = Cloud(seed())
     cloud.between = refuse('"name": "site-1"')
@@ -368,7 +413,8 @@ HOSTILE = {
     "an id that is there": lambda result: _each(result, lambda items: [{**item, "id": FOREIGN} for item in items]),
     "ids that are none": lambda result: _each(result, lambda items: [{**item, "id": 7} for item in items]),
     "an id with a path": lambda result: _each(result, lambda items: [{**item, "id": "../psk"} for item in items]),
-    "one less": lambda result: _each(result, lambda items: items[1:]),
+    "the first one is missing": lambda result: _each(result, lambda items: items[1:]),
+    "the last one is missing": lambda result: _each(result, lambda items: items[:-1]),
     "one more": lambda result: _each(result, lambda items: [*items, {**items[0], "id": "feed"}]),
     "one twice": lambda result: _each(result, lambda items: [items[0], *items]),
     "all the same": lambda result: _each(result, lambda items: [items[0] for dummy in items]),
@@ -470,10 +516,21 @@ def test_what_is_in_keep_stays_whatever_the_state():
         assert len(cloud.objects("routes")) == (6 if state == "deleted" else 3)
 
 
-def test_routes_that_are_left_alone_are_named():
+@pytest.mark.parametrize(
+    ("config", "state"),
+    [
+        ({"ipsec_tunnels": [{"name": "site-1"}]}, "deleted"),
+        ({"ipsec_tunnels": [tunnel(number) for number in range(2, 7)]}, "overridden"),
+        ({"ipsec_tunnels": [{"name": "site-1", "interface_address": "10.214.0.0/31"}]}, "merged"),
+    ],
+    ids=["deleted", "overridden", "another inside"],
+)
+def test_routes_that_are_left_alone_are_named(config, state):
     cloud = Cloud(seed(ipsec_tunnels=SIX, routes=ROUTES[:6]))
-    result = cloud.run({"ipsec_tunnels": [{"name": "site-1"}]}, "deleted")
-    assert [warning for warning in result["warnings"] if "10.1.0.0/16 via 10.213.0.3, priority 100" in warning and "lead nowhere" in warning]
+    for check in (True, False):
+        result = cloud.run(config, state, check=check)
+        found = [warning for warning in result["warnings"] if "10.1.0.0/16 via 10.213.0.3, priority 100" in warning and "lead nowhere" in warning]
+        assert len(found) == 1 and "10.2.0.0/16" not in found[0]
     assert len(cloud.objects("routes")) == 6
 
 

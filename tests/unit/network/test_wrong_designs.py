@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import typing as t
 
 import pytest
 import yaml
@@ -340,7 +341,8 @@ def test_there_are_enough_of_them():
 
 def test_all_mistakes_are_in_one_message():
     """Each design of a table by itself is at place 0; here all items of one stage are in one design, each at a place of its own."""
-    items, expected = {}, []
+    items: dict[str, list[t.Any]] = {}
+    expected: list[str] = []
     for label in {**TYPES, **VALUES, **ELSEWHERE}:
         config, texts = TABLE[label]
         config = yaml.safe_load(config) if isinstance(config, str) else config

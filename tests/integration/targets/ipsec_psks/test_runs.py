@@ -183,6 +183,7 @@ def test_a_rescue_block_gets_what_is_set(site, emulator, gate, place):
         "ansible.builtin.assert": {
             "that": [
                 "saved.unapplied == {bad: 'locked'}",
+                "saved.delivered_to == []",
                 "saved.psks | length == 11",
                 "saved.psks.values() | map(attribute='psk') | map('length') | unique == [48]",
             ]

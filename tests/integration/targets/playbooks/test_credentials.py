@@ -97,3 +97,15 @@ def test_the_proxy_saw_nothing(recorder, run):
 def test_no_credential_is_shown_or_left_behind(emulator, run, leaked):
     text = run.written().replace((run.folder / ".netrc").read_text(encoding="utf-8"), "")
     assert leaked(text, [KEY, TOKEN, "not-this-one", *(entry["psk"] for entry in emulator.key_log())]) == []
+
+
+def test_an_item_of_a_loop_has_no_environment_of_the_one_before(emulator, play):
+    task = {
+        "cloudflare.magic.ipsec_tunnel_info": {},
+        "environment": "{{ item }}",
+        "loop": [{"CLOUDFLARE_API_TOKEN": "nobody-knows-this-one"}, {}],
+        "register": "read",
+        "ignore_errors": True,
+    }
+    played = play([task], env=emulator.environment())
+    assert [result["failed"] for result in played["here"]["read"]["results"]] == [True, False], played.screen

@@ -42,6 +42,7 @@ def tasks() -> list[dict]:
         ("tunnels", "ipsec_tunnel_info", {"name": "rome-1"}),
         ("gres", "gre_tunnel_info", {}),
         ("routes", "static_route_info", {}),
+        ("health", "tunnel_health_info", {"names": ["rome-*", "paris-1"], "wait_for": "healthy", "poll_interval": "1s"}),
         ("gone", "static_route", {**route, "state": "absent"}),
     ]
     return [{f"cloudflare.magic.{module}": options, "register": name} for name, module, options in made]
@@ -59,6 +60,7 @@ def test_modules(emulator: Emulator, play, leaked, home, host):
     assert found["route"]["static_route"]["nexthop"] == found["tunnel"]["ipsec_tunnel"]["customer_address"] == "10.214.200.9"
     assert "rome-2" in [gre["name"] for gre in found["gres"]["gre_tunnels"]]
     assert "10.77.0.0/16" in [route["prefix"] for route in found["routes"]["static_routes"]]
+    assert [(tunnel["name"], tunnel["state"]) for tunnel in found["health"]["tunnels"]] == [(name, "healthy") for name in ("paris-1", "rome-1", "rome-2")]
     assert emulator.keys()[tunnel_id] == found["fleet"]["psks"][tunnel_id]["psk"] != found["key"]["psk"]
     assert (home / "keys.yml").read_bytes().startswith(b"$ANSIBLE_VAULT")
     assert leaked(played.screen, [found["key"]["psk"], emulator.keys()[tunnel_id]]) == []

@@ -119,7 +119,7 @@ def run(emulator, play):
         tasks += [task(case.kind, options, "first") for options in case.makes]
         tasks += [task(case.kind, case.last, f"{label}_check", check_mode=True), task(case.kind, case.last, label)]
         tasks.append(task(case.kind, {**key, "state": "absent"}, "gone"))
-    played = play(tasks, env=emulator.environment(), args=["--diff"])
+    played = play(tasks, env=emulator.environment(), args=["--diff"], warns=[NO_KEY])
     assert played.rc == 0, played.screen
     groups = iter(by_task(emulator.requests()))
     sent = {label: [next(groups) for dummy in range(len(case.makes) + 3)] for label, case in CASES.items()}
@@ -166,7 +166,7 @@ def test_both_shapes_of_the_answer_to_a_create(emulator, play, legacy):
     state["settings"]["legacy_create_shape"] = legacy
     emulator.set_state(state)
     tasks = [task("ipsec_tunnel", LYON, "ipsec_tunnel"), task("gre_tunnel", GRAZ, "gre_tunnel"), task("route", WAY, "route")]
-    played = play([*tasks, *({**one, "register": f"{one['register']}_again"} for one in tasks)], env=emulator.environment())
+    played = play([*tasks, *({**one, "register": f"{one['register']}_again"} for one in tasks)], env=emulator.environment(), warns=[NO_KEY])
     assert played.rc == 0, played.screen
     for kind in ("ipsec_tunnel", "gre_tunnel", "route"):
         known = {item["id"]: item for item in emulator.state()[f"{kind}s"]}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,8 +14,8 @@ from email.utils import format_datetime, formatdate
 from time import time
 from typing import Any
 
+import certifi
 import pytest
-import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -762,7 +763,7 @@ def test_tls(certificate, monkeypatch, recwarn):
             error = refusal(made.request, "POST", ["x"])
         assert re.search(r"the TLS certificate of 127\.0\.0\.1 was not accepted: self.signed certificate.*Set ca_path", str(error))
         assert (error.reached, error.transient, server.requests) == (NOT_SENT, False, [])
-        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": requests.certs.where()}):
+        for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": certifi.where()}):
             with client(server.url, **options) as made:
                 made.request("POST", ["x"])
         assert len(server.requests) == 3
@@ -775,6 +776,15 @@ def test_tls(certificate, monkeypatch, recwarn):
             made.request("POST", ["x"])
         assert len(server.requests) == 5
     assert [str(warning.message) for warning in recwarn if "nsecure" in type(warning.message).__name__] == []
+
+
+def test_a_request_that_went_out_says_nothing_of_the_next_one():
+    with contextlib.ExitStack() as stack:
+        with Loopback() as server:
+            asked = stack.enter_context(client(server.url, max_retries=0))
+            asked.request("POST", ["x"])
+            asked.close()  # the next request needs a connection of its own
+        assert refusal(asked.request, "POST", ["x"]).reached == NOT_SENT
 
 
 def test_certificate_for_another_host(certificate):

@@ -86,6 +86,16 @@ def test_status_without_a_code(status, expected):
     assert is_rate_limit(status, []) is (status == 429)
 
 
+def test_of_a_code_and_its_cause_the_cause_is_explained():
+    error = call_error("POST", "/x", "why", status=400, errors=[{"code": 1012, "error_chain": [{"code": 1032}]}], reached=REFUSED, transient=False)
+    assert CODES[1032].advice in str(error) and CODES[1012].advice not in str(error)
+
+
+def test_details_can_be_printed():
+    error = call_error("GET", "/x", "why", status=400, errors=[{"message": "a\n\x1b[2Jb"}], ray_id="r\x9b", reached=REFUSED, transient=False)
+    assert error.failure and (error.failure["errors"], error.failure["ray_id"]) == ([{"message": r"a\n\x1b[2Jb"}], r"r\x9b")
+
+
 def test_error_without_a_call_is_hopeless():
     assert is_hopeless(MagicError("no call was made"))
 

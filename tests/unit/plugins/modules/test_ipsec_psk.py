@@ -129,9 +129,10 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     own: dict[str, dict[str, object]] = {"ipsec_psk": {"name": "a"}, "ipsec_psks": {"names": ["a"]}, "static_route": {"prefix": "192.0.2.0/24"}}
     arguments: dict[str, object] = {"api_token": TOKEN, "account_id": "a", "api_url": "http://127.0.0.1:1"}
     arguments.update(own.get(name, {"name": "a"}))
-    if name == "static_route_info":
+    if name in ("static_route_info", "tunnel_health_info"):
         del arguments["name"]
-    arguments = {"report_files": {"files": []}, "network_report": {"result": {}}, "network": {"state": "gathered"}}.get(name, arguments)
+    others: dict[str, dict[str, object]] = {"report_files": {"files": []}, "network_report": {"result": {}}, "network": {"state": "gathered"}}
+    arguments = others.get(name, arguments)
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WRAPPER.format(package=PACKAGE, name=name)],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,17 @@ from hypothesis import strategies as st
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _vault_file
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, fact_entries, join, newest, split, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import (
+    VARIABLE,
+    doubt,
+    fact_entries,
+    join,
+    newest,
+    replaced,
+    replacing,
+    split,
+    updated,
+)
 
 try:
     from ansible.template import trust_as_template  # from ansible-core 2.19 on
@@ -463,6 +474,38 @@ def test_a_template_in_a_foreign_entry_stays_one(tmp_path):
 
 
 # --- a tunnel's entry
+
+
+NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def test_a_replacement_that_did_not_come_about_leaves_the_entry_as_it_was():
+    assert replaced(replacing(None, "paris-1", NOW)) is None, "an entry without a key is none"
+    assert replaced(replacing(NEW, None, NOW)) == NEW
+    assert replaced(replacing({"pending_psk": "p" * 32}, "paris-1", NOW)) == {"pending_psk": "p" * 32, "name": "paris-1"}
+
+
+def test_the_mark_of_a_replacement_tells_since_when():
+    first = replacing(NEW, "paris-1", NOW)
+    assert replacing(first, "paris-1", NOW + timedelta(days=1)) == first
+    assert first["replacing_since"] == "2026-11-23T00:00:00+00:00"
+    assert "replacing_since" not in updated(first, "k" * 32, None, None)
+
+
+@pytest.mark.parametrize(
+    "entry, generated, expected",
+    [
+        (NEW, NEW["last_generated_on"], ""),
+        (NEW, "2026-11-23T14:29:00Z", "replaced"),
+        (NEW, None, ""),
+        ({**NEW, "pending_psk": "p" * 32}, NEW["last_generated_on"], "interrupted"),
+        ({**NEW, "replacing_since": "2026-11-23T00:00:00+00:00"}, NEW["last_generated_on"], "interrupted"),
+        ({"name": "paris-1"}, "2026-11-23T14:29:00Z", ""),
+        ("no entry", "2026-11-23T14:29:00Z", ""),
+    ],
+)
+def test_when_the_key_in_an_entry_is_in_doubt(entry, generated, expected):
+    assert doubt(entry, generated) == expected
 
 
 def test_updated_first_time():

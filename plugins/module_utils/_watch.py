@@ -1,0 +1,166 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Asking for the health of tunnels, once or until they are healthy."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, check_names
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age, parse_timestamp
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+
+    Json = dict[str, t.Any]
+
+OPTIONS = SHARED.merge(
+    ArgumentSpec(
+        {
+            "names": {"type": "list", "elements": "str"},
+            "window": {"type": "str", "default": "5m"},
+            "since": {"type": "str"},
+            "min_healthy_share": {"type": "float", "default": 0.9},
+            "wait_for": {"type": "str", "choices": ["healthy"]},
+            "wait_timeout": {"type": "str", "default": "5m"},
+            "poll_interval": {"type": "str", "default": "10s"},
+        }
+    )
+)
+
+# What Cloudflare's analytics take in one query.
+_LONGEST_WINDOW = 7 * 86400
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a task asks for, in numbers.
+
+    :ivar since: data from before does not count, if it is set.
+    """
+
+    names: tuple[str, ...]
+    window: int
+    since: datetime | None
+    min_healthy_share: float
+    wait: bool
+    wait_timeout: int
+    poll_interval: int
+
+    @classmethod
+    def of(cls, options: Mapping[str, t.Any]) -> Wish:
+        """Read the options.
+
+        :raises MagicError: naming the option and the mend.
+        """
+        window, wait_timeout, poll_interval = (parse_age(options[name], name) for name in ("window", "wait_timeout", "poll_interval"))
+        if not 1 <= window <= _LONGEST_WINDOW:
+            raise MagicError("window must be from 1s to 7d, which is the most that Cloudflare gives.")
+        if poll_interval < 1:
+            raise MagicError("poll_interval must be at least 1s.")
+        if not 0 < options["min_healthy_share"] <= 1:
+            raise MagicError("min_healthy_share must be above 0 and at most 1, like 0.9 for nine of ten data centers.")
+        names = tuple(name.strip() for name in options["names"] or [])
+        waits = options["wait_for"] is not None
+        return cls(names, window, _since(options["since"]), options["min_healthy_share"], waits, wait_timeout, poll_interval)
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = parse_timestamp(text)
+        if moment is not None:
+            return moment.astimezone(timezone.utc)
+    except (MagicError, OverflowError):
+        pass
+    raise MagicError(f"since: '{text}' is not a time. Write it like 2026-01-31T12:00:00Z.")
+
+
+def check(options: Mapping[str, t.Any]) -> list[str]:
+    """Check what the argument specification cannot, before anything is sent.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    Wish.of(options)
+    return []
+
+
+def tunnel_names(client: Client) -> set[str]:
+    """Return the names of all that has a health check: by its name, the data tells nothing of the kind of a tunnel."""
+    account = Account(client)
+    return {str(item.get("name")) for kind in (*TUNNELS, INTERCONNECT) for item in account[kind.several]}
+
+
+def look(client: Client, names: Collection[str], there: Collection[str], since: datetime, until: datetime) -> Tally:
+    """Read what the data centers say of tunnels.
+
+    :arg names: of the tunnels that are meant.
+    :arg there: of all tunnels.
+    :arg since: data from before does not count.
+    :raises MagicError: if it cannot be read as a whole.
+    """
+    tally = Tally(names)
+    after = None
+    while since < until:
+        data = client.graphql(*query(client.settings.account_id, since, until, few(names, there), after))
+        after = tally.add(rows_of(data))
+        if after is None:
+            break
+    return tally
+
+
+def span(now: datetime, window: int, since: datetime | None) -> tuple[datetime, datetime]:
+    """Return from and up to when data counts, in whole seconds."""
+    until = now.replace(microsecond=0)
+    start = until - timedelta(seconds=window)
+    if since is not None:
+        whole = since.replace(microsecond=0)
+        start = max(start, whole + timedelta(seconds=1) if since.microsecond else whole)
+    return start, until
+
+
+def work(client: Client, options: Mapping[str, t.Any]) -> Json:
+    """Do the work of the module.
+
+    :arg options: validated by ``OPTIONS`` and ``check``.
+    :returns: the module's result, which is a failed one if a wait came to its end.
+    :raises MagicError: if the health cannot be read.
+    """
+    wish = Wish.of(options)
+    there = tunnel_names(client)
+    check_names("names", wish.names, there, "tunnel")
+    names = {name for name in there if by_name(wish.names, name)} if wish.names else there
+    # By the clock of an answer, which there is by now.
+    since = client.now() if wish.wait and wish.since is None else wish.since
+    end = time.monotonic() + wish.wait_timeout
+    told = ""
+    while True:
+        sent, (start, until) = client.sent, span(client.now(), wish.window, since)
+        tunnels = look(client, names, there, start, until).result(until, wish.min_healthy_share)
+        result: Json = {"changed": False, "tunnels": tunnels}
+        words, done, queries = in_words(tunnels), not not_healthy(tunnels), client.sent - sent
+        if wish.wait and queries and words != told and (told or not done):
+            client.tell(words)
+            told = words
+        if done or not wish.wait:
+            return result
+        left = end - time.monotonic()
+        if left <= 0:
+            return {**result, "failed": True, "msg": gave_up(tunnels, wish.wait_timeout, start)}
+        time.sleep(min(left, pause(wish.poll_interval, queries)))

@@ -1,0 +1,175 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tunnel_health_info
+short_description: Read the health of the tunnels of Cloudflare WAN or Magic Transit, or wait for it
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns what Cloudflare's health checks say of IPsec tunnels, GRE tunnels and interconnects, from Cloudflare's GraphQL Analytics.
+  - With O(wait_for), waits until they are healthy, and fails if that takes too long.
+notes:
+  - The API token also needs the permission C(Account Analytics Read) for the account.
+  - Analytics come with a delay, which Cloudflare does not promise. A tunnel that went down a moment ago may still be told as healthy, and C(checked_until)
+    says up to when data was asked for. Where a change is to be judged, use O(since) or O(wait_for), which leave out older data.
+  - Health checks are known by the name of a tunnel. After it was renamed, and before the first check of a new one, it is V(unknown).
+    One whose health check is off stays V(unknown).
+  - A query returns 10,000 rows at most, one for each tunnel and data center. If there are more, further queries are made until all have been counted.
+    Cloudflare allows 300 queries in five minutes. If one look takes several queries, a wait uses at most half of them, and looks less often than
+    O(poll_interval) says.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  names:
+    description:
+      - The names of tunnels and interconnects. Shell patterns with V(*), V(?) and V([...]) are allowed.
+      - It is an error if one of them matches nothing.
+      - If not set, all that the account has.
+    type: list
+    elements: str
+  window:
+    description:
+      - How far back to look, as a whole number with a unit, like V(5m), V(90s) or V(1h), or in seconds. At most V(7d).
+      - What a data center says is the mean over this time, so in a longer window a tunnel that comes back takes longer until it is healthy again.
+        A window that is shorter than the delay of the data finds nothing.
+    type: str
+    default: 5m
+  since:
+    description:
+      - A time like V(2026-01-31T12:00:00Z). Data from before does not count, whatever O(window) says.
+      - Set it to the time of a change, such as C(last_generated_on) of a new key. With O(wait_for), it is the start of the task if not set.
+    type: str
+  min_healthy_share:
+    description:
+      - A tunnel is healthy if at least this share of the data centers that have reported see it so. Above V(0) and at most V(1).
+    type: float
+    default: 0.9
+  wait_for:
+    description:
+      - With V(healthy), wait until all of the tunnels are healthy. A line on standard error tells of each change of their states.
+    type: str
+    choices:
+      - healthy
+  wait_timeout:
+    description:
+      - How long to wait with O(wait_for), as O(window) is written. Then the task fails, and its message and C(tunnels) have the last states.
+    type: str
+    default: 5m
+  poll_interval:
+    description:
+      - The time between two looks with O(wait_for), as O(window) is written. At least V(1s).
+    type: str
+    default: 10s
+seealso:
+  - module: cloudflare.magic.ipsec_tunnel_info
+  - module: cloudflare.magic.gre_tunnel_info
+  - name: Tunnel health checks
+    description: What Cloudflare checks, and what it does with the result.
+    link: https://developers.cloudflare.com/magic-wan/reference/traffic-steering/
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the health of all tunnels
+  cloudflare.magic.tunnel_health_info:
+  register: health
+
+- name: Name the tunnels that are not healthy, or of which nothing is known
+  ansible.builtin.debug:
+    msg: "{{ health.tunnels | rejectattr('state', 'eq', 'healthy') | map(attribute='name') | list }}"
+
+- name: Wait until the tunnels of Paris are healthy, by data from now on
+  cloudflare.magic.tunnel_health_info:
+    names:
+      - paris-*
+    wait_for: healthy
+    wait_timeout: 10m
+"""
+
+RETURN = r"""
+tunnels:
+  description:
+    - The tunnels by name, each once. If a wait came to its end, their last states.
+  returned: success, and if a wait came to its end
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the tunnel or interconnect.
+      returned: always
+      type: str
+      sample: paris-1
+    state:
+      description:
+        - V(healthy) if at least O(min_healthy_share) of the data centers that have reported see it healthy.
+        - V(down) if it is not, and more than half of them see it down.
+        - V(degraded) if it is neither.
+        - V(unknown) if none has reported.
+      returned: always
+      type: str
+      sample: healthy
+    healthy_share:
+      description: The share of the data centers that see the tunnel healthy, of those that have reported. Null if none has.
+      returned: always
+      type: float
+      sample: 0.9966
+    data_centers:
+      description: The number of data centers that have reported.
+      returned: always
+      type: int
+      sample: 298
+    worst:
+      description: The data centers that see the tunnel worst, at most five, and none that sees it healthy.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        data_center:
+          description: Cloudflare's name of the data center.
+          returned: always
+          type: str
+          sample: fra03
+        state:
+          description: Its view of the tunnel, V(degraded) or V(down), the one that C(tunnel_state) is nearest to.
+          returned: always
+          type: str
+          sample: down
+        tunnel_state:
+          description: The mean of what it has reported, 1 for healthy, 0.5 for degraded, 0 for down.
+          returned: always
+          type: float
+          sample: 0.25
+    checked_until:
+      description:
+        - Up to when data was asked for, by Cloudflare's clock. The latest data may not have been there yet.
+      returned: always
+      type: str
+      sample: "2026-11-30T12:00:00Z"
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._watch import OPTIONS
+
+
+def main() -> None:
+    refuse(OPTIONS)
+
+
+if __name__ == "__main__":
+    main()
