@@ -90,11 +90,17 @@ class _Matcher:
             try:
                 self._add(item, (self._doomed if self._rules.state == "deleted" else self._meant)(item, meant.get(id(item))))
             except MagicError as error:
-                self._changes.say(item, str(error))
+                self._blame(item, error)
         if self._rules.state == "overridden" and not self._kind.given:
             for actual in self._account[self._kind.several]:
                 if actual["id"] not in self._taken and not self._kept(actual):
                     self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label_of(self._kind, actual)))
+
+    def _blame(self, item: Item, error: MagicError) -> None:
+        """Note what is wrong with an item."""
+        if error.unreadable:
+            raise error
+        self._changes.say(item, str(error))
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
@@ -106,7 +112,7 @@ class _Matcher:
         try:
             nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
         except MagicError as error:
-            self._changes.say(item, str(error))
+            self._blame(item, error)
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})

@@ -459,6 +459,20 @@ def test_hostile_lists(items):
 # --- safety
 
 
+@pytest.mark.parametrize("lost", ["gre_tunnels", "cf_interconnects"])
+@pytest.mark.parametrize(("answer", "asked"), [(error(403, 10000), 1), (html(502), 2), (Reply(200, {}, b'{"success": true, "result": {}}'), 1)])
+def test_a_kind_that_cannot_be_read_is_no_fault_of_the_items_that_need_it(lost, answer, asked):
+    """It is asked for once, and not once for each route."""
+    cloud = Cloud(seed(ipsec_tunnels=[tunnel(1)]))
+    cloud.between = lambda request, forward: answer if request.path == lost else forward()
+    routes = [route(number, nexthop="10.9.9.9") for number in range(3)]
+    if lost == "gre_tunnels":
+        routes = [{**{name: value for name, value in one.items() if name != "nexthop"}, "nexthop_tunnel": "none"} for one in routes]
+    result = cloud.run({"static_routes": routes})
+    assert result["failed"] and "problems" not in result and result["msg"].count("GET ") + result["msg"].count("answer") == 1, result
+    assert cloud.lists.count(lost) == asked and cloud.writes == []
+
+
 def test_what_is_in_keep_stays_whatever_the_state():
     for state in ("overridden", "deleted"):
         cloud = Cloud(seed(ipsec_tunnels=SIX, routes=ROUTES[:6]))
