@@ -263,7 +263,12 @@ class _Matcher:
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
             return by_name(keep, str(actual.get("name")))
-        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+        prefix = known(ROUTE.fields["prefix"], actual.get("prefix"))
+        return by_name(keep, str(prefix)) or prefix in self._kept_prefixes or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+
+    @functools.cached_property
+    def _kept_prefixes(self) -> set[str]:
+        return {known(ROUTE.fields["prefix"], word) for word in self._rules.keep}
 
     @functools.cached_property
     def _kept_insides(self) -> Insides:

@@ -485,6 +485,15 @@ def test_what_is_in_keep_stays_whatever_the_state():
         assert len(cloud.objects("routes")) == (6 if state == "deleted" else 3)
 
 
+@pytest.mark.parametrize("word", [" site-1", "site-1 ", "\tsite-[1]", "FD00:0:1:0::/64 ", "fd00:0000:1::/64", " fd00:0:1:*"])
+def test_blanks_and_the_way_of_writing_an_address_do_not_matter_for_keep(word):
+    """'a, b' as text is a list with a blank before 'b'; and what is not kept is deleted."""
+    six = tunnel(1, interface_address6="fd00:213::/127")
+    cloud = Cloud(seed(ipsec_tunnels=there(six), routes=there({"prefix": "fd00:0:1::/64", "nexthop": "fd00:213::1", "priority": 100})))
+    result = cloud.run({"static_routes": []}, "overridden", keep=["other", word], max_deletions=50)
+    assert not result.get("failed") and len(cloud.objects("routes")) == 1, result
+
+
 def test_routes_that_are_left_alone_are_named():
     cloud = Cloud(seed(ipsec_tunnels=SIX, routes=ROUTES[:6]))
     result = cloud.run({"ipsec_tunnels": [{"name": "site-1"}]}, "deleted")
