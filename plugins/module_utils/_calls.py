@@ -54,7 +54,11 @@ class Account(Mapping[str, "list[Json]"]):
 
     def __getitem__(self, several: str) -> list[Json]:
         if several not in self._read:
-            self._read[several] = list_all(self._client, self._kinds[several])
+            try:
+                self._read[several] = list_all(self._client, self._kinds[several])
+            except MagicError as error:
+                error.unreadable = True
+                raise
         return self._read[several]
 
     def __iter__(self) -> Iterator[str]:

@@ -46,7 +46,8 @@ def scalar(value: t.Any) -> str:
 
 def _lines(value: t.Any, indent: str) -> Iterator[str]:
     """Yield the lines of a dictionary or list with something in it."""
-    entries = ((f"{name}:", item) for name, item in value.items()) if isinstance(value, Mapping) else (("-", item) for item in value)
+    # A name may come from Cloudflare, too, where an object stands for a text.
+    entries = ((f"{scalar(str(name))}:", item) for name, item in value.items()) if isinstance(value, Mapping) else (("-", item) for item in value)
     for head, item in entries:
         if not isinstance(item, (Mapping, list, tuple)) or not item:
             yield f"{indent}{head} {scalar(item)}"

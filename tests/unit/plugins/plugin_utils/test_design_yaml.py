@@ -139,6 +139,14 @@ def test_texts(text):
     assert ("!unsafe" in written) == (text in TEMPLATES)
 
 
+@pytest.mark.parametrize("name", [trap for trap in TRAPS + TEMPLATES if len(trap) < 1000] + ['x: 1\nevil: "{{ 1 }}"\ny'], ids=ascii)
+def test_names_that_stand_where_a_text_should(name):
+    design = {"ipsec_tunnels": [{"name": "a", "description": {name: {name: "b"}}}]}
+    written = variables_file(design, "account", "now")
+    assert same(read(written), design)
+    assert all(character.isprintable() for character in written.replace("\n", ""))
+
+
 def test_no_template_gets_in_by_the_head():
     written = variables_file({}, "{{ 1 }}\nnetwork_config: evil", "\x1b{{ now }}")
     assert same(read(written), {}) and yaml.safe_load(written) == {"network_config": {}}
