@@ -168,9 +168,17 @@ def test_the_same_design_leaves_the_file():
     # Comments of one's own stay, too.
     own = "# Ours.\n" + first
     assert variables_file(design, "account", "tuesday", own) == own
-    for other in ("", "x", first + "more: 1\n", first.replace("---\n", "---\nmore: 1\n"), first.replace("name: a", "name: b"), first.rstrip("\n")):
+    for other in ("", "# Ours.\n", first.replace("name: a", "name: b"), first.rstrip("\n"), "---\nnetwork_config: {}\n...\n"):
         written = variables_file(design, "account", "tuesday", other)
         assert "tuesday" in written and same(read(written), design)
+
+
+@pytest.mark.parametrize("other", ["x", "more: 1\n", "- a\n", "$ANSIBLE_VAULT;1.1;AES256\n6162\n", '"network_config": {}\n', "network_configs: {}\n"])
+def test_a_file_with_something_else_is_not_replaced(other):
+    first = variables_file({"static_routes": []}, "account", "monday")
+    for text, line in ((other, 1), (first + other, first.count("\n") + 1), (f"---\n\n{other}", 3)):
+        with pytest.raises(MagicError, match=rf"something else than the variable network_config \(line {line}\), so it is not replaced"):
+            variables_file({"static_routes": []}, "account", "tuesday", text)
 
 
 def test_what_yaml_cannot_hold_is_told():
