@@ -130,7 +130,7 @@ def test_what_is_wrong_is_told_line_by_line(emulator, book, tmp_path):
     assert len(told) > 4 and ran.shows(f"Problems of the design, listed above: {len(told) - 2}. Nothing was changed.")
     assert ET.parse(tmp_path / "plan.xml").getroot().get("errors") == str(len(told) - 2)
     assert "\n".join(told[:-1]) in (tmp_path / "plan.md").read_text(encoding="utf-8") and emulator.requests() == []
-    ran = book("network_apply", env={"CLOUDFLARE_API_TOKEN": "a-token-of-nobody"}, network_config="{}")
+    ran = book("network_apply", env={"CLOUDFLARE_API_TOKEN": "a-token-of-nobody"}, network_config="no design")
     assert ran.rc == 2
 
 
