@@ -17,7 +17,10 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-import graphlib
+try:
+    import graphlib
+except ImportError:  # Python 3.8, which no controller has
+    graphlib = None  # type: ignore[assignment]
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
