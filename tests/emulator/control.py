@@ -53,7 +53,7 @@ class Control:
             ("GET", "rate_limit", self._get_rate_limit),
             ("PUT", "rate_limit", self._put_rate_limit),
             ("PUT", "graphql_rate_limit", self._put_graphql_rate_limit),
-            ("GET", "health", lambda: emulator.state.health.export()),
+            ("GET", "health", emulator.state.health.export),
             ("PUT", "health", self._put_health),
             ("POST", "health", lambda: emulator.state.health.add(_wish())),
             ("GET", "violations", emulator.violations),

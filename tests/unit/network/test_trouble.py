@@ -55,6 +55,10 @@ def raises(exception):
     raise exception
 
 
+def half(reply):
+    return reply._replace(body=reply.body[: len(reply.body) // 2])
+
+
 # How an answer gets lost. Each gets what hands the request on.
 LOST = {
     "a time-out after it was done": lambda forward: (forward(), raises(requests.exceptions.ReadTimeout("x"))),
@@ -64,7 +68,7 @@ LOST = {
     "a 502 before it was done": lambda forward: html(502),
     "a 500 of Cloudflare after it was done": lambda forward: (forward(), error(500, 1000))[1],
     "an empty answer": lambda forward: (forward(), Reply(200, {}, b""))[1],
-    "half an answer": lambda forward: (lambda reply: reply._replace(body=reply.body[: len(reply.body) // 2]))(forward()),
+    "half an answer": lambda forward: half(forward()),
     "a page": lambda forward: (forward(), html(200))[1],
 }
 
@@ -397,7 +401,7 @@ def within(change):
 def _each(result, change):
     """Change the objects in a result, wherever they stand in it."""
     if isinstance(result, list):
-        return change([item for item in result])
+        return change(list(result))
     if isinstance(result, dict) and "id" in result:
         return change([result])[0] if change([result]) else {}
     return {name: _each(value, change) if isinstance(value, (dict, list)) else value for name, value in result.items()}

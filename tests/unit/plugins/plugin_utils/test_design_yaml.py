@@ -97,8 +97,8 @@ TEMPLATES = [
     "#jinja2: variable_start_string: '[['\n[[ 1 ]]",
 ]
 
-texts = st.text(max_size=12) | st.sampled_from(TRAPS + TEMPLATES) | st.text("09az{}%#:.- '", max_size=8)
-values = texts | st.integers() | st.booleans() | st.lists(texts, max_size=3)
+texts = st.one_of(st.text(max_size=12), st.sampled_from(TRAPS + TEMPLATES), st.text("09az{}%#:.- '", max_size=8))
+values = st.one_of(texts, st.integers(), st.booleans(), st.lists(texts, max_size=3))
 items = st.fixed_dictionaries(
     {"name": texts, "bgp": st.fixed_dictionaries({}, optional={"md5_key": values, "extra_prefixes": values})}, optional={"mtu": values}
 )
