@@ -27,6 +27,7 @@ VARIABLE = "network_config"
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./() +-]*[A-Za-z0-9_./()+-])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
 _NOT_TEXT = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # What begins a line of a file that has something else than the one variable: another variable, or Ansible Vault's header.
 _OTHER = re.compile(rf"^(?!{VARIABLE}:|---|\.\.\.|[#\s]).", re.MULTILINE)
 _HEAD = re.compile(r"(?:---\n|#.*\n|\n)*")
@@ -74,11 +75,11 @@ def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previ
     :arg previous: the text of the file so far. Where it differs in these comments alone, it stays as it is.
     :raises MagicError: if YAML cannot hold it, or the file has something else in it.
     """
-    try:
-        json.dumps(design, ensure_ascii=False).encode()
-    except UnicodeEncodeError as exc:
-        place = shown(str(exc.object)[max(exc.start - 80, 0) : exc.start])
-        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}") from None
+    text = json.dumps(design, ensure_ascii=False)
+    lone = _SURROGATE.search(text)
+    if lone is not None:
+        place = shown(text[max(lone.start() - 80, 0) : lone.start()])
+        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}")
     other = _OTHER.search(previous)
     if other is not None:
         line = previous.count("\n", 0, other.start()) + 1

@@ -156,3 +156,16 @@ def test_until_shows_no_key_between_attempts(emulator, play, leaked, place):
     made = [entry["psk"] for entry in emulator.key_log() if entry["tunnel_id"] == result["ipsec_tunnel_id"]]
     assert made[-1] == result["psk"] != made[-2]
     assert leaked(played.written(), made) == []
+
+
+@PLACE
+def test_an_attempt_that_fails_after_one_with_a_key_is_readable(emulator, play, leaked, place):
+    """What hides the result of one attempt hides not that of another, nor does the task lose its credentials."""
+    emulator.fault(kind="status", status=403, code=1012, message="not onboarded", path="psk_generate", skip=1)
+    module = {"name": "oslo-1", "api_token": "{{ token }}"}
+    task = {"cloudflare.magic.ipsec_psk": module, "register": "result", "until": "result is failed", "retries": 3, "delay": 0, "ignore_errors": True}
+    played = play([task], hosts=[place], env=emulator.environment(), args=["-vvv", "--diff"], vars={"token": emulator.write_token})
+    result = played[place]["result"]
+    assert result["failed"] and result["attempts"] == 2 and "[1012]" in result["msg"] and played.shows(result["msg"]), played.screen
+    made = [entry["psk"] for entry in emulator.key_log() if entry["tunnel_id"] == emulator.tunnel("oslo-1")["id"]]
+    assert made and leaked(played.written(), [*made, emulator.write_token]) == []
