@@ -31,11 +31,8 @@ CORES_OWN = (
     "with yaml plugin: Plugin configuration YAML file",  # the same on 2.18
     "with ini plugin: Invalid host pattern",
     "as an inventory source",
-<<<<<<< HEAD
     "Deprecation warnings can be disabled",  # 2.19 and later, with a deprecation
-=======
     "There was a vault format error",  # 2.18, of a torn file, besides our error
->>>>>>> h-t2
     "On ansible-core 2.18 a template that fails in one item of this loop",  # ours, of each loop that has no file
 )
 
