@@ -55,7 +55,7 @@ def test_only_plain_values_are_written(tmp_path: Path) -> None:
         tunnel = {**TUNNEL, **changes}
         variables = {
             "site": f"site-{number}",
-            "site_tunnels": [{"name": tunnel["name"]}],
+            "names": [tunnel["name"]],
             "account": {"ipsec_tunnels": [tunnel]},
             "kept": {"cloudflare_magic_ipsec_psks": {"x": {"psk": "a-key-of-the-test"}}},
         }
