@@ -11,8 +11,13 @@ import shutil
 import subprocess
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+
+# A busy machine is no fault of a test.
+settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 _STACK = contextlib.ExitStack()
 _URL: list[str] = []
