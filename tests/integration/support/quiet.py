@@ -28,6 +28,8 @@ CORES_OWN = (
     "provided hosts list is empty",
     "Failed to parse inventory with 'yaml' plugin",  # what others say of an inventory file that ours has refused
     "Failed to parse inventory with 'ini' plugin",
+    "with yaml plugin:",  # the same on 2.18
+    "with ini plugin:",
     "Deprecation warnings can be disabled",  # 2.19 and later, with a deprecation
     "as an inventory source",
     "There was a vault format error",  # 2.18, of a torn file, besides our error
