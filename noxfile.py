@@ -347,7 +347,7 @@ def add_core_sessions(name: str, core: Core) -> None:
 
 
 def as_ansible_test(session: nox.Session) -> None:
-    """Run unit tests and some targets by ansible-test itself, as a proof that they work there: an editor or another project may call it."""
+    """Run unit tests and a target by ansible-test itself, as a proof that they work there: an editor or another project may call it."""
     name = newest_release()
     python = str(python_of(CORES[name]))
     install_core(session, name)
@@ -362,7 +362,7 @@ def as_ansible_test(session: nox.Session) -> None:
         f"venv/{python}",
         *unit_tests(every_core=True),
     )
-    ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk", "smoke")
+    ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk")
 
 
 # What antsibull-nox makes of antsibull-nox.toml.
@@ -459,8 +459,9 @@ def crash(session: nox.Session) -> None:
     session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt", "-r", "tests/unit/requirements.txt")
     tree = refresh_tree(session.name)
     with session.chdir(tree):
-        environment = {"CRASH_SEQUENCES": "20000", "NETWORK_PAIRS": "20000", "PYTHONPATH": str(tree.parents[2])}
-        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/crash", "tests/unit/network", *session.posargs, env=environment)
+        environment = {"CRASH_SEQUENCES": "20000", "NETWORK_PAIRS": "20000", "HEALTH_AT_SCALE": "1", "PYTHONPATH": str(tree.parents[2])}
+        at_scale = ("tests/unit/crash", "tests/unit/network", "tests/unit/plugins/module_utils/test_health.py")
+        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", *at_scale, *session.posargs, env=environment)
     for target, instants in (("vault_file", 200), ("ipsec_psks", 300)):
         environment = {"CRASH_INSTANTS": str(instants), "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
         with session.chdir(tree / "tests" / "integration" / "targets" / target):

@@ -132,7 +132,9 @@ def _in_threads(emulator: Emulator, requests: Iterator[Request], seconds: float)
     def shared() -> Iterator[Request]:
         while True:
             with lock:
-                following = next(requests)
+                following = next(requests, None)
+            if following is None:
+                return
             yield following
 
     def work() -> None:

@@ -21,8 +21,12 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from measuring import HERE, Emulator, Line, Measured, about, ansible, launch, plot, prepare, running
+if TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.benchmarks.measuring import HERE, Emulator, Line, Measured, about, ansible, launch, plot, prepare, running
+else:
+    from measuring import HERE, Emulator, Line, Measured, about, ansible, launch, plot, prepare, running
 
 BATCH = 50
 

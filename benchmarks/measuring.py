@@ -79,9 +79,9 @@ def environment(emulator: Emulator, folder: Path) -> dict[str, str]:
     }
 
 
-def ansible(playbook: str, *options: str) -> list[str]:
+def ansible(playbook: str, *options: str, inventory: str = "bench,") -> list[str]:
     """Return the command that runs a playbook from this folder."""
-    return [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "bench,", *options, str(HERE / playbook)]
+    return [str(Path(sys.executable).with_name("ansible-playbook")), "-i", inventory, *options, str(HERE / playbook)]
 
 
 def launch(command: list[str], emulator: Emulator, folder: Path) -> Measured:
@@ -226,9 +226,13 @@ def _panel(lines: dict[str, Line]) -> list[str]:
         result.append(f'<path class="{name}" d="{course}"/>')
         dots = "".join(f'<circle cx="{x(count):.1f}" cy="{y(time):.1f}" r="3.5"/>' for count, time in line.points)
         result.append(f'<g class="{name}">{dots}</g>')
-        # A line that ends early has its name before its end, where no other line can be.
+        # A line that ends early has its name before its end, where no other line can be; a point alone at the edge has it behind.
         end = line.points[-1]
-        early = end[0] < counts[-1]
-        spot = f'x="{x(end[0]) - 10:.1f}" y="{y(end[1]) - 10:.1f}" text-anchor="end"' if early else f'x="{x(counts[-1]) + 12:.1f}" y="{places[name]:.1f}"'
+        if end[0] == counts[-1]:
+            spot = f'x="{x(counts[-1]) + 12:.1f}" y="{places[name]:.1f}"'
+        elif end[0] == counts[0]:
+            spot = f'x="{x(end[0]) + 10:.1f}" y="{y(end[1]) - 8:.1f}"'
+        else:
+            spot = f'x="{x(end[0]) - 10:.1f}" y="{y(end[1]) - 10:.1f}" text-anchor="end"'
         result.append(f'<text class="{name} label" {spot}>{line.label}</text>')
     return result

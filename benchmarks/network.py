@@ -6,10 +6,10 @@
 
     python benchmarks/network.py [--tunnels 50,500,2000] [--rounds 3] [--slow-up-to 500] [--latency 40] [--leave-out WAY ...] [--plot FILE.svg]
 
-Each tunnel has two routes. For each job the account begins with what the job before has made of it; all ways do it against one emulator, in turns, and each
-has to leave the account as network does. Time is the wall clock of the whole command, memory the peak of its largest process. The slow ways, those with
-a request for each object, run once; nothing is extrapolated: what was not measured is a dash. Needs ansible-core, requests, Flask and
-Cloudflare's SDK (cloudflare) in the Python that runs it. Prints the tables of docs/benchmarks.md, and draws its plot.
+Each tunnel has two routes. The design is a file of variables, in YAML, in group_vars. For each job the account begins with what the job before has made of it;
+all ways do it against one emulator, in turns, and each has to leave the account as network does. Time is the wall clock of the whole command, memory the
+peak of its largest process. The slow ways, those with a request for each object, run once; nothing is extrapolated: what was not measured is a dash. Needs
+ansible-core, requests, Flask and Cloudflare's SDK (cloudflare) in the Python that runs it. Prints the tables of docs/benchmarks.md, and draws its plot.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from measuring import HERE, Emulator, Line, Measured, about, ansible, launch, plot, prepare, running
+
+if TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.benchmarks.measuring import HERE, Emulator, Line, Measured, about, ansible, launch, plot, prepare, running
+else:
+    from measuring import HERE, Emulator, Line, Measured, about, ansible, launch, plot, prepare, running
 
 Json = dict[str, Any]
 
@@ -57,7 +61,7 @@ WAYS = {
     "threads": Way("(b) the same with 10 threads, as Terraform works", "SDK, 10 threads", slow=True, colours=("#a4480f", "#e8935a")),
     "network": Way("`cloudflare.magic.network`", "network", colours=("#18794e", "#4fc38a")),
     "floor": Way("(c) the requests of `network` alone, in a script", "requests alone", colours=("#0b6e99", "#58b7e0")),
-    "loads": Way("a play without tasks that loads the same design", "play that loads it", colours=("#8a94a6", "#8a94a6")),
+    "loads": Way("a play with a task that does nothing, with the same variables", "play that loads it", colours=("#8a94a6", "#8a94a6")),
     "empty": Way("a play without tasks that loads nothing", "empty play", colours=("#b3bac6", "#6a7384")),
 }
 
@@ -123,9 +127,8 @@ class Job:
 def shown(state: Json) -> list[Json]:
     """Return the data of the emulator without what each run makes anew."""
     new = ("id", "created_on", "modified_on")
-    return [
-        sorted(({name: value for name, value in one.items() if name not in new} for one in state[kind]), key=json.dumps) for kind in ("ipsec_tunnels", "routes")
-    ]
+    kinds: list[list[Json]] = [[{name: value for name, value in one.items() if name not in new} for one in state[kind]] for kind in ("ipsec_tunnels", "routes")]
+    return [{"kind": sorted(kind, key=json.dumps)} for kind in kinds]
 
 
 class Bench:
@@ -141,10 +144,11 @@ class Bench:
         if kind == "empty":
             return ansible("empty.yml")
         if kind in ("network", "loads"):
-            file = self.folder / "design.yml"
-            variables = {"design": job.design, "max_deletions": 100000}
-            file.write_text(yaml.dump(variables, Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8")
-            return ansible("network.yml" if kind == "network" else "empty.yml", "-e", f"@{file}")
+            inventory, file = self.folder / "inventory", self.folder / "group_vars" / "all.yml"
+            inventory.write_text(f"bench ansible_connection=local ansible_python_interpreter={sys.executable}\n", encoding="utf-8")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(yaml.dump({"design": job.design, "max_deletions": 100000}, Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8")
+            return ansible("network.yml" if kind == "network" else "nothing.yml", inventory=str(inventory))
         if kind == "floor":
             file.write_text(json.dumps(job.requests), encoding="utf-8")
             return [sys.executable, str(HERE / "network_floor.py"), str(file)]
@@ -299,7 +303,7 @@ def run(options: argparse.Namespace) -> Results:
 def main() -> None:
     """Measure, print the tables, draw the plot."""
     parser = argparse.ArgumentParser(description="A network as code: what network costs, and what other ways cost.")
-    numbers = {"type": lambda text: [int(part) for part in text.split(",")], "metavar": "N,N,..."}
+    numbers: Json = {"type": lambda text: [int(part) for part in text.split(",")], "metavar": "N,N,..."}
     parser.add_argument("--tunnels", default=[50, 500, 2000], help="numbers of tunnels (default: 50,500,2000)", **numbers)
     parser.add_argument("--rounds", type=int, default=3, help="how often the fast ways run (default: 3)")
     parser.add_argument(

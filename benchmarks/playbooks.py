@@ -143,7 +143,7 @@ def static_file(emulator: Emulator, folder: Path) -> None:
     run("ansible-inventory", [*LIST, "account.magic.yml"], emulator, folder)
     listed = json.loads((folder / "listed.json").read_text(encoding="utf-8"), object_hook=lambda pairs: pairs.get("__ansible_unsafe", pairs))
     hosts = listed["_meta"]["hostvars"]
-    groups = {name: {"hosts": dict.fromkeys(listed[name]["hosts"], {})} for name in listed["all"]["children"] if name != "ungrouped"}
+    groups: dict[str, Any] = {name: {"hosts": dict.fromkeys(listed[name]["hosts"], {})} for name in listed["all"]["children"] if name != "ungrouped"}
     (folder / "static.json").write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}), encoding="utf-8")
 
 

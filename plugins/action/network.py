@@ -39,7 +39,7 @@ class ActionModule(ClientAction):
             kinds = KINDS if options["config"] is None else _design.read_design(options["config"]).kinds
             gathered = _apply.before(kinds, Account(client))
             return {"changed": False, "gathered": gathered, "requests": client.sent - before}
-        rules = Rules(options["state"], tuple(options["keep"] or ()), options["max_deletions"])
+        rules = Rules(options["state"], tuple(word.strip() for word in options["keep"] or ()), options["max_deletions"])
         design = _design.read_design(options["config"])
         network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
         network.decide()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -26,7 +27,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         dummy, options = self.validate_argument_spec(**REPORT_FILES.as_kwargs())
-        if not re.fullmatch("0?[0-7]{3}", options["mode"]):
+        # Without quotes, YAML has made a decimal number of it.
+        if not isinstance(self._task.args.get("mode", ""), str) or not re.fullmatch("0?[0-7]{3}", options["mode"]):
             return {"failed": True, "msg": 'mode: must be an octal number between quotes, like "0640".'}
         mode = int(options["mode"], 8)
         paths: list[str] = []
@@ -47,6 +49,10 @@ class ActionModule(ActionBase):
 def _is_so(path: str, content: bytes, mode: int) -> bool:
     """Tell whether a file has this content and mode already."""
     try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+        if kind not in (stat.S_IFREG, stat.S_IFDIR):
+            # A device would be replaced, and a pipe waited for. A folder says what it is when it is opened.
+            raise OSError(errno.EINVAL, "Not a regular file")
         with open(path, "rb") as stream:
             return stat.S_IMODE(os.fstat(stream.fileno()).st_mode) == mode and stream.read() == content
     except FileNotFoundError:

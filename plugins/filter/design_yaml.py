@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 - name: Write it into a file
   ansible.builtin.copy:
-    content: "{{ account.gathered | cloudflare.magic.design_yaml(account='production', moment=now(utc=true) | string) }}"
+    content: "{{ account.gathered | cloudflare.magic.design_yaml('production', moment=now(utc=true) | string) }}"
     dest: network.yml
     mode: "0644"
 """

@@ -18,7 +18,7 @@ options:
     description: The registered result of the task, in check mode or not. It may have failed.
     type: dict
     required: true
-  format:
+  output:
     description: >-
       V(text) for people. V(markdown) for a comment on a pull request, cut where it would be longer than GitHub takes.
       V(junit) for pipelines, with a test case for each change.
@@ -68,7 +68,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _plan_text
 
 
-def network_report(result: t.Any, format: str = "text", fail_on_drift: bool = False) -> str:  # noqa: A002 # pylint: disable=redefined-builtin
+def network_report(result: t.Any, output: str = "text", fail_on_drift: bool = False) -> str:
     """Return what a result tells, as a text that is no template, as what it comes from is none.
 
     :raises AnsibleFilterError: if there is no such format, or this is no result.
@@ -78,10 +78,10 @@ def network_report(result: t.Any, format: str = "text", fail_on_drift: bool = Fa
         "markdown": _plan_text.markdown,
         "junit": lambda result: _plan_text.junit(result, fail_on_drift),
     }
-    if format not in formats:
-        raise AnsibleFilterError(f"network_report: there is no format '{format}'. Use one of {', '.join(formats)}.")
+    if output not in formats:
+        raise AnsibleFilterError(f"network_report: there is no format '{output}'. Use one of {', '.join(formats)}.")
     try:
-        report: str = wrap_var(formats[format](result))
+        report: str = wrap_var(formats[output](result))
     except (AttributeError, KeyError, TypeError) as exc:
         raise AnsibleFilterError("network_report: this is not the result of a task with cloudflare.magic.network.") from exc
     return report

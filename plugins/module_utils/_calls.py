@@ -44,7 +44,7 @@ def read(client: Client, kind: Kind, object_id: str) -> Json:
     return read_object(client, kind.path, kind.single, object_id, kind.noun, kind.headers)
 
 
-class Account(Mapping[str, "list[Json]"]):
+class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
     """What an account has: the objects of each kind by ``Kind.several``, read when they are asked for, each kind once."""
 
     def __init__(self, client: Client) -> None:
@@ -54,7 +54,11 @@ class Account(Mapping[str, "list[Json]"]):
 
     def __getitem__(self, several: str) -> list[Json]:
         if several not in self._read:
-            self._read[several] = list_all(self._client, self._kinds[several])
+            try:
+                self._read[several] = list_all(self._client, self._kinds[several])
+            except MagicError as error:
+                error.unreadable = True
+                raise
         return self._read[several]
 
     def __iter__(self) -> Iterator[str]:

@@ -116,6 +116,8 @@ class MagicError(Exception):
         """What the message has in one line, one by one, where it is about several things."""
         self.sent: int | None = None
         """How many requests were sent, where somebody counted them."""
+        self.unreadable = False
+        """Whether it says that the account could not be read, for which no item of a design is to blame."""
 
     def explained(self, message: str) -> MagicError:
         """Return the same error with a text of one's own; the details of the call stay."""

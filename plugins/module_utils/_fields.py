@@ -85,7 +85,7 @@ def prefixes(values: list[str]) -> list[str]:
 
 
 def words(values: list[str]) -> list[str]:
-    return sorted(set(values))
+    return sorted({value.strip() for value in values})
 
 
 def gre_name(value: str) -> str:

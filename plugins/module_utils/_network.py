@@ -91,11 +91,17 @@ class _Matcher:
             try:
                 self._add(item, (self._doomed if self._rules.state == "deleted" else self._meant)(item, meant.get(id(item))))
             except MagicError as error:
-                self._changes.say(item, str(error))
+                self._blame(item, error)
         if self._rules.state == "overridden" and not self._kind.given:
             for actual in self._account[self._kind.several]:
                 if actual["id"] not in self._taken and not self._kept(actual):
                     self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label_of(self._kind, actual)))
+
+    def _blame(self, item: Item, error: MagicError) -> None:
+        """Note what is wrong with an item."""
+        if error.unreadable:
+            raise error
+        self._changes.say(item, str(error))
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
@@ -107,7 +113,7 @@ class _Matcher:
         try:
             nexthop = through(option, item.tunnel, prefix, self._tunnels.get(item.tunnel, []))
         except MagicError as error:
-            self._changes.say(item, str(error))
+            self._blame(item, error)
             return None
         if nexthop is not None:
             return replace(item, desired={**item.desired, follows: nexthop})
@@ -258,7 +264,12 @@ class _Matcher:
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
             return by_name(keep, str(actual.get("name")))
-        return by_name(keep, str(actual.get("prefix"))) or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+        prefix = known(ROUTE.fields["prefix"], actual.get("prefix"))
+        return by_name(keep, str(prefix)) or prefix in self._kept_prefixes or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
+
+    @functools.cached_property
+    def _kept_prefixes(self) -> set[str]:
+        return {known(ROUTE.fields["prefix"], word) for word in self._rules.keep}
 
     @functools.cached_property
     def _kept_insides(self) -> Insides:

@@ -17,7 +17,10 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-import graphlib
+try:
+    import graphlib
+except ImportError:  # Python 3.8, which no controller has
+    graphlib = None  # type: ignore[assignment]
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
@@ -62,6 +65,7 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     result = Ordered([step for step in changes.steps if step.planned.method])
     result.needs = [set() for dummy in result.steps]
     problems = _who_waits_for_whom(account, changes, result)
+    units: list[list[int]] = []
     if not problems:
         _routes_wait_for_tunnels(result)
         needs = result.needs
@@ -185,8 +189,8 @@ def _rings(needs: Sequence[set[int]]) -> list[int]:
             waited_for_by[other].append(number)
     finished: list[int] = []
     seen: set[int] = set()
-    for root in range(len(needs)):
-        path = [] if root in seen else [(root, iter(needs[root]))]
+    for root, others in enumerate(needs):
+        path = [] if root in seen else [(root, iter(others))]
         seen.add(root)
         while path:
             further = next((other for other in path[-1][1] if other not in seen), None)

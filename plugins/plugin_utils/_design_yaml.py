@@ -27,6 +27,9 @@ VARIABLE = "network_config"
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./() +-]*[A-Za-z0-9_./()+-])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
 _NOT_TEXT = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# What begins a line of a file that has something else than the one variable: another variable, or Ansible Vault's header.
+_OTHER = re.compile(rf"^(?!{VARIABLE}:|---|\.\.\.|[#\s]).", re.MULTILINE)
 _HEAD = re.compile(r"(?:---\n|#.*\n|\n)*")
 
 
@@ -46,7 +49,8 @@ def scalar(value: t.Any) -> str:
 
 def _lines(value: t.Any, indent: str) -> Iterator[str]:
     """Yield the lines of a dictionary or list with something in it."""
-    entries = ((f"{name}:", item) for name, item in value.items()) if isinstance(value, Mapping) else (("-", item) for item in value)
+    # A name may come from Cloudflare, too, where an object stands for a text.
+    entries = ((f"{scalar(str(name))}:", item) for name, item in value.items()) if isinstance(value, Mapping) else (("-", item) for item in value)
     for head, item in entries:
         if not isinstance(item, (Mapping, list, tuple)) or not item:
             yield f"{indent}{head} {scalar(item)}"
@@ -69,13 +73,17 @@ def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previ
 
     :arg account: whose design it is, and ``moment`` when; for the comments at the head.
     :arg previous: the text of the file so far. Where it differs in these comments alone, it stays as it is.
-    :raises MagicError: if YAML cannot hold it.
+    :raises MagicError: if YAML cannot hold it, or the file has something else in it.
     """
-    try:
-        json.dumps(design, ensure_ascii=False).encode()
-    except UnicodeEncodeError as exc:
-        place = shown(str(exc.object)[max(exc.start - 80, 0) : exc.start])
-        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}") from None
+    text = json.dumps(design, ensure_ascii=False)
+    lone = _SURROGATE.search(text)
+    if lone is not None:
+        place = shown(text[max(lone.start() - 80, 0) : lone.start()])
+        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}")
+    other = _OTHER.search(previous)
+    if other is not None:
+        line = previous.count("\n", 0, other.start()) + 1
+        raise MagicError(f"The file has something else than the variable {VARIABLE} (line {line}), so it is not replaced. Give another file, or move that out.")
     content = as_yaml({VARIABLE: design})
     head = _HEAD.match(previous)
     if head is not None and previous[head.end() :] == content:

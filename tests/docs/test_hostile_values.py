@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def test_only_plain_values_are_written(tmp_path: Path) -> None:
         tunnel = {**TUNNEL, **changes}
         variables = {
             "site": f"site-{number}",
-            "site_tunnels": [{"name": tunnel["name"]}],
+            "names": [tunnel["name"]],
+            "ansible_python_interpreter": sys.executable,
             "account": {"ipsec_tunnels": [tunnel]},
             "kept": {"cloudflare_magic_ipsec_psks": {"x": {"psk": "a-key-of-the-test"}}},
         }

@@ -53,7 +53,7 @@ class Control:
             ("GET", "rate_limit", self._get_rate_limit),
             ("PUT", "rate_limit", self._put_rate_limit),
             ("PUT", "graphql_rate_limit", self._put_graphql_rate_limit),
-            ("GET", "health", lambda: emulator.state.health.export()),
+            ("GET", "health", self._get_health),
             ("PUT", "health", self._put_health),
             ("POST", "health", lambda: emulator.state.health.add(_wish())),
             ("GET", "violations", emulator.violations),
@@ -100,6 +100,10 @@ class Control:
     def _put_graphql_rate_limit(self) -> Any:
         limit = self._of.graphql_rate_limit = self._wished_rate_limit()
         return {"quota": limit.quota, "seconds": limit.window}
+
+    def _get_health(self) -> Any:
+        # Asked each time: a reset replaces it.
+        return self._of.state.health.export()
 
     def _put_health(self) -> Any:
         self._of.state.set_health(_wish())

@@ -252,7 +252,7 @@ def test_uv_trusts_the_system() -> None:
 # --- the bill of materials
 
 # Packages that come with one that the bill has.
-COME_WITH = {"ansible_collections": "ansible-core", "ansible": "ansible-core", "jinja2": "ansible-core", "yaml": "ansible-core"}
+COME_WITH = {"ansible_collections": "ansible-core", "ansible": "ansible-core", "jinja2": "ansible-core", "markupsafe": "ansible-core", "yaml": "ansible-core"}
 COME_WITH |= {"urllib3": "requests", "werkzeug": "flask"}
 
 

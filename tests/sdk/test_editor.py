@@ -139,5 +139,6 @@ def test_every_option_is_offered(server, module):
     answer = server.ask("textDocument/completion", {"textDocument": {"uri": uri}, "position": {"line": line, "character": 8}})
     offered = {item["label"] for item in (answer["items"] if isinstance(answer, dict) else answer)}
     wanted = documented(module)
-    assert len(wanted) > 9, "the shared options are among them"
+    # Two modules send no request, and have only their own options.
+    assert len(wanted) > (0 if module in ("network_report", "report_files") else 9), "the shared options are among them"
     assert wanted <= offered

@@ -11,6 +11,7 @@ several such processes forks. The rest is each run's own: arguments, environment
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -107,7 +108,9 @@ def run(argv: list[str], cwd: Path, env: dict[str, str], stdin: bytes = b"", mer
 
 def _preload() -> None:
     for name in IMPORTS:
-        importlib.import_module(name)
+        # What is not there, or is broken on purpose, is so for the run as well.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     tempfile.tempdir = None
     gc.freeze()
 

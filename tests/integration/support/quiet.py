@@ -28,10 +28,10 @@ CORES_OWN = (
     "provided hosts list is empty",
     "Failed to parse inventory with 'yaml' plugin",  # what others say of an inventory file that ours has refused
     "Failed to parse inventory with 'ini' plugin",
-    "with yaml plugin:",  # the same on 2.18
-    "with ini plugin:",
-    "Deprecation warnings can be disabled",  # 2.19 and later, with a deprecation
+    "with yaml plugin: Plugin configuration YAML file",  # the same on 2.18
+    "with ini plugin: Invalid host pattern",
     "as an inventory source",
+    "Deprecation warnings can be disabled",  # 2.19 and later, with a deprecation
     "There was a vault format error",  # 2.18, of a torn file, besides our error
     "On ansible-core 2.18 a template that fails in one item of this loop",  # ours, of each loop that has no file
 )

@@ -155,7 +155,10 @@ class Cloud:
         environ.update({"CONTENT_LENGTH": str(len(data)), "wsgi.input": io.BytesIO(data), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http"})
         environ.update({"wsgi.version": (1, 0), "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False})
         started: list[t.Any] = []
-        start: t.Any = lambda status, headers, dummy=None: started.extend((status, headers))  # noqa: E731 # pylint: disable=unnecessary-lambda-assignment
+
+        def start(status: str, headers: t.Any, dummy: t.Any = None) -> t.Any:
+            started.extend((status, headers))
+
         pieces = self._emulator.app(environ, start)
         answer = b"".join(pieces)
         return Reply(int(started[0][:3]), dict(started[1]), answer)

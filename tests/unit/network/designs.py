@@ -369,10 +369,10 @@ class Drawing:
                     item[name] = self._emptied(name, value, was)
                 elif self.sometimes(0.3):
                     item[name] = copy.deepcopy(value)
-            elif (plain(value) != plain(default) or self.sometimes(0.3)) and (
-                name not in STICKY[thing.kind] or new or plain(value) != plain(was) or self.sometimes(0.5)
-            ):
-                item[name] = copy.deepcopy(value)
+            elif plain(value) != plain(default) or self.sometimes(0.3):
+                stays = name in STICKY[thing.kind] and not new and plain(value) == plain(was)
+                if not stays or self.sometimes(0.5):
+                    item[name] = copy.deepcopy(value)
         item = {name: value for name, value in item.items() if value != {}}
         found = self._found_by(case, thing, old)
         if "nexthop_tunnel" in found:

@@ -42,13 +42,13 @@ class Scene(t.NamedTuple):
     account: dict[str, list[Json]]
     config: Json
     state: str = "merged"
-    options: Json = {}
+    options: Json | None = None
 
     def cloud(self) -> Cloud:
         return Cloud(seed(**self.account))
 
     def run(self, cloud: Cloud, **more: t.Any) -> Json:
-        return cloud.run(self.config, self.state, **{**self.options, **more})
+        return cloud.run(self.config, self.state, **{**(self.options or {}), **more})
 
 
 def _through(item: Json, name: str) -> Json:

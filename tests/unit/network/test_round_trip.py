@@ -105,7 +105,7 @@ def test_round_trips():
         assert gathered(cloud) == design
         assert made["after"] == design
 
-    trips()
+    trips()  # pylint: disable=no-value-for-parameter # hypothesis gives it
     for kind, fields in written_fields().items():
         # Those that every object has are in every design; the others must have been drawn, too.
         assert fields - WITHOUT <= set(seen[kind]), kind

@@ -55,6 +55,10 @@ def raises(exception):
     raise exception
 
 
+def half(reply):
+    return reply._replace(body=reply.body[: len(reply.body) // 2])
+
+
 # How an answer gets lost. Each gets what hands the request on.
 LOST = {
     "a time-out after it was done": lambda forward: (forward(), raises(requests.exceptions.ReadTimeout("x"))),
@@ -64,7 +68,7 @@ LOST = {
     "a 502 before it was done": lambda forward: html(502),
     "a 500 of Cloudflare after it was done": lambda forward: (forward(), error(500, 1000))[1],
     "an empty answer": lambda forward: (forward(), Reply(200, {}, b""))[1],
-    "half an answer": lambda forward: (lambda reply: reply._replace(body=reply.body[: len(reply.body) // 2]))(forward()),
+    "half an answer": lambda forward: half(forward()),
     "a page": lambda forward: (forward(), html(200))[1],
 }
 
@@ -397,7 +401,7 @@ def within(change):
 def _each(result, change):
     """Change the objects in a result, wherever they stand in it."""
     if isinstance(result, list):
-        return change([item for item in result])
+        return change(list(result))
     if isinstance(result, dict) and "id" in result:
         return change([result])[0] if change([result]) else {}
     return {name: _each(value, change) if isinstance(value, (dict, list)) else value for name, value in result.items()}
@@ -504,6 +508,20 @@ def test_hostile_lists(items):
 # --- safety
 
 
+@pytest.mark.parametrize("lost", ["gre_tunnels", "cf_interconnects"])
+@pytest.mark.parametrize(("answer", "asked"), [(error(403, 10000), 1), (html(502), 2), (Reply(200, {}, b'{"success": true, "result": {}}'), 1)])
+def test_a_kind_that_cannot_be_read_is_no_fault_of_the_items_that_need_it(lost, answer, asked):
+    """It is asked for once, and not once for each route."""
+    cloud = Cloud(seed(ipsec_tunnels=[tunnel(1)]))
+    cloud.between = lambda request, forward: answer if request.path == lost else forward()
+    routes = [route(number, nexthop="10.9.9.9") for number in range(3)]
+    if lost == "gre_tunnels":
+        routes = [{**{name: value for name, value in one.items() if name != "nexthop"}, "nexthop_tunnel": "none"} for one in routes]
+    result = cloud.run({"static_routes": routes})
+    assert result["failed"] and "problems" not in result and result["msg"].count("GET ") + result["msg"].count("answer") == 1, result
+    assert cloud.lists.count(lost) == asked and cloud.writes == []
+
+
 def test_what_is_in_keep_stays_whatever_the_state():
     for state in ("overridden", "deleted"):
         cloud = Cloud(seed(ipsec_tunnels=SIX, routes=ROUTES[:6]))
@@ -514,6 +532,15 @@ def test_what_is_in_keep_stays_whatever_the_state():
         assert {item["name"] for item in cloud.objects("ipsec_tunnels").values()} >= {"site-1", "site-2"}
         assert {item["prefix"] for item in cloud.objects("routes").values()} >= {"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"}
         assert len(cloud.objects("routes")) == (6 if state == "deleted" else 3)
+
+
+@pytest.mark.parametrize("word", [" site-1", "site-1 ", "\tsite-[1]", "FD00:0:1:0::/64 ", "fd00:0000:1::/64", " fd00:0:1:*"])
+def test_blanks_and_the_way_of_writing_an_address_do_not_matter_for_keep(word):
+    """'a, b' as text is a list with a blank before 'b'; and what is not kept is deleted."""
+    six = tunnel(1, interface_address6="fd00:213::/127")
+    cloud = Cloud(seed(ipsec_tunnels=there(six), routes=there({"prefix": "fd00:0:1::/64", "nexthop": "fd00:213::1", "priority": 100})))
+    result = cloud.run({"static_routes": []}, "overridden", keep=["other", word], max_deletions=50)
+    assert not result.get("failed") and len(cloud.objects("routes")) == 1, result
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,12 @@ def test_where_a_design_comes_from(emulator, book, tmp_path):
     assert ran.rc == 0 and "-> From the inventory" in ran.screen and "Plan: 0 to create, 1 to update" in ran.screen, ran.screen
     ran = book("network_apply", "-i", "hosts.yml", "-e", json.dumps({"network_config": {"ipsec_tunnels": []}}), "--check")
     assert ran.rc == 0 and "Nothing differs." in ran.screen, ran.screen
+    # A variable that is missing in it does not make another design of it.
+    del inventory["all"]["vars"]["whence"]
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    (tmp_path / "network.yml").write_text("network_config: {ipsec_tunnels: []}\n", encoding="utf-8")
+    ran = book("network_plan", "-i", "hosts.yml")
+    assert ran.rc == 2 and ran.shows("'whence' is undefined"), ran.screen
     ran = book("network_export", network_kinds="static_routes,gre_tunnels", network_file="sub.yml")
     assert ran.rc == 0 and set(yaml.safe_load((tmp_path / "sub.yml").read_text(encoding="utf-8"))["network_config"]) == {"static_routes", "gre_tunnels"}
     assert len(emulator.requests()) == 2
@@ -124,7 +130,7 @@ def test_what_is_wrong_is_told_line_by_line(emulator, book, tmp_path):
     assert len(told) > 4 and ran.shows(f"Problems of the design, listed above: {len(told) - 2}. Nothing was changed.")
     assert ET.parse(tmp_path / "plan.xml").getroot().get("errors") == str(len(told) - 2)
     assert "\n".join(told[:-1]) in (tmp_path / "plan.md").read_text(encoding="utf-8") and emulator.requests() == []
-    ran = book("network_apply", env={"CLOUDFLARE_API_TOKEN": "a-token-of-nobody"}, network_config="{}")
+    ran = book("network_apply", env={"CLOUDFLARE_API_TOKEN": "a-token-of-nobody"}, network_config="no design")
     assert ran.rc == 2
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -60,3 +61,15 @@ def test_what_cannot_be_written_is_named(tmp_path):
     assert "missing/two: No such file or directory" in said[0] and f"{tmp_path}/one was written before" in said[0]
     assert "Is a directory" in said[1] and "Nothing was written before" in said[1]
     assert "octal" in said[2]
+
+
+def test_a_mode_that_yaml_has_read_as_a_number_is_refused(tmp_path):
+    # 0644 without quotes; as text it would be another mode.
+    _screen, said = play(tmp_path, {"files": [file(tmp_path / "one")], "mode": 0o644})
+    assert "between quotes" in said[0] and not (tmp_path / "one").exists()
+
+
+def test_only_a_file_is_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    _screen, said = play(tmp_path, {"files": [file(tmp_path / "pipe")]})
+    assert "Not a regular file" in said[0] and stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)

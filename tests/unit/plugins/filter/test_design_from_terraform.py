@@ -235,6 +235,9 @@ def test_an_empty_state(state):
     [
         (f'{{"psk": "{KEY}"', "is not JSON"),
         (["psk", KEY], "is not a state"),
+        (state_of(KEY), "another form"),
+        (state_of({**resource("cloudflare_ipsec_tunnel", {}), "values": KEY}), "another form"),
+        ({"format_version": "1.0", "values": {"root_module": {"child_modules": KEY}}}, "another form"),
         ({"psk": KEY}, "is not a state"),
         (None, "is not a state"),
         ({"version": 4, "terraform_version": "1.9.8", "resources": [{"instances": [{"attributes": {"psk": KEY}}]}]}, "is the state file itself"),

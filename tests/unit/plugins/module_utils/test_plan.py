@@ -892,3 +892,8 @@ def test_a_gre_tunnel_becomes_what_is_wished(options, cloud):
 @given(options=wishes(ROUTE), cloud=clouds(ROUTE))
 def test_a_route_becomes_what_is_wished(options, cloud):
     check_that_it_comes_true(ROUTE, options, cloud)
+
+
+def test_blanks_around_places_do_not_matter():
+    """'a, b' as text is a list with a blank before 'b'."""
+    assert desired_of(ROUTE, {**WAY, "scope": {"colo_names": ["fra01", " den01 "]}})["scope"] == {"colo_names": ["den01", "fra01"]}

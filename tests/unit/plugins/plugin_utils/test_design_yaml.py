@@ -97,8 +97,8 @@ TEMPLATES = [
     "#jinja2: variable_start_string: '[['\n[[ 1 ]]",
 ]
 
-texts = st.text(max_size=12) | st.sampled_from(TRAPS + TEMPLATES) | st.text("09az{}%#:.- '", max_size=8)
-values = texts | st.integers() | st.booleans() | st.lists(texts, max_size=3)
+texts = st.one_of(st.text(max_size=12), st.sampled_from(TRAPS + TEMPLATES), st.text("09az{}%#:.- '", max_size=8))
+values = st.one_of(texts, st.integers(), st.booleans(), st.lists(texts, max_size=3))
 items = st.fixed_dictionaries(
     {"name": texts, "bgp": st.fixed_dictionaries({}, optional={"md5_key": values, "extra_prefixes": values})}, optional={"mtu": values}
 )
@@ -139,6 +139,14 @@ def test_texts(text):
     assert ("!unsafe" in written) == (text in TEMPLATES)
 
 
+@pytest.mark.parametrize("name", [trap for trap in TRAPS + TEMPLATES if len(trap) < 1000] + ['x: 1\nevil: "{{ 1 }}"\ny'], ids=ascii)
+def test_names_that_stand_where_a_text_should(name):
+    design = {"ipsec_tunnels": [{"name": "a", "description": {name: {name: "b"}}}]}
+    written = variables_file(design, "account", "now")
+    assert same(read(written), design)
+    assert all(character.isprintable() for character in written.replace("\n", ""))
+
+
 def test_no_template_gets_in_by_the_head():
     written = variables_file({}, "{{ 1 }}\nnetwork_config: evil", "\x1b{{ now }}")
     assert same(read(written), {}) and yaml.safe_load(written) == {"network_config": {}}
@@ -160,9 +168,17 @@ def test_the_same_design_leaves_the_file():
     # Comments of one's own stay, too.
     own = "# Ours.\n" + first
     assert variables_file(design, "account", "tuesday", own) == own
-    for other in ("", "x", first + "more: 1\n", first.replace("---\n", "---\nmore: 1\n"), first.replace("name: a", "name: b"), first.rstrip("\n")):
+    for other in ("", "# Ours.\n", first.replace("name: a", "name: b"), first.rstrip("\n"), "---\nnetwork_config: {}\n...\n"):
         written = variables_file(design, "account", "tuesday", other)
         assert "tuesday" in written and same(read(written), design)
+
+
+@pytest.mark.parametrize("other", ["x", "more: 1\n", "- a\n", "$ANSIBLE_VAULT;1.1;AES256\n6162\n", '"network_config": {}\n', "network_configs: {}\n"])
+def test_a_file_with_something_else_is_not_replaced(other):
+    first = variables_file({"static_routes": []}, "account", "monday")
+    for text, line in ((other, 1), (first + other, first.count("\n") + 1), (f"---\n\n{other}", 3)):
+        with pytest.raises(MagicError, match=rf"something else than the variable network_config \(line {line}\), so it is not replaced"):
+            variables_file({"static_routes": []}, "account", "tuesday", text)
 
 
 def test_what_yaml_cannot_hold_is_told():
