@@ -292,10 +292,10 @@ def test_hostnames(account, inventory):
         "gre_tunnels": [gre(E, "e", description="edge 1")],
     }
     content = {"hostnames": ["no_such_variable", "description", "{{ tunnel_type }}-{{ customer_endpoint.split('.') | last }}-{{ name }}"]}
-    ran = inventory(content, env=account.environment())
+    ran = inventory(content, env=account.environment(), warns=BRACES)
     assert ran.rc == 0, ran.screen
     assert ids(ran) == {"edge_1": A, "ipsec-1-b": B, "___1___": C, "ipsec--d": D, "edge_1_gre": E}, ran.screen
-    ran = inventory({"hostnames": ["no_such_variable"]}, env=account.environment())
+    ran = inventory({"hostnames": ["no_such_variable"]}, env=account.environment(), warns=BRACES)
     assert sorted(ids(ran)) == ["a", "b", "c", "d", "e"]
     ran = inventory({"hostnames": ["customer_gre_endpoint"], "strict": True, "filters": {"names": ["d"]}}, env=account.environment(), warns=[NONE])
     assert ran.shows(D) and not ran.listed["_meta"]["hostvars"], ran.screen
