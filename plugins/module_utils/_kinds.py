@@ -243,7 +243,7 @@ INTERCONNECT = Kind(
         "interface_address": _TUNNEL_FIELDS["interface_address"],
         "interface_address6": _TUNNEL_FIELDS["interface_address6"],
         "description": _TEXT,
-        "gre": Field({"type": "dict"}, parts={"cloudflare_endpoint": _ADDRESS}),
+        "gre": Field({"type": "dict"}, parts={"cloudflare_endpoint": _OPTIONAL_ADDRESS}),
         "health_check": Field({"type": "dict"}, parts={name: part for name, part in _HEALTH_CHECK.parts.items() if name != "direction"}),
         "mtu": _NUMBER,
         "automatic_return_routing": _FLAG,
