@@ -258,8 +258,11 @@ INTERCONNECT = Kind(
 # What has an inside with addresses, at which routes can point.
 TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)
 
+# All that has an inside: routes can lead to interconnects, too.
+WITH_INSIDES = (*TUNNELS, INTERCONNECT)
+
 # All that a design can have, in the order in which it is worked on.
-KINDS = (*TUNNELS, INTERCONNECT, ROUTE)
+KINDS = (*WITH_INSIDES, ROUTE)
 
 
 def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[str]]:

@@ -18,11 +18,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, Changes, Later, Step, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, WITH_INSIDES, chosen, desired_of, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
@@ -159,7 +159,7 @@ def _decide(
 
 def _insides(account: Account) -> Iterator[Insides]:
     """Yield what has an inside, kind by kind. Routes can lead to interconnects, too."""
-    for kind in (*TUNNELS, INTERCONNECT):
+    for kind in WITH_INSIDES:
         yield Insides((kind.noun, item) for item in account[kind.several])
 
 

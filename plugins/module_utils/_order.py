@@ -24,10 +24,10 @@ except ImportError:  # Python 3.8, which no controller has
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import WITH_INSIDES, label_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
 
 if t.TYPE_CHECKING:
@@ -30,8 +30,6 @@ if t.TYPE_CHECKING:
     # The objects of each kind, by ``Kind.several``.
     Account = Mapping[str, list[Json]]
 
-# All that has an inside.
-WITH_INSIDES = (*TUNNELS, INTERCONNECT)
 _OPTION = re.compile(r"[a-z0-9_., ]+: ")
 
 

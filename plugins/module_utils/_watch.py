@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, check_names
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age, parse_timestamp
@@ -104,7 +104,7 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
 def tunnel_names(client: Client) -> set[str]:
     """Return the names of all that has a health check: by its name, the data tells nothing of the kind of a tunnel."""
     account = Account(client)
-    return {str(item.get("name")) for kind in (*TUNNELS, INTERCONNECT) for item in account[kind.several]}
+    return {str(item.get("name")) for kind in WITH_INSIDES for item in account[kind.several]}
 
 
 def look(client: Client, names: Collection[str], there: Collection[str], since: datetime, until: datetime) -> Tally:
