@@ -91,11 +91,12 @@ def write_several(kind: Kind, client: Client, plans: Sequence[Plan], there: Cont
         if len(created) != len(plans):
             raise MagicError(f"Cloudflare's answer to {what} has {len(created)}, and is not taken. Report it if it stays.", reached=UNKNOWN)
         found: list[Json | None] = []
+        seen: set[str] = set()
         for planned, one in zip(plans, created):
             member(one, "id", str, what, UNKNOWN)
             # Nor may two of them be the same.
-            others: Container[t.Any] = there if one["id"] in there else {as_object(other).get("id") for other in found}
-            _check_new(kind, as_object(planned.body), one, others, what)
+            _check_new(kind, as_object(planned.body), one, there if one["id"] in there else seen, what)
+            seen.add(one["id"])
             found.append(without_keys(one))
         return found
     return _changed(plans, answer, "modified" if method == "PUT" else "deleted", kind, what)

@@ -22,7 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROU
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
@@ -155,7 +155,7 @@ class _Matcher:
 
     @functools.cached_property
     def _now(self) -> Later:
-        return Later(lambda kind: ((kind.noun, item) for item in self._account[kind.several]))
+        return as_it_is(self._account)
 
     def _group(self, desired: Json) -> list[Json]:
         return self._by_keys.get(self._keys(desired), [])
@@ -279,7 +279,7 @@ class _Matcher:
 
 def _check_routes(account: Account, changes: Changes) -> None:
     """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
-    now = Later(lambda kind: ((kind.noun, item) for item in account[kind.several]))
+    now = as_it_is(account)
     then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
     moved = any(_loses_its_inside(step) for step in changes.steps)
     for step in changes.steps:

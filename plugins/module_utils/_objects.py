@@ -16,16 +16,17 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, WITH_INSIDES, chosen, desired_of, normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -125,7 +126,8 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
         names = listing(str(item.get("name")) for dummy_noun, item in tunnels) or "none"
         raise MagicError(f"{option}: there is no tunnel '{name}'. The account has: {names}.")
     routes = [item for item in there if known(kind.fields["prefix"], item.get("prefix")) == prefix]
-    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not any(insides.look_for(item.get(field))[0] for insides in _insides(account))]
+    now = as_it_is(account)
+    lost = [f"{item['id']} ({field} {item.get(field)})" for item in routes if not now.look_for(item.get(field))[0]]
     if lost:
         raise MagicError(
             f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
@@ -157,12 +159,6 @@ def _decide(
     return planned, secret
 
 
-def _insides(account: Account) -> Iterator[Insides]:
-    """Yield what has an inside, kind by kind. Routes can lead to interconnects, too."""
-    for kind in WITH_INSIDES:
-        yield Insides((kind.noun, item) for item in account[kind.several])
-
-
 def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
     """Return what is wrong with a next hop that a plan sets: Cloudflare accepts it, and the route carries nothing."""
     if kind.through is None or planned.result is None or planned.method == "DELETE" or not {"prefix", "nexthop"} & set(planned.after):
@@ -171,11 +167,7 @@ def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
     found = [mismatch(planned.result.get("prefix"), nexthop)]
     if "nexthop" in planned.after:
         try:
-            for insides in _insides(account):
-                is_there, wrong = insides.look_for(nexthop)
-                if is_there:
-                    found.append(wrong)
-                    break
+            found.append(as_it_is(account).look_for(nexthop)[1])
         except MagicError as error:
             found.append(f"It is not known whether nexthop {nexthop} is the customer's end of a tunnel: {error}")
     return [warning for warning in found if warning]
