@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import HERE, checked_emulator, leaked
@@ -35,25 +36,40 @@ class Edges:
         self.before: dict[str, str] = {}
         self._tunnels: dict[str, list[dict]] = {}
         self._hosts: dict[str, dict] = {}
-        self._playable: list[str] = []
 
-    def add(self, tunnels: int = 1, hosts=("edge",), **variables) -> None:
-        """Add hosts with so many tunnels each, and variables of the role, ``break_at`` (a step of the device), and ``health`` (with a new key)."""
-        for host in hosts:
-            first = sum(map(len, self._tunnels.values()))
-            self._tunnels[host] = [self._tunnel(f"{host}-{number + 1}", first + number) for number in range(tunnels)]
-            self._hosts[host] = {"rotate_edge_tunnels": self.tunnels(host), **variables}
+    def add(self, host: str, tunnels: int = 1, **variables) -> None:
+        """Add a host with so many tunnels: variables of the role, ``break_at`` (a step of the device), and ``health`` (what its checks see with a new key)."""
+        first = sum(map(len, self._tunnels.values()))
+        self._tunnels[host] = [self._tunnel(f"{host}-{number + 1}", first + number) for number in range(tunnels)]
+        self._hosts[host] = {"rotate_edge_tunnels": self.tunnels(host), **variables}
+
+    def hosts(self) -> list[str]:
+        """Their names."""
+        return list(self._hosts)
 
     @staticmethod
     def _tunnel(name: str, number: int) -> dict:
-        outside = {"cloudflare_endpoint": "203.0.113.1", "customer_endpoint": f"198.51.100.{number}"}
+        outside = {"cloudflare_endpoint": "203.0.113.1", "customer_endpoint": f"198.18.0.{number}"}
         key = {"psk": f"the-seeded-key-of-{name}-{number:020}", "psk_age_seconds": 100 * DAY}
         account_id = Emulator.account_id
         return {"account_id": account_id, "id": f"{number + 1:032x}", "name": name, "interface_address": f"10.0.0.{2 * number}/31", **outside, **key}
 
-    def tunnels(self, host: str = "edge") -> list[str]:
+    def tunnels(self, host: str) -> list[str]:
         """The names of a host's tunnels."""
         return [tunnel["name"] for tunnel in self._tunnels[host]]
+
+    def ids(self, host: str) -> list[str]:
+        """Their ids."""
+        return [tunnel["id"] for tunnel in self._tunnels[host]]
+
+    def old(self, host: str) -> dict[str, str]:
+        """The keys that they had at first, by name."""
+        return {tunnel["name"]: tunnel["psk"] for tunnel in self._tunnels[host]}
+
+    def changed(self, host: str) -> dict[str, str]:
+        """When Cloudflare changed the keys, by name."""
+        made = {tunnel["id"]: tunnel["psk_metadata"]["last_generated_on"] for tunnel in self.emulator.tunnels()}
+        return {tunnel["name"]: made[tunnel["id"]] for tunnel in self._tunnels[host]}
 
     def begin(self) -> None:
         """Bring Cloudflare, the files of keys and the devices to agreement, once all hosts are there."""
@@ -63,7 +79,7 @@ class Edges:
         made = {tunnel["id"]: tunnel["psk_metadata"]["last_generated_on"] for tunnel in self.emulator.tunnels()}
         for host, several in self._tunnels.items():
             entries = {tunnel["id"]: {"name": tunnel["name"], "psk": tunnel["psk"], "last_generated_on": made[tunnel["id"]]} for tunnel in several}
-            self.site.encrypt(f"v/{host}.yml", json.dumps({VARIABLE: entries}))
+            self.site.encrypt(f"v/{host}.yml", yaml.safe_dump({VARIABLE: entries}))
             self.device(host).mkdir()
             (self.device(host) / "before.json").write_text(json.dumps(self.before), encoding="utf-8")
             for tunnel in several:
@@ -71,42 +87,41 @@ class Edges:
             step = {"tunnel": "{{ edge_tunnel }}", "device": str(self.device(host)), "url": self.emulator.url, "token": "{{ emulator_token }}"}
             step.update(psk="{{ edge_psk | default('') }}", break_at="{{ break_at | default('') }}", health="{{ health | default('') }}")
             for name in ("preflight", "stage", "load", "verify"):
-                task = {"name": name, "edge_device": {"step": name, **step}, "no_log": True}
+                task = {"name": name, "ansible.legacy.edge_device": {"step": name, **step}, "no_log": True}
                 (self.device(host) / f"{name}.yml").write_text(json.dumps([task]), encoding="utf-8")
             self._hosts[host].setdefault("rotate_edge_device_path", str(self.device(host)))
             self._hosts[host].update(rotate_edge_vault_file=f"v/{host}.yml", emulator_token=self.emulator.control_headers["X-Emulator-Token"])
         self.emulator.clear_requests()
 
-    def device(self, host: str = "edge") -> Path:
+    def device(self, host: str) -> Path:
         """The folder that is the device."""
         return self.site.folder / f"device-{host}"
 
-    def keys(self, host: str = "edge") -> dict[str, str]:
+    def keys(self, host: str) -> dict[str, str]:
         """The keys in force at Cloudflare, by name."""
         in_force = self.emulator.keys()
         return {tunnel["name"]: str(in_force[tunnel["id"]]) for tunnel in self._tunnels[host]}
 
-    def loaded(self, host: str = "edge") -> dict[str, str]:
+    def loaded(self, host: str) -> dict[str, str]:
         """The keys that the device uses, by name."""
         return {name: (self.device(host) / name).read_text(encoding="utf-8") for name in self.tunnels(host)}
 
-    def saved(self, host: str = "edge", field: str = "psk") -> dict[str, str | None]:
+    def saved(self, host: str, field: str = "psk") -> dict[str, str | None]:
         """A field of the entries in the file of keys, by name."""
         entries = self.site.entries(f"v/{host}.yml")
         return {tunnel["name"]: entries[tunnel["id"]].get(field) for tunnel in self._tunnels[host]}
 
     def is_as_before(self, host: str) -> bool:
         """Tell whether a host's tunnels have the keys that they had, everywhere, and nothing was sent that changes something."""
-        old = {name: self.before[name] for name in self.tunnels(host)}
-        return self.keys(host) == self.loaded(host) == self.saved(host) == old and not self.writes(host)
+        return self.keys(host) == self.loaded(host) == self.saved(host) == self.old(host) and not self.writes(host)
 
-    def has_new_keys(self, host: str = "edge") -> bool:
+    def has_new_keys(self, host: str) -> bool:
         """Tell whether all of a host's tunnels have new keys, everywhere, and nothing waits."""
         new = self.keys(host)
         agree = new == self.loaded(host) == self.saved(host) and set(self.saved(host, "pending_psk").values()) == {None}
-        return agree and all(key != self.before[name] for name, key in new.items())
+        return agree and not set(new.values()) & set(self.before.values())
 
-    def steps(self, host: str = "edge") -> list[str]:
+    def steps(self, host: str) -> list[str]:
         """What the device was asked: tunnel and step."""
         notes = self.device(host) / "notes"
         return notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
@@ -114,15 +129,15 @@ class Edges:
     def _requests(self, host: str, about: str) -> list[dict]:
         """Requests about some of a host's tunnels, which are known by their ids or names."""
         words = [tunnel[about] for tunnel in self._tunnels[host]]
-        return [request for request in self.emulator.requests() if any(word in request["path"] + json.dumps(request["body"]) for word in words)]
+        return [request for request in self.emulator.requests() if any(word in request["path"] + str(request["body"]) for word in words)]
 
-    def writes(self, host: str = "edge") -> list[str]:
+    def writes(self, host: str) -> list[str]:
         """The requests to Cloudflare that change something."""
         return [request["path"].rsplit("/", 1)[1] for request in self._requests(host, "id") if request["method"] != "GET" and not request["query"]]
 
-    def queries(self, host: str = "edge") -> list[dict]:
+    def queries(self, host: str) -> list[dict]:
         """The variables of the queries for the health of the host's tunnels."""
-        return [request["body"]["variables"] for request in self._requests(host, "name") if request["path"].endswith("/graphql")]
+        return [json.loads(request["body"])["variables"] for request in self._requests(host, "name") if request["path"].endswith("/graphql")]
 
     def rotate(self, *args: str, hosts=(), rc: int = 0, **variables) -> None:
         """Run the role on hosts (all), as verbosely as it can be."""
@@ -140,14 +155,13 @@ class Edges:
         )
         self.screens += self.screen
 
-    def said(self, host: str = "edge", how: str = "fatal|ok") -> str:
+    def said(self, host: str, how: str = "fatal|failed|ok") -> str:
         """What results of a host say on the screen of the last run, in one line."""
         results = re.split(r"\n(?=\w+: \[|TASK|PLAY|\n)", self.screen)
-        return " ".join(" ".join(result.split()) for result in results if re.match(rf"(?:{how}): \[{host}\]", result))
+        return " ".join(" ".join(result.split()) for result in results if re.match(rf"(?:{how}): \[{host}[\] ]", result))
 
-    def table(self, host: str = "edge") -> list[list[str]]:
+    def table(self, host: str) -> list[list[str]]:
         """The lines of the table at the end, in columns, without its head and the names: ansible-core 2.22 masks these."""
-        lines = re.findall(r"(.*?)\s*(?:$|\n)", "")
         found = re.search(rf"ok: \[{host}\] => {{\s*\"msg\": \[(.*?)\n\s*\]", self.screen, re.DOTALL)
         lines = json.loads(f"[{found[1]}]") if found else []
         return [re.split(r"\s{2,}", line.strip())[1:] for line in lines[1:]]

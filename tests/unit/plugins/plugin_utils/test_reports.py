@@ -81,16 +81,16 @@ def test_the_table_of_a_rotation_on_both_ends():
         "g": {**both_ends("set", 0, None, 12, device="ok", health="not_asked"), "changed": "{{ 1 }}"},
     }
     assert edge_table(noted, [*noted, "later"]) == [
-        "tunnel   age before  after                  device     health     seconds",
-        "a           95 days  new key                ok         ok             0.6",
-        "b           95 days  KEY BEFORE             ok         FAILED         1.8",
-        "c           95 days  KEY BEFORE             FAILED     not asked     <1.1",
-        r"d\x1b        no key  not changed            not asked  not asked        -",
-        "paris-1     95 days  IN DOUBT               not asked  not asked        -",
-        "e         1 minutes  would get a new key    not asked  not asked        -",
-        "f           2 hours  not due                not asked  not asked        -",
-        "g           95 days  new key                ok         not asked    <12.0",
-        "later      not read  not changed            not asked  not asked        -",
+        "tunnel   age before  after                device     health     seconds",
+        "a           95 days  new key              ok         ok             0.6",
+        "b           95 days  KEY BEFORE           ok         FAILED         1.8",
+        "c           95 days  KEY BEFORE           FAILED     not asked     <1.1",
+        r"d\x1b        no key  not changed          not asked  not asked        -",
+        "paris-1     95 days  IN DOUBT             not asked  not asked        -",
+        "e         1 minutes  would get a new key  not asked  not asked        -",
+        "f           2 hours  not due              not asked  not asked        -",
+        "g           95 days  new key              ok         not asked    <12.0",
+        "later      not read  not changed          not asked  not asked        -",
     ]
     assert edge_table({}, []) == ["tunnel  age before  after  device  health  seconds"]
 
