@@ -201,7 +201,9 @@ def test_cloudflares_health_checks(site: Site) -> None:
         site.cloudflare.spoil = 1
         result = rotate(site, fails=True, rotate_edge_device_path="careless", rotate_edge_health_timeout="8s", **health)
         assert site.cloudflare.spoil == 0
-        assert result.says("The proof by Cloudflare's health checks has failed: they do not see paris-1 healthy with its new key, although paris_edge is up with it")
+        assert result.says(
+            "The proof by Cloudflare's health checks has failed: they do not see paris-1 healthy with its new key, although paris_edge is up with it"
+        )
         assert result.says("not yet: paris-1 (down).")
         assert result.says("Cloudflare and the device have the key before again, the tunnel is up with it")
         assert table(result) == ["KEY BEFORE ok FAILED", "not changed not asked not asked"]
