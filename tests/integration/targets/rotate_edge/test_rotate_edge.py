@@ -56,7 +56,7 @@ def test_rotations(edges: Edges) -> None:
     assert edges.saved("good", "previous_psk") == edges.old("good")
     assert outcomes(edges, "good") == [[NEW, "ok", "ok"]] * 2
     assert all(0 <= float(line[4].lstrip("<")) < 60 for line in edges.table("good"))
-    # Cloudflare is asked for the health of both before the first one's turn, and of the other one before its own. A proof counts data from after the change alone.
+    # Cloudflare is asked for the health of both before the first one's turn, and of the other one before its own. A proof counts data since the change alone.
     queries = edges.queries("good")
     assert [query["tunnels"] for query in queries if query["tunnels"] != [first]][:2] == [[first, second], [second]]
     assert queries[-1]["datetimeStart"] >= edges.changed("good")[second][:19]
