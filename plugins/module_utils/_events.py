@@ -155,8 +155,8 @@ def compare(before: State | None, seen: Seen, watch: Watch, started: bool = Fals
     :arg before: None if nothing was known: then all that there is is taken as it is, and only keys can be due.
     :arg started: whether this is the first look of a process, so that an earlier one may have been killed.
     """
-    kept = State(seen.account_id, seen.api_url, _FORMS, {}) if before is None else before
-    after = replace(kept, forms=_FORMS, tunnels={**kept.tunnels}, unsent=[])
+    kept = State(seen.account_id, seen.api_url, {}, {}) if before is None else before
+    after = replace(kept, forms=dict(_FORMS), tunnels={**kept.tunnels}, unsent=[])
     events: list[Json] = []
     for kind, items in seen.tunnels.items():
         known = kept.tunnels.get(kind)
