@@ -180,15 +180,13 @@ def test_no_two_with_one_file(rulebook):
         rulebook.run(0)
 
 
-def test_hostile_tunnels_are_data(rulebook):
-    emulator = rulebook.emulator
-    state = emulator.control("GET", "state")
-    names = ["{{ lookup('pipe', 'touch /tmp/x') }}", "a\x1b[31m", "paris-1"]
-    for item, name in zip(state["ipsec_tunnels"], names):
-        item["name"] = name
-    emulator.control("PUT", "state", state)
+def test_hostile_tunnels_are_data(rulebook, monkeypatch):
+    once = _polling.list_all
+    names = {"berlin-1": "{{ lookup('pipe', 'touch /tmp/x') }}", "oslo-1": "a\x1b[31m"}
+    monkeypatch.setattr(_polling, "list_all", lambda client, kind: [{**item, "name": names.get(item["name"], item["name"])} for item in once(client, kind)])
     events = rulebook.run(3, events=["psk_due"])
-    assert {event["tunnel"]["name"] for event in events} <= {r"\x7b\x7b lookup('pipe', 'touch /tmp/x') }}", r"a\x1b[31m", "paris-1", "oslo-1"}
+    assert [event["tunnel"]["name"] for event in events] == ["paris-2", r"\x7b\x7b lookup('pipe', 'touch /tmp/x') }}", r"a\x1b[31m"]
+    assert [event["tunnel"]["id"] for event in events] == [rulebook.ids[name] for name in ("paris-2", "berlin-1", "oslo-1")]
 
 
 def test_one_id_twice_is_an_error_and_no_change(rulebook, monkeypatch, caplog):
