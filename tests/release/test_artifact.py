@@ -34,7 +34,7 @@ else:
 # What users need. Plugins, roles, playbooks and what is for ansible-rulebook are the product; the emulator is, too: people try their playbooks on it.
 CONTENT = re.compile(
     r"""MANIFEST\.json | FILES\.json | README\.md | COPYING | CHANGELOG\.(md|rst) | CODE_OF_CONDUCT\.md | CONTRIBUTING\.md | SECURITY\.md
-    | LICENSES/[\w.-]+\.txt | changelogs/changelog\.yaml | meta/(runtime|execution-environment)\.yml | meta/ee-requirements\.txt
+    | LICENSES/[\w.-]+\.txt | changelogs/changelog\.yaml | meta/(runtime|execution-environment|extensions)\.yml | meta/ee-requirements\.txt
     | (plugins|roles|playbooks|extensions)/.+ | docs/(?!site/|demo/).+ | tests/emulator/[\w-]+\.(py|json)""",
     re.VERBOSE,
 )
