@@ -17,7 +17,7 @@ description:
     The header itself and all other parts of the request are never part of the event.
   - Where a notification has no tunnel status that can be read, the state is V(unknown). Text from outside is no template.
 requirements:
-  - ansible-rulebook >= 1.1
+  - ansible-rulebook >= 1.2
   - ansible-core >= 2.18 and requests, in the Python that runs ansible-rulebook
 options:
   secret:

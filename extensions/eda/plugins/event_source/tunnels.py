@@ -30,7 +30,7 @@ description:
     in between are emitted by the next one with C(repeated) set to V(true), but a V(psk_due) only if the key is still the same. C(meta.uuid) is then the same as
     the first time.
 requirements:
-  - ansible-rulebook >= 1.1
+  - ansible-rulebook >= 1.2
   - ansible-core >= 2.18 and requests >= 2.25, in the Python that runs ansible-rulebook
 notes:
   - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account, and
@@ -115,7 +115,7 @@ options:
     type: path
   feedback:
     description:
-      - Have ansible-rulebook (1.2 or newer, started with C(--persistence-id)) say when its rules have seen an event. Without it, an event counts as emitted as
+      - Have ansible-rulebook (1.3 or newer, started with C(--persistence-id)) say when its rules have seen an event. Without it, an event counts as emitted as
         soon as ansible-rulebook has taken it into its queue.
     type: bool
     default: false

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import re
 import runpy
@@ -15,9 +16,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ansible_collections.cloudflare.magic.extensions.eda.plugins.event_filter import tunnel_alert
 from ansible_collections.cloudflare.magic.extensions.eda.plugins.event_source import tunnels
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._events import OPTIONS
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _polling
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -226,6 +230,18 @@ def test_alone_it_says_what_it_needs(tmp_path):
         code = f"import runpy; runpy.run_path({str(script)!r})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PATH": ""}, check=False)
         assert "needs its collection" in done.stderr and sys.executable in done.stderr
+
+
+def test_the_documented_options_are_those_that_there_are():
+    documented = yaml.safe_load(tunnels.DOCUMENTATION)["options"]
+    facts = {
+        name: {fact: option[fact] for fact in ("type", "elements", "choices", "default", "aliases") if fact in option}
+        for name, option in OPTIONS.argument_spec.items()
+    }
+    assert {name: {fact: value for fact, value in option.items() if fact != "description"} for name, option in documented.items()} == facts
+    for entry in yaml.safe_load(tunnels.EXAMPLES):
+        assert set(entry["cloudflare.magic.tunnels"]) <= set(OPTIONS.argument_spec)
+    assert set(yaml.safe_load(tunnel_alert.DOCUMENTATION)["options"]) == set(inspect.signature(tunnel_alert.main).parameters) - {"event"}
 
 
 def test_both_plugins_look_for_their_collection_in_the_same_way():
