@@ -23,15 +23,19 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import yaml
 
 ROOT = Path(os.path.abspath(__file__)).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from emulator.client import running  # the checkout need not be in a folder of collections
+if TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.tests.emulator.client import running
+else:
+    # The checkout need not be in a folder of collections.
+    sys.path.insert(0, str(ROOT / "tests"))
+    from emulator.client import running
 
 BIN = Path(sys.executable).parent
 RULEBOOKS = sorted((ROOT / "extensions" / "eda" / "rulebooks").glob("*.yml"))
@@ -95,7 +99,7 @@ class Story:
 
     def _prepare(self) -> None:
         """Write the rulebooks into one file, each with its own state file, which the source demands."""
-        rulesets = []
+        rulesets: list[dict[str, Any]] = []
         for text in [blocks("yaml")[0], *(path.read_text(encoding="utf-8") for path in RULEBOOKS)]:
             for ruleset in yaml.safe_load(text):
                 args = ruleset["sources"][0].get("cloudflare.magic.tunnels")

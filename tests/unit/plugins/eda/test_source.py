@@ -13,6 +13,7 @@ import re
 import runpy
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,11 @@ import yaml
 
 from ansible_collections.cloudflare.magic.extensions.eda.plugins.event_filter import tunnel_alert
 from ansible_collections.cloudflare.magic.extensions.eda.plugins.event_source import tunnels
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._events import OPTIONS
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _polling
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._state_file import StateFile
 
 ROOT = Path(__file__).resolve().parents[4]
 PLUGINS = ROOT / "extensions" / "eda" / "plugins"
@@ -49,7 +52,7 @@ class Rulebook:
         if feedback:
             args["eda_feedback_queue"] = asyncio.Queue(1)
         task = asyncio.create_task(tunnels.main(queue, args))
-        taken = []
+        taken: list[dict[str, t.Any]] = []
         while len(taken) < until or steps:
             looks = self._looks()
             while queue.empty() and not task.done() and not (self._looks() > looks + 2 and steps):
@@ -180,12 +183,12 @@ def test_no_two_with_one_file(rulebook):
     rulebook.run(3)
     with pytest.raises(MagicError, match="another account"):
         rulebook.run(0, account_id=rulebook.emulator.other_account_id)
-    with _polling.StateFile(str(rulebook.path)), pytest.raises(MagicError, match="another event source uses it"):
+    with StateFile(str(rulebook.path)), pytest.raises(MagicError, match="another event source uses it"):
         rulebook.run(0)
 
 
 def test_hostile_tunnels_are_data(rulebook, monkeypatch):
-    once = _polling.list_all
+    once = list_all
     names = {"berlin-1": "{{ lookup('pipe', 'touch /tmp/x') }}", "oslo-1": "a\x1b[31m"}
     monkeypatch.setattr(_polling, "list_all", lambda client, kind: [{**item, "name": names.get(item["name"], item["name"])} for item in once(client, kind)])
     events = rulebook.run(3, events=["psk_due"])
@@ -195,8 +198,8 @@ def test_hostile_tunnels_are_data(rulebook, monkeypatch):
 
 def test_one_id_twice_is_an_error_and_no_change(rulebook, monkeypatch, caplog):
     rulebook.run(3, events=["psk_due"])
-    once = _polling.list_all
-    broken = []
+    once = list_all
+    broken: list[str] = []
 
     def twice(client, kind):
         found = once(client, kind)

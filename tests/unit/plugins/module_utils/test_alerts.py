@@ -39,15 +39,28 @@ PAYLOAD = {
 }
 
 
+def heard(*args, **options):
+    """The event that a request becomes."""
+    event = main(*args, **options)
+    assert isinstance(event, dict)
+    return event
+
+
+def made_of(payload):
+    """The event that a notification becomes."""
+    event = event_of_alert(payload, None)
+    assert event is not None
+    return event
+
+
 def request(payload=PAYLOAD, secret=SECRET, header="cf-webhook-auth"):
     """What the webhook source makes of a request."""
     return {"payload": payload, "meta": {"endpoint": "x", "headers": {"Host": "example.com", header: secret}}}
 
 
 def test_an_alert_is_an_event_of_the_source():
-    event = main(request(), secret=SECRET, account_id="account")
-    assert isinstance(event, dict)
-    assert event["meta"].pop("uuid") == main(request(header="Cf-Webhook-Auth"), secret=SECRET)["meta"]["uuid"]
+    event = heard(request(), secret=SECRET, account_id="account")
+    assert event["meta"].pop("uuid") == heard(request(header="Cf-Webhook-Auth"), secret=SECRET)["meta"]["uuid"]
     assert event == {
         "type": "tunnel_health",
         "account_id": "account",
@@ -75,7 +88,7 @@ def test_who_does_not_know_the_secret_is_not_heard(monkeypatch, caplog):
     for event in [*wrong, request(header="x-webhook-auth"), twice]:
         assert main(event) == []
     assert "dropped" in caplog.text and SECRET[:8] not in caplog.text
-    assert main(request())["state"] == "down"
+    assert heard(request())["state"] == "down"
 
 
 def test_without_a_secret_nothing_is_taken():
@@ -106,8 +119,8 @@ def test_another_account_is_dropped():
     ],
 )
 def test_what_cannot_be_read_is_unknown(status, state):
-    assert event_of_alert({**PAYLOAD, "data": {**DATA, "new_status": status}}, None)["state"] == state
-    assert event_of_alert({"alert_type": PAYLOAD["alert_type"]}, None)["state"] == "unknown"
+    assert made_of({**PAYLOAD, "data": {**DATA, "new_status": status}})["state"] == state
+    assert made_of({"alert_type": PAYLOAD["alert_type"]})["state"] == "unknown"
 
 
 JSON = st.recursive(
@@ -119,6 +132,6 @@ JSON = st.recursive(
 
 @given(st.fixed_dictionaries({"alert_type": st.just(PAYLOAD["alert_type"])}, optional={name: JSON for name in (*PAYLOAD, "data") if name != "alert_type"}))
 def test_no_payload_breaks_it_or_becomes_a_template(payload):
-    text = json.dumps(event_of_alert(payload, None)["tunnel"])
-    event = event_of_alert({**payload, "data": {"tunnel_name": "{{ 7*7 }}\x1b", "tunnel_id": "{%", "status": "down"}}, None)
+    text = json.dumps(made_of(payload)["tunnel"])
+    event = made_of({**payload, "data": {"tunnel_name": "{{ 7*7 }}\x1b", "tunnel_id": "{%", "status": "down"}})
     assert "{{" not in text.replace("{", "", 1) and event["tunnel"]["name"] == r"\x7b\x7b 7*7 }}\x1b" and event["tunnel"]["id"] == r"\x7b%"

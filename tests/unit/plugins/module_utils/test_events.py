@@ -205,7 +205,7 @@ def test_wrong_options_are_named():
     assert "exclude holds an empty" in wrong(exclude=[" "]) and "max_age: 'x'" in wrong(max_age="x") and "remind_after" in wrong(remind_after="0")
 
 
-DAMAGED = [None, [], {}, "x", {"version": 2}, {"version": 1, "tunnels": []}]
+DAMAGED: list[object] = [None, [], {}, "x", {"version": 2}, {"version": 1, "tunnels": []}]
 
 
 @pytest.mark.parametrize("content", DAMAGED)
@@ -244,7 +244,8 @@ ACCOUNTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.tuples(KEYS, st.
 @given(st.lists(st.tuples(ACCOUNTS, st.sampled_from(["told", "killed before", "killed after"])), min_size=2, max_size=8))
 def test_whatever_happens_nothing_is_lost_and_each_key_is_due_once(looks):
     """A process is killed before or after it has handed over what a look has brought. Whoever has listened knows what there is after each look."""
-    state, due = None, {}
+    state: State | None = None
+    due: dict[str, str] = {}
     there, healths = set(looks[0][0]), {name: one for name, (dummy, dummy, one) in looks[0][0].items()}
     for number, (account, fate) in enumerate(looks):
         tunnels = [tunnel(name, name, age, description=text) for name, (age, text, dummy) in account.items()]
