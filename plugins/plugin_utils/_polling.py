@@ -82,6 +82,7 @@ class Polling:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         self._file.__exit__(kind, value, traceback)
+        self._client.close()
 
     @property
     def pause(self) -> float:

@@ -111,6 +111,7 @@ class Story:
                         rule["throttle"]["once_after"] = "2 seconds"
                 rulesets.append(ruleset)
         assert len(rulesets) == len(RULEBOOKS) + 1 == 5
+        rulesets[0]["sources"][0]["cloudflare.magic.tunnels"]["feedback"] = True
         self._write("rulebook.yml", yaml.safe_dump(rulesets, sort_keys=False))
         self._write("notify.yml", blocks("yaml")[1])
         self._write("password", "only for tests\n")
@@ -150,7 +151,8 @@ class Story:
         }
 
     def start(self) -> None:
-        command = [str(BIN / "ansible-rulebook"), "--rulebook", "rulebook.yml", "--inventory", str(self.folder / "hosts"), "--vars", "variables.yml"]
+        command = [str(BIN / "ansible-rulebook"), *blocks("console")[1].replace("print.yml", "rulebook.yml").split()[2:]]
+        command += ["--persistence-id", "tests"]  # for feedback
         with open(self.folder / "output", "ab") as stream:
             self.process = subprocess.Popen(command, cwd=self.folder, env=self.environ(), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
 
