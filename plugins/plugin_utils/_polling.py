@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import random
 import typing as t
+from contextlib import ExitStack
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -61,6 +62,7 @@ class Polling:
         settings = self._client.settings
         path = options["state_file"]
         self._file = StateFile(default_path(settings, os.environ) if path is None else path, own_folder=path is None)
+        self._held = ExitStack()
         self._warn = warn
         self._warned: set[str] = set()
         self._state: State | None = None
@@ -69,20 +71,18 @@ class Polling:
         self._queries = 0
 
     def __enter__(self) -> Polling:
-        self._file.__enter__()
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._client.close)
+            stack.enter_context(self._file)
             self._state = self._file.read()
             settings, state = self._client.settings, self._state
             if state is not None and (state.account_id, state.api_url) != (settings.account_id, settings.api_url):
                 raise self._file.problem("it is about another account or URL", "Give each account a state_file of its own.")
-        except BaseException:
-            self._file.__exit__(None, None, None)
-            raise
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
-        self._file.__exit__(kind, value, traceback)
-        self._client.close()
+        self._held.close()
 
     @property
     def pause(self) -> float:
