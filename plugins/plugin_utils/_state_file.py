@@ -88,18 +88,20 @@ class StateFile:
         try:
             with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS), "rb") as stream:
                 self._check(os.fstat(stream.fileno()))
-                return State.of(json.loads(stream.read(_LARGEST)))
+                data = stream.read(_LARGEST)
         except FileNotFoundError:
             return None
         except OSError as exc:
             raise self.problem(str(exc.strerror), "Check the path and its permissions; it must not be a symbolic link.") from None
+        try:
+            content = json.loads(data)
         except (ValueError, RecursionError):
-            reason = "it is damaged, or no state file of this event source"
+            content = None
+        try:
+            return State.of(content)
         except MagicError as error:
-            if str(error).startswith("state_file"):
-                raise
-            reason = str(error)
-        raise self.problem(reason, "Restore it, or delete it: then all that there is now is taken as it is, and each key that is due is told of once more.")
+            advice = "Restore it, or delete it: then all that there is now is taken as it is, and each key that is due is told of once more."
+            raise self.problem(str(error), advice) from None
 
     def _check(self, found: os.stat_result) -> None:
         """Refuse a file that another user may have written: what is in it decides what is told."""
