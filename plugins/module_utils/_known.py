@@ -122,6 +122,7 @@ def _event(value: t.Any) -> Json:
     tunnel = _is(dict, value["tunnel"])
     for part in (value["type"], tunnel["id"], tunnel["name"], _is(dict, value["meta"])["uuid"]):
         _is(str, part)
+    _text(tunnel["tunnel_type"])
     if value["type"] == "psk_due":
         _text(value["last_generated_on"])
     return t.cast("Json", value)
