@@ -446,6 +446,12 @@ def ike(session: nox.Session) -> None:
     pytest_session(session, "tests/ike")
 
 
+def events(session: nox.Session) -> None:
+    """Run the rulebooks with the real ansible-rulebook. Needs Java; else says so."""
+    session.install(CORES[newest_release()].requirement)
+    pytest_session(session, "tests/events")
+
+
 def field(session: nox.Session) -> None:
     """Check the examples for devices, AWX and secret stores against the real collections, and run jobs with ansible-runner."""
     pytest_session(session, "tests/awx")
@@ -508,6 +514,7 @@ add(release, "test", "test-all")
 add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
 add(checks, "test", "test-all")
 add(docs_examples, "test", "test-all")
+add(events, "test", "test-all", python=_ONE)
 add(emulator, "test", "test-all", python=_ONE)
 add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")

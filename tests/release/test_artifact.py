@@ -31,11 +31,11 @@ else:
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import running
 
-# What users need. Plugins, roles and playbooks are the product; the emulator is, too: people try their playbooks on it.
+# What users need. Plugins, roles, playbooks and what is for ansible-rulebook are the product; the emulator is, too: people try their playbooks on it.
 CONTENT = re.compile(
     r"""MANIFEST\.json | FILES\.json | README\.md | COPYING | CHANGELOG\.(md|rst) | CODE_OF_CONDUCT\.md | CONTRIBUTING\.md | SECURITY\.md
-    | LICENSES/[\w.-]+\.txt | changelogs/changelog\.yaml | meta/(runtime|execution-environment)\.yml | meta/ee-requirements\.txt
-    | (plugins|roles|playbooks)/.+ | docs/(?!site/|demo/).+ | tests/emulator/[\w-]+\.(py|json)""",
+    | LICENSES/[\w.-]+\.txt | changelogs/changelog\.yaml | meta/(runtime|execution-environment|extensions)\.yml | meta/ee-requirements\.txt
+    | (plugins|roles|playbooks|extensions)/.+ | docs/(?!site/|demo/).+ | tests/emulator/[\w-]+\.(py|json)""",
     re.VERBOSE,
 )
 # None of these is for users, wherever it is.
