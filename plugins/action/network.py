@@ -10,7 +10,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _d
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 
@@ -52,6 +52,7 @@ class ActionModule(ClientAction):
             "before": there,
             "after": network.after() if steps else there,
             "changes": [_change(step) for step in steps],
+            "tunnels": with_health_checks(network.changes),
             "requests": client.sent - before,
             "warnings": network.warnings(),
         }

@@ -37,9 +37,16 @@ ROWS = [
     {"module_utils._apply", "module_utils._alerts"},
     {"plugin_utils._core", "plugin_utils._state_file"},
     {"plugin_utils._polling"},
-    {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform", "plugin_utils._design_yaml"},
+    {
+        "plugin_utils._vault_text",
+        "plugin_utils._hosts",
+        "plugin_utils._action",
+        "plugin_utils._terraform",
+        "plugin_utils._design_yaml",
+        "plugin_utils._metrics",
+    },
     {"plugin_utils._plan_text", "plugin_utils._reports", "plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
-    {"plugin_utils._fleet", "plugin_utils._secret_action"},
+    {"plugin_utils._fleet", "plugin_utils._secret_action", "plugin_utils._host_health"},
 ]
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
 TOP = len(ROWS)
