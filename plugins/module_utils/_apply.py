@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 

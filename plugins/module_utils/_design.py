@@ -19,13 +19,14 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_d
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, read, told
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, read_options
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import read_options
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
     Json = dict[str, t.Any]
 

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Rules
 
     Json = dict[str, t.Any]
@@ -325,7 +325,7 @@ def _warn_of_stranded(account: Account, changes: Changes) -> None:
     if not tunnels:
         return
     lost = Insides(tunnels)
-    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
+    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.action in ("delete", "update")}
     stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
     # Mostly the routes go, too, and then no further kind needs to be read.
     then = Insides(tunnels_after(account, changes) if stay else ())

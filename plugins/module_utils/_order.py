@@ -33,7 +33,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import list
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
 
     Json = dict[str, t.Any]
@@ -246,7 +246,7 @@ def _requests(result: Ordered, units: Sequence[list[int]], batch_size: int) -> I
             due += more
             sorter.done(*more)
             ready = (ready - set(more)) | set(sorter.get_ready())
-            if result.steps[units[more[0]][0]].planned.method != "PUT":
+            if result.steps[units[more[0]][0]].planned.method in ("POST", "DELETE"):
                 # What comes free by these is not free within the same request.
                 break
         first = result.steps[units[due[0]][0]]

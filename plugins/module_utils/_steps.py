@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Item
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
     Json = dict[str, t.Any]
@@ -66,7 +66,7 @@ class Step:
     @property
     def action(self) -> str:
         """What is done: create, update or delete; empty for nothing."""
-        return {None: "", "POST": "create", "PUT": "update", "DELETE": "delete"}[self.planned.method]
+        return {None: "", "POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}[self.planned.method]
 
     @property
     def key(self) -> tuple[str, str]:

@@ -17,7 +17,7 @@ import sys
 import pytest
 import yaml
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.modules import ipsec_psk
 
