@@ -27,10 +27,11 @@ from .control import Control
 from .envelope import as_json, failure, success
 from .faults import Faults
 from .guard import HEADER, Mask, new_token, objection, same
-from .kinds import IPSEC, KINDS, ROUTE, ApiError, Json, Kind
+from .kinds import IPSEC, KINDS, ROUTE, Kind
 from .moments import SeedError
 from .state import Call, Credential, RateLimit, State
 from .strict import loads
+from .values import ApiError, Json
 
 if TYPE_CHECKING:
     from .schema import Checker

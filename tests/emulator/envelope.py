@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response
 
-from .kinds import Json
+from .values import Json
 
 
 def as_json(body: Any, status: int = 200) -> Response:

@@ -9,9 +9,9 @@ import re
 import threading
 from typing import Any, Callable, Tuple
 
-from .kinds import Json
 from .moments import SeedError
 from .strict import is_count, is_number, is_text
+from .values import Json
 
 _Check = Tuple[Callable[[Any], bool], str]
 

@@ -10,7 +10,8 @@ import functools
 import ipaddress
 from typing import Hashable, Iterator, Sequence, Tuple
 
-from .kinds import KINDS, ROUTE, Json, Kind
+from .kinds import KINDS, ROUTE, Kind
+from .values import Json
 
 # What an object has, and another may not have as well: what it is about, and its value.
 Key = Tuple[Hashable, ...]

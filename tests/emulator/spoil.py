@@ -19,8 +19,9 @@ from typing import Any, Callable, Iterator
 from flask import Response, request
 
 from .envelope import as_json, failure, success
-from .kinds import KINDS, Json, Kind
+from .kinds import KINDS, Kind
 from .state import State
+from .values import Json
 
 _PLACE = re.compile(r"/accounts/([^/]+)/magic/(\w+)(?:/([^/]+))?")
 _MIB = 1024 * 1024

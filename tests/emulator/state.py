@@ -20,11 +20,12 @@ from typing import Any, Container, NamedTuple, Sequence
 
 from .health import Health
 from .items import Item, Items
-from .kinds import IPSEC, KINDS, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
+from .kinds import INTERCONNECT, IPSEC, KINDS, NEWER, TUNNELS, Kind, parse
 from .moments import SeedError, from_age, from_timestamp, to_timestamp
 from .rules import Rules, account_number
 from .seed import DEFAULT_SETTINGS
 from .strict import is_count, is_number, is_text
+from .values import ApiError, Json, invalid, refuse_null, typed
 
 _NS = 10**9
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -253,6 +254,8 @@ class State:
         for name in ("created_on", "modified_on"):
             if name in fields:
                 from_timestamp(fields[name])
+        if fields.get("version", "1") not in ("1", NEWER, "2"):
+            raise SeedError(f"{what} is not valid: version is 1, {NEWER} or 2")
         for name, wanted in _READ_ONLY.items():
             if name in fields and not (is_text(fields[name]) if wanted is str else isinstance(fields[name], wanted)):
                 raise SeedError(f"{what} is not valid: {name} is of the wrong type")
@@ -417,6 +420,10 @@ class State:
         if "bgp" in shown:
             # Cloudflare adds these, to the grief of tools that compare: terraform-provider-cloudflare#6733.
             shown["bgp"] = dict({"extra_prefixes": [], "md5_key": ""}, **shown["bgp"])
+            if item.fields.get("version") == NEWER:
+                inside = item.fields["interface_address"]
+                shown["bgp"].update(cloudflare_endpoint=inside.split("/", maxsplit=1)[0], customer_endpoint=_far_end(inside))
+        if "bgp" in shown and kind is not INTERCONNECT:
             shown["bgp_status"] = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": item.fields["modified_on"]}
         if kind is IPSEC:
             shown["psk_metadata"] = {} if item.generated is None else {"last_generated_on": to_timestamp(item.generated, 6)}
@@ -497,7 +504,12 @@ class State:
         psk = fields.pop("psk", old.psk)
         # Choice: health_check merges field by field, every other object is replaced as a whole.
         if "health_check" in fields:
-            fields["health_check"] = dict(old.fields["health_check"], **fields["health_check"])
+            merged_check = dict(old.fields["health_check"], **fields["health_check"])
+            if fields["health_check"].get("direction") == "unidirectional" and "source" not in fields["health_check"]:
+                merged_check.pop("source", None)
+            fields["health_check"] = merged_check
+        if "gre" in fields and old.fields.get("version") == NEWER:
+            raise invalid("gre is not configurable for version 1.5 interconnects", pointer + "/gre")
         merged = dict(old.fields, **fields)
         for key in kind.required:
             if merged[key] == "":

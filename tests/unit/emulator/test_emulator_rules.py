@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.kinds import GRE, INTERCONNECT, IPSEC, KINDS, ROUTE, TUNNELS, ApiError
+from ansible_collections.cloudflare.magic.tests.emulator.kinds import GRE, INTERCONNECT, IPSEC, KINDS, ROUTE, TUNNELS
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.emulator.state import Call, State
+from ansible_collections.cloudflare.magic.tests.emulator.values import ApiError
 
 ACCOUNTS = ("one", "two")
 CLOUDFLARES, CUSTOMERS = ["192.0.2.1", "192.0.2.2"], ["198.51.100.1", "198.51.100.2", "198.51.100.3"]
