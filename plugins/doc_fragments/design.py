@@ -85,9 +85,9 @@ options:
             description:
               - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
             type: bool
-          bgp:
+          bgp: &bgp
             description:
-              - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
+              - BGP with the customer's device over the tunnel or interconnect. Cloudflare's API has no way to remove it again.
             type: dict
             suboptions:
               customer_asn:
@@ -111,6 +111,14 @@ options:
               export_filter_id:
                 description:
                   - The id of a filter for what Cloudflare announces.
+                type: str
+              import_filter:
+                description:
+                  - The name of the filter for what Cloudflare accepts, in place of its id. An empty string takes the filter back.
+                type: str
+              export_filter:
+                description:
+                  - The name of the filter for what Cloudflare announces, in place of its id. An empty string takes the filter back.
                 type: str
           replay_protection:
             description:
@@ -192,33 +200,7 @@ options:
             description:
               - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
             type: bool
-          bgp:
-            description:
-              - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
-            type: dict
-            suboptions:
-              customer_asn:
-                description:
-                  - The autonomous system number of the customer's device. Required for BGP.
-                type: int
-              extra_prefixes:
-                description:
-                  - Prefixes to announce to the device in addition to those of the account. The order does not matter.
-                type: list
-                elements: str
-              md5_key:
-                description:
-                  - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody
-                    who may read the tunnel, and so do the modules.
-                type: str
-              import_filter_id:
-                description:
-                  - The id of a filter for what Cloudflare accepts.
-                type: str
-              export_filter_id:
-                description:
-                  - The id of a filter for what Cloudflare announces.
-                type: str
+          bgp: *bgp
           ttl:
             description:
               - The time to live of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
@@ -282,10 +264,19 @@ options:
                   - What to send, an ICMP reply or an ICMP request.
                 type: str
                 choices: [reply, request]
+              direction:
+                description:
+                  - Whether the answer comes back through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
+                type: str
+                choices: [unidirectional, bidirectional]
               target:
                 description:
                   - The address to check. An empty string means the one that Cloudflare computes, the customer's end of the inside.
                 type: raw
+              source:
+                description:
+                  - The address that Cloudflare checks from. Only interconnects of version 1.5 have it, and need it if the direction is V(bidirectional).
+                type: str
           mtu:
             description:
               - The largest packet in bytes.
@@ -294,6 +285,7 @@ options:
             description:
               - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
             type: bool
+          bgp: *bgp
       static_routes:
         description:
           - Static routes. See M(cloudflare.magic.static_route) for the details of each option.

@@ -244,4 +244,12 @@ options:
         description:
           - The id of a filter for what Cloudflare announces.
         type: str
+      import_filter:
+        description:
+          - The name of the filter for what Cloudflare accepts, in place of O(bgp.import_filter_id). An empty string takes the filter back.
+        type: str
+      export_filter:
+        description:
+          - The name of the filter for what Cloudflare announces, in place of O(bgp.export_filter_id). An empty string takes the filter back.
+        type: str
 """

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, checked, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, REFERRED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kinds = {kind.several: kind for kind in KINDS}
+        self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
         self._read: dict[tuple[str, str | None], list[Json]] = {}
 
     def __getitem__(self, several: str) -> list[Json]:

@@ -30,11 +30,13 @@ class Ignored(t.NamedTuple):
     :ivar by: the part that decides it.
     :ivar value: that it has then.
     :ivar advice: what to do.
+    :ivar refused: whether Cloudflare refuses it then, so that it is not even sent as it is.
     """
 
     by: str
     value: t.Any
     advice: str
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Field:
     :ivar needed: those of ``parts`` that the object cannot do without.
     :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ for ever.
     :ivar entry: of a list of objects, the fields of each; ``needed`` are those that none can do without. The order of the list does not matter.
+    :ivar said: whether a new object is told that it is empty.
     :ivar excludes: fields beside it, of which there is none where it is.
     :ivar stands_for: the field with the id of another object, if this one has its name. Only what has ids is compared and sent.
     :ivar of: the kinds of that other object.
@@ -64,6 +67,7 @@ class Field:
     needed: tuple[str, ...] = ()
     ignored: Ignored | None = None
     entry: dict[str, Field] = field(default_factory=dict)
+    said: bool = False
     excludes: tuple[str, ...] = ()
     stands_for: str = ""
     of: tuple[t.Any, ...] = ()
@@ -232,16 +236,17 @@ def sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.
         one = fields[name]
         if one.parts:
             now = without_empty(one.parts, as_object(known(one, actual.get(name))))
-            gone = excluded(one.parts, value)
+            gone = excluded(one.parts, value, now)
             body[name] = sendable(one.parts, merged({part: item for part, item in now.items() if part not in gone}, value), {})
         else:
             body[name] = one.as_sent(value)
     return body
 
 
-def excluded(fields: Mapping[str, Field], desired: Json) -> set[str]:
+def excluded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> set[str]:
     """Return the fields of which there is none where there is what is desired."""
-    return {other for name in desired for other in fields[name].excludes}
+    refused = {name for name, one in fields.items() if one.ignored is not None and one.ignored.refused and one.is_ignored(desired, actual)}
+    return refused | {other for name in desired for other in fields[name].excludes}
 
 
 def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
@@ -250,7 +255,7 @@ def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
     for name, value in desired.items():
         one = fields[name]
         inner = without_empty(one.parts, value) if one.parts and isinstance(value, dict) else value
-        if inner != ({} if one.parts else one.empty):
+        if one.said or inner not in (None, {} if one.parts else one.empty):
             kept[name] = inner
     return kept
 
@@ -261,7 +266,7 @@ def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
 def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
     """Return the defaults of what is not in ``desired`` and has another value. What Cloudflare does not show is left alone."""
     found: Json = {}
-    gone = excluded(fields, desired)
+    gone = excluded(fields, desired, actual)
     for name, one in fields.items():
         now = None if name in gone else actual.get(name)
         if one.parts:

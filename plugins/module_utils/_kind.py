@@ -27,7 +27,7 @@ def _nothing(dummy: t.Any) -> Json:
     return {}
 
 
-def _no_rules(dummy: Mapping[str, t.Any]) -> list[str]:
+def _no_rules(dummy_item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]) -> list[str]:
     return []
 
 
@@ -47,7 +47,7 @@ class Kind:
     :ivar repeated: what an update repeats, if that is something else.
     :ivar not_found: the error code for an id that there is not.
     :ivar fixed: what can only be set when it is created.
-    :ivar rules: from an object as it would be to what is wrong with it, each with the option and what to write.
+    :ivar rules: from an object as it would be, and what of it changes, to what is wrong with it, each with the option and what to write.
     :ivar headers: of each request.
     :ivar validates: whether a write heeds ``validate_only``; if not, check mode sends nothing.
     :ivar validates_delete: whether a DELETE heeds it, too.
@@ -82,7 +82,7 @@ class Kind:
     not_found: int = 0
     fixed: tuple[str, ...] = ()
     repeated: tuple[str, ...] | None = None
-    rules: Callable[[Mapping[str, t.Any]], list[str]] = _no_rules
+    rules: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
     headers: Mapping[str, str] = field(default_factory=dict)
     validates: bool = True
     validates_delete: bool = True

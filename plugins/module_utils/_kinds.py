@@ -9,11 +9,16 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.cloudflare.magic.plugins.module_utils import _values
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, Ignored
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, Ignored, as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import customer_ends
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TEXT = Field({"type": "str"}, empty="")
 _PLAIN = Field({"type": "str"})
@@ -40,6 +45,27 @@ _HEALTH_CHECK = Field(
         ),
     },
 )
+
+BGP_FILTER_PROFILE = Kind(
+    noun="BGP filter profile",
+    single="bgp_filter_profile",
+    several="bgp_filter_profiles",
+    in_path="bgp/filter_profiles",
+    id_option="bgp_filter_profile_id",
+    keys=("name",),
+    fields={
+        "name": Field({"type": "str"}, _values.name),
+        "description": _TEXT,
+        "match_action": Field({"type": "str", "choices": ["allow", "deny"]}),
+        "targets": Field({"type": "list", "elements": "str"}, _values.targets),
+    },
+    required=("name", "match_action", "targets"),
+    repeated=(),
+    bare=True,
+    validates=False,
+    many=(),
+)
+
 _BGP = Field(
     {"type": "dict"},
     parts={
@@ -49,6 +75,8 @@ _BGP = Field(
         "md5_key": Field({"type": "str", "no_log": False}, empty=""),
         "import_filter_id": _TEXT,
         "export_filter_id": _TEXT,
+        "import_filter": Field({"type": "str"}, stands_for="import_filter_id", of=(BGP_FILTER_PROFILE,)),
+        "export_filter": Field({"type": "str"}, stands_for="export_filter_id", of=(BGP_FILTER_PROFILE,)),
     },
     needed=("customer_asn",),
 )
@@ -141,6 +169,28 @@ ROUTE = Kind(
     many=("POST", "PUT", "DELETE"),
 )
 
+_SOURCE = Field(
+    {"type": "str"},
+    _values.address,
+    "",
+    ignored=Ignored("direction", "unidirectional", "Leave it out, or set direction: bidirectional.", refused=True),
+)
+
+
+def _rules_of_interconnects(item: Mapping[str, t.Any], changes: Mapping[str, t.Any]) -> list[str]:
+    """Return what is wrong with an interconnect; only those of version 1.5 have rules of their own."""
+    check, newer = as_object(item.get("health_check")), item.get("version") == "1.5"
+    source = check.get("source")
+    found = []
+    if newer and check.get("direction") == "bidirectional" and not source and "health_check" in changes:
+        found.append("health_check.source: missing. An interconnect of version 1.5 needs it with direction: bidirectional.")
+    if not newer and source and as_object(changes.get("health_check")).get("source"):
+        found.append(f"health_check.source: only interconnects of version 1.5 have one, and this one has version {item.get('version')}. Leave it out.")
+    if newer and "gre" in changes:
+        found.append("gre: an interconnect of version 1.5 has none. Leave it out.")
+    return found
+
+
 INTERCONNECT = Kind(
     noun="interconnect",
     single="interconnect",
@@ -156,10 +206,12 @@ INTERCONNECT = Kind(
         "interface_address6": _TUNNEL_FIELDS["interface_address6"],
         "description": _TEXT,
         "gre": Field({"type": "dict"}, parts={"cloudflare_endpoint": _OPTIONAL_ADDRESS}),
-        "health_check": Field({"type": "dict"}, parts={name: part for name, part in _HEALTH_CHECK.parts.items() if name != "direction"}),
+        "health_check": Field({"type": "dict"}, parts={**_HEALTH_CHECK.parts, "source": _SOURCE}),
         "mtu": _NUMBER,
         "automatic_return_routing": _FLAG,
+        "bgp": _BGP,
     },
+    rules=_rules_of_interconnects,
     # An update needs none of its fields.
     required=(),
     not_found=0,
@@ -172,6 +224,9 @@ TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)
 
 # All that has an inside: routes can lead to interconnects, too.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
+
+# What can only be read for a design: others refer to it.
+REFERRED = (BGP_FILTER_PROFILE,)
 
 # All that a design can have, in the order in which it is worked on.
 KINDS = (*WITH_INSIDES, ROUTE)

@@ -21,6 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import kn
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import resolved
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -79,7 +80,7 @@ class _Matcher:
 
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for what is to go because no item names it."""
-        led = [item for item in map(self._led, items) if item is not None]
+        led = [item for named in map(self._named_by_ids, items) if named is not None for item in [self._led(named)] if item is not None]
         meant = {id(item): self._by_id.get(canonical(item.object_id)) for item in led if item.object_id is not None}
         self._leaving = {actual["id"] for item in led for actual in [meant.get(id(item))] if actual is not None and self._leaves(item, actual)}
         # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
@@ -102,6 +103,14 @@ class _Matcher:
         if error.unreadable:
             raise error
         self._changes.say(item, str(error))
+
+    def _named_by_ids(self, item: Item) -> Item | None:
+        """Return the item with ids in place of names; None if it has a problem."""
+        try:
+            return replace(item, desired=resolved(self._kind.fields, item.desired, lambda kind: self._account[kind.several]))
+        except MagicError as error:
+            self._blame(item, error)
+            return None
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""

@@ -102,8 +102,6 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     if kind.through is not None and not _lead_through(kind, account, options, desired, there):
         return dict(_NOTHING_TO_DO)
     desired = desired if absent else resolved(kind.fields, desired, partial(_beside, kind, account, parent_id))
-    if kind.given and not there:
-        raise MagicError(f"There is no such {kind.noun}. {kind.given} The account has: {_names(kind, account)}.")
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
@@ -141,10 +139,6 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
 def _beside(kind: Kind, account: Account, parent_id: str | None, other: Kind) -> list[Json]:
     """Return the objects to which one of a kind can refer: of a child's kind, those of the same parent."""
     return account.of(other, parent_id if other.parent is kind.parent else None)
-
-
-def _names(kind: Kind, account: Account) -> str:
-    return listing(str(item.get(key)) for item in account.of(kind) for key in kind.keys[:1]) or "none"
 
 
 def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], desired: Json, there: list[Json]) -> bool:
@@ -190,6 +184,9 @@ def _decide(
         actual = find(kind, there, desired, absent=absent, claims=claims)
     else:
         actual = there[0] if there else None
+    if kind.given and actual is None:
+        names = listing(str(item.get(key)) for item in there for key in kind.keys[:1]) or "none"
+        raise MagicError(f"There is no such {kind.noun}. {kind.given} The account has: {names}.")
     secret: dict[str, str] = {}
     if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
         secret["psk"] = options["psk"]

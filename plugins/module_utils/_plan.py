@@ -172,16 +172,21 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     if desired is None:
         if actual is None:
             return Plan({}, {}, None)
-        return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE", object_id=actual.get("id"))
+        return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE", object_id=_id_of(kind, actual))
     desired, warnings = heeded(kind.fields, desired, actual or {})
     problems = lacking(kind.fields, desired, actual or {})
     if problems:
         raise MagicError(" ".join(problems))
     planned = _creation(kind, desired, secret) if actual is None else _update(kind, desired, actual, secret)
-    problems = kind.rules(planned.result or {}) if planned.method else []
+    problems = kind.rules(planned.result or {}, planned.after) if planned.method else []
     if problems:
         raise MagicError(" ".join(problems))
-    return replace(planned, object_id=None if actual is None else actual.get("id"), desired=desired, warnings=warnings)
+    return replace(planned, object_id=_id_of(kind, actual), desired=desired, warnings=warnings)
+
+
+def _id_of(kind: Kind, actual: Json | None) -> str | None:
+    """Return the id that stands in the path of an object; there is none of one that is alone."""
+    return actual.get("id") if actual is not None and kind.id_option else None
 
 
 def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
@@ -214,7 +219,7 @@ def _merged(one: Field, actual: t.Any, sent: t.Any, changes: t.Any) -> t.Any:
     """Return what a field is after an update; what does not change stays as Cloudflare shows it."""
     if not one.parts:
         return sent
-    gone = excluded(one.parts, changes)
+    gone = excluded(one.parts, changes, as_object(actual))
     left = {name: value for name, value in as_object(actual).items() if name not in gone}
     return {**left, **{name: value for name, value in sent.items() if name in changes or name not in left}}
 

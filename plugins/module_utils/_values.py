@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 import typing as t
+from datetime import date
+from decimal import Decimal
 
 # A network has the same addresses in many places, and reading one takes longer than all else that is done with it.
 _remembered = functools.lru_cache(maxsize=2**16)
@@ -98,3 +101,149 @@ def asn(value: int) -> int:
     if not 0 < value < 2**32:
         raise ValueError("is not an autonomous system number (1 to 4294967295).")
     return value
+
+
+# --- of sites, connectors and what stands beside them
+
+
+def name(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty. Give the name.")
+    return value
+
+
+def between(low: int, high: int) -> t.Callable[[int], int]:
+    """Return what takes whole numbers from ``low`` to ``high``."""
+
+    def number(value: int) -> int:
+        if value is None or int(value) != value or not low <= value <= high:
+            raise ValueError(f"is not a whole number from {low} to {high}.")
+        return int(value)
+
+    return number
+
+
+def address4(value: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(value.strip())) if value else ""
+    except ValueError:
+        raise ValueError("is not an IPv4 address. Write it like 192.168.10.1.") from None
+
+
+def addresses4(values: list[str]) -> list[str]:
+    """Their order is kept: the first ones are asked first."""
+    return [address4(value) for value in values]
+
+
+def prefix4(value: str) -> str:
+    found = prefix(value) if value else ""
+    if ":" in found:
+        raise ValueError("is an IPv6 prefix, and only IPv4 is possible here. Write it like 192.168.10.0/24.")
+    return found
+
+
+def prefixes4(values: list[str]) -> list[str]:
+    return sorted({prefix4(value) for value in values})
+
+
+def interface4(value: str) -> str:
+    """Return an address with the length of its network, host bits included."""
+    if not value:
+        return ""
+    if "/" not in value:
+        raise ValueError("has no prefix length. Write it like 192.168.10.1/24.")
+    try:
+        return str(ipaddress.IPv4Interface(value.strip()))
+    except ValueError:
+        raise ValueError("is not an IPv4 address with prefix length. Write it like 192.168.10.1/24.") from None
+
+
+def ports(values: list[int]) -> list[int]:
+    return sorted({between(1, 65535)(value) for value in values})
+
+
+def port_ranges(values: list[str]) -> list[str]:
+    found = set()
+    for value in values:
+        first, dash, last = str(value).replace(" ", "").partition("-")
+        if not (dash and first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 2**16):
+            raise ValueError(f"has '{value}', which is not a range of ports. Write it like 8000-8080.")
+        found.add((int(first), int(last)))
+    return [f"{first}-{last}" for first, last in sorted(found)]
+
+
+def reservations(values: dict[str, str]) -> dict[str, str]:
+    """Return addresses by the MAC addresses for which they are kept."""
+    found = {}
+    for mac, value in values.items():
+        digits = re.sub("[:.-]", "", str(mac)).lower()
+        if not re.fullmatch("[0-9a-f]{12}", digits):
+            raise ValueError(f"has '{mac}', which is not a MAC address. Write it like 00:00:5e:00:53:01.")
+        found[":".join(digits[place : place + 2] for place in range(0, 12, 2))] = address4(str(value))
+    return found
+
+
+def option_code(value: int) -> int:
+    if value in (3, 6, 51):
+        raise ValueError("is set by the connector itself, as 3, 6 and 51 are. Leave it out.")
+    return between(1, 254)(value)
+
+
+def degrees(most: int) -> t.Callable[[t.Any], str]:
+    """Return what takes a latitude or a longitude, which the API has as a text."""
+
+    def one(value: t.Any) -> str:
+        if value == "":
+            return ""
+        try:
+            number = Decimal(str(value).strip())
+        except ArithmeticError:
+            number = Decimal("nan")
+        if not number.is_finite() or abs(number) > most:
+            raise ValueError(f"is not a number of degrees from -{most} to {most}. Write it like 48.8566.")
+        return format(number.normalize(), "f")
+
+    return one
+
+
+def dates(values: list[str]) -> list[str]:
+    for value in values:
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"has '{value}', which is not a date. Write it like 2026-12-24.") from None
+    return sorted(set(values))
+
+
+WEEK = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+
+def days(values: list[str]) -> list[str]:
+    return [day for day in WEEK if day in values]
+
+
+def time_zone(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*", value):
+        raise ValueError("is not the name of a time zone. Write it like Europe/Paris.")
+    return value
+
+
+def targets(values: list[str]) -> list[str]:
+    """Return prefixes, each perhaps with the lengths of the prefixes in it that are meant, like 10.0.0.0/8{16,24}."""
+    found = set()
+    for value in values:
+        match = re.fullmatch(r"([^{}\s]+)\s*(?:\{\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\})?", value.strip())
+        if match is None:
+            raise ValueError(f"has '{value}', which is not a prefix with lengths. Write it like 10.0.0.0/8, or 10.0.0.0/8{{16,24}}.")
+        try:
+            network = prefix(match[1])
+        except ValueError as exc:
+            raise ValueError(f"has '{match[1]}', which {exc}") from None
+        length, most = int(network.rpartition("/")[2]), 128 if ":" in network else 32
+        if match[2] is None:
+            found.add(network)
+        elif length <= int(match[2]) <= int(match[3]) <= most:
+            found.add(f"{network}{{{int(match[2])},{int(match[3])}}}")
+        else:
+            raise ValueError(f"has '{value}', whose lengths are not from {length} to {most}, the smaller one first.")
+    return sorted(found)

@@ -100,7 +100,7 @@ def writable(kind, method):
 
 
 def tree_of(fields):
-    return {name: tree_of(field.parts) for name, field in fields.items()}
+    return {name: tree_of(field.parts) for name, field in fields.items() if not field.stands_for}
 
 
 @BY_NOUN
