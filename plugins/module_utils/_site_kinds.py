@@ -204,6 +204,24 @@ _SIDE = Field(
 )
 
 
+SITE_NETFLOW = _kind(
+    noun="NetFlow configuration",
+    single="site_netflow",
+    several="site_netflows",
+    in_path="netflow_config",
+    id_option="",
+    parent=SITE,
+    keys=(),
+    fields={
+        "collector_ip": _ADDRESS,
+        "collector_port": Field({"type": "int"}, _values.between(1, 65535)),
+        "sampling_rate": Field({"type": "int"}, _values.between(1, 2**31 - 1)),
+        "active_timeout": Field({"type": "int"}, _values.between(1, 2**31 - 1)),
+        "inactive_timeout": Field({"type": "int"}, _values.between(1, 2**31 - 1)),
+    },
+    required=("collector_ip",),
+)
+
 SITE_ACL = _kind(
     noun="ACL",
     single="site_acl",

@@ -247,3 +247,41 @@ def targets(values: list[str]) -> list[str]:
         else:
             raise ValueError(f"has '{value}', whose lengths are not from {length} to {most}, the smaller one first.")
     return sorted(found)
+
+
+# --- of network monitoring and sites of Cloudflare One
+
+
+def addresses(values: list[str]) -> list[str]:
+    return sorted({address(value) for value in values})
+
+
+def single_prefix4(value: str) -> str:
+    found = prefix4(value)
+    if not found.endswith("/32"):
+        raise ValueError("is more than one address. Write it like 192.0.2.1/32.")
+    return found
+
+
+def rule_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.~-]{1,256}", value):
+        raise ValueError("is not a name of a rule: 1 to 256 of the characters A-Z, a-z, 0-9, _, -, . and ~, without blanks.")
+    return value
+
+
+_MINUTES = (1, 5, 10, 15, 20, 30, 45, 60)
+
+
+def duration(value: str) -> str:
+    """Return a number of minutes; the API has several forms of it, like 5m, 5m0s and 300s."""
+    match = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})(?:\.0+)?s)?", value.strip())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    whole, rest = divmod(3600 * hours + 60 * minutes + seconds, 60)
+    if rest or whole not in _MINUTES:
+        raise ValueError(f"is none of {', '.join(f'{number}m' for number in _MINUTES)}.")
+    return f"{whole}m"
+
+
+def degrees_as_number(most: int) -> t.Callable[[t.Any], float]:
+    """Return what takes a latitude or a longitude where the API has it as a number."""
+    return lambda value: float(degrees(most)(value))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_WAN
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE, MNM_CONFIG, MNM_RULE, REDUNDANCY_GROUP
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import APP, CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_NETFLOW, SITE_WAN
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
@@ -256,5 +257,97 @@ ROWS = [
             ({"site": "paris", "name": "office to lab", "lan_2": {"subnets": ["192.168.10.1/25"]}}, "Write 192.168.10.0/25"),
         ],
         above=((SITE, PARIS), (SITE_LAN, OFFICE), (SITE_LAN, LAB)),
+    ),
+    Row(
+        SITE_NETFLOW,
+        {"site": "paris", "collector_ip": "192.168.10.5", "collector_port": 2055},
+        [{"collector_ip": "192.168.10.6"}, {"collector_port": 9995}, {"sampling_rate": 100}, {"active_timeout": 60}, {"inactive_timeout": 15}],
+        [
+            ({"site": "rome", "collector_ip": "192.168.10.5"}, "site: there is no site 'rome'"),
+            ({"site": "paris", "collector_ip": "collector"}, "collector_ip: 'collector' is not an IPv4 address"),
+            ({"site": "paris", "collector_port": 70000}, "collector_port: '70000' is not a whole number from 1 to 65535"),
+            ({"site": "paris", "sampling_rate": 0}, "sampling_rate: '0'"),
+        ],
+        above=((SITE, PARIS),),
+    ),
+    Row(
+        APP,
+        {"name": "payroll", "type": "Business"},
+        [
+            {"type": "Finance"},
+            {"hostnames": ["payroll.example.com", "hr.example.com"]},
+            {"hostnames": []},
+            {"ip_subnets": ["192.0.2.0/24"]},
+            {"ip_subnets": []},
+            {"source_subnets": ["192.168.20.0/24"]},
+        ],
+        [
+            ({"name": "new"}, "type: missing. There is no such app yet"),
+            ({"name": "payroll", "ip_subnets": ["2001:db8::/32"]}, "is an IPv6 prefix, and only IPv4 is possible here"),
+            ({"name": "payroll", "source_subnets": ["192.168.20.1/24"]}, "Write 192.168.20.0/24"),
+            ({"name": "payroll", "type": ""}, "type: '' is empty"),
+        ],
+    ),
+    Row(
+        MNM_CONFIG,
+        {"name": "Example Corporation", "default_sampling": 1},
+        [
+            {"default_sampling": 1000},
+            {"name": "Example"},
+            {"router_ips": ["203.0.113.9", "2001:db8::9"]},
+            {"router_ips": []},
+            {"warp_devices": [{"id": "d1", "name": "edge", "router_ip": "192.0.2.7/32"}]},
+            {"warp_devices": []},
+        ],
+        [
+            ({"default_sampling": 0}, "default_sampling: '0' is not a whole number"),
+            ({"router_ips": ["router"]}, "is not an IP address"),
+            (
+                {"warp_devices": [{"id": "d1", "name": "edge", "router_ip": "192.0.2.0/24"}]},
+                "warp_devices[0].router_ip: '192.0.2.0/24' is more than one address",
+            ),
+            ({"warp_devices": [{"id": "d1", "name": "edge"}]}, "warp_devices[0].router_ip: missing"),
+        ],
+    ),
+    Row(
+        MNM_RULE,
+        {"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"], "bandwidth_threshold": 1000},
+        [
+            {"bandwidth_threshold": 2000},
+            {"packet_threshold": 500},
+            {"duration": "5m"},
+            {"duration": "1h"},
+            {"automatic_advertisement": True},
+            {"prefixes": ["203.0.113.0/25", "203.0.113.128/25"]},
+        ],
+        [
+            ({"name": "new"}, "type, automatic_advertisement, prefixes: missing"),
+            ({"name": "a flood"}, "name: 'a flood' is not a name of a rule"),
+            ({"name": "flood", "duration": "2m"}, "duration: '2m' is none of 1m, 5m, 10m"),
+            ({"name": "flood", "zscore_target": "bits"}, "zscore_target: is for rules of the type zscore, and this one has the type threshold"),
+            ({"name": "flood", "bandwidth_threshold": 0}, "bandwidth_threshold: '0' is not a whole number"),
+            ({"name": "flood", "prefixes": ["203.0.113.1/24"]}, "Write 203.0.113.0/24"),
+        ],
+        above=((MNM_CONFIG, {"name": "Example Corporation", "default_sampling": 1}),),
+    ),
+    Row(
+        REDUNDANCY_GROUP,
+        {"name": "frankfurt", "members": [{"type": "cni", "name": "frankfurt-1"}]},
+        [{"description": "Both ways"}, {"description": ""}, {"members": []}],
+        [
+            ({"name": "frankfurt", "members": [{"type": "cni", "name": "nowhere"}]}, "there is no IPsec tunnel or GRE tunnel or interconnect 'nowhere'"),
+            ({"name": "frankfurt", "members": [{"type": "cni"}]}, "members[0].id: missing"),
+            ({"name": "frankfurt", "members": [{"name": "frankfurt-1"}]}, "members[0].type: missing"),
+        ],
+    ),
+    Row(
+        CF1_SITE,
+        {"name": "lyon"},
+        [{"description": "Branch office"}, {"description": ""}, {"location": {"lat": 45.764, "long": 4.8357, "name": "Lyon"}}, {"location": {"lat": 45.8}}],
+        [
+            ({"name": "lyon", "location": {"lat": 90.5}}, "location.lat: '90.5' is not a number of degrees from -90 to 90"),
+            ({"name": "lyon", "location": {"long": -181}}, "location.long"),
+            ({"cf1_site_id": NOBODY, "description": "x"}, "cf1_site_id: there is no site of Cloudflare One with the id"),
+        ],
     ),
 ]
