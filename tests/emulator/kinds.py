@@ -8,7 +8,7 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from . import values
 from .values import Json, Parser
@@ -47,6 +47,90 @@ def _interconnect_bgp(value: Any, pointer: str) -> Any:
 # --- kinds --------------------------------------------------------------------------------------------------------
 
 
+class Reference(NamedTuple):
+    """A place in an object that has the id of another one, which must exist, and cannot be deleted as long as it is named.
+
+    Attributes:
+        where: the names on the way to it, with ``*`` for the items of a list.
+        kind: of what is named; or what the field ``by`` beside it means.
+        by: the field beside it that tells the kind, if there are several.
+        beside: what is named belongs to the same parent.
+    """
+
+    where: str
+    kind: str | dict[str, str]
+    by: str = ""
+    beside: bool = False
+
+    def found(self, fields: Json) -> list[tuple[str, str, str]]:
+        """Return what an object names here: the JSON pointer, the kind, and the id. An empty id names nothing."""
+        places: list[tuple[str, Any, Any]] = [("", fields, None)]
+        for part in self.where.split("/"):
+            if part == "*":
+                places = [(f"{at}/{index}", item, value) for at, value, _above in places for index, item in enumerate(value)]
+            else:
+                places = [(f"{at}/{part}", value[part], value) for at, value, _above in places if isinstance(value, dict) and part in value]
+        kinds = [self.kind if isinstance(self.kind, str) else self.kind.get(above.get(self.by), "") for _at, _value, above in places]
+        return [(at, kind, value) for (at, value, _above), kind in zip(places, kinds) if value and kind]
+
+
+class Form(NamedTuple):
+    """How the calls of a kind look that answer with plain objects and lists, and what they do.
+
+    Attributes:
+        tree: the part of the API.
+        parent: the kind whose objects have these; the path has ``<parent_id>`` then.
+        parent_name: the field with its id.
+        ids: the fields that may have the id, the one of new objects first.
+        single: there is one of it at most, and the path has no id.
+        always: there is one of it always.
+        part: it goes with its parent, which can be deleted all the same.
+        wan: it needs Magic WAN.
+        times: it has created_on and modified_on.
+        unique: the places of values that no other may have.
+        fixed: the fields that an update must leave as they are.
+        nullable: the fields that may be null, which takes them back.
+        merges: PUT leaves what it does not name, as PATCH always does. Choice: else it takes it back, the worst reading.
+        checks: what must be so besides.
+        complete: adds to the fields of a new or a changed object; gets those, what was there before, and the body.
+        effect: what a write does to other objects.
+        shown: how an answer has it; gets the fields, its neighbours, and what is being done.
+        hidden: the fields that no answer has, and that a seed can set.
+        filters: query parameters of the list; each tells whether it has an object.
+        created: the status of a create that succeeds.
+        list_body, list_answer: a create takes, and answers with, a list.
+        answers: how a list, or a deletion, is answered.
+        exists: code and text where there is one already.
+        bad: the code for a body that makes no sense.
+    """
+
+    tree: str = "magic"
+    parent: str = ""
+    parent_name: str = ""
+    ids: tuple[str, ...] = ("id",)
+    single: bool = False
+    always: bool = False
+    part: bool = False
+    wan: bool = True
+    times: bool = False
+    unique: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+    merges: bool = False
+    checks: tuple[Callable[[Any], None], ...] = ()
+    complete: Callable[[Json, Json, Json], None] | None = None
+    effect: Callable[[Any], None] | None = None
+    shown: Callable[[Json, Any, str], Json] | None = None
+    hidden: tuple[str, ...] = ()
+    filters: dict[str, Callable[[Json, str], bool]] = {}
+    created: int = 200
+    list_body: bool = False
+    list_answer: bool = False
+    answers: dict[str, Callable[[Any], Any]] = {}
+    exists: tuple[int, str] = (0, "")
+    bad: int = 1022
+
+
 class Kind(NamedTuple):
     """One kind of object, such as the IPsec tunnels.
 
@@ -61,6 +145,8 @@ class Kind(NamedTuple):
         only_at_creation: the fields that an update ignores.
         endpoints: the fields with the outer addresses, Cloudflare's first.
         methods: what a client may do with all of them, and with one.
+        refers: where it names other objects.
+        form: how its calls look; None for tunnels, interconnects and routes, which share theirs.
     """
 
     path: str
@@ -74,6 +160,8 @@ class Kind(NamedTuple):
     only_at_creation: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     methods: tuple[tuple[str, ...], tuple[str, ...]] = (("GET", "POST", "PUT"), ("GET", "PUT", "DELETE"))
+    refers: tuple[Reference, ...] = ()
+    form: Form | None = None
 
 
 _TUNNEL_HEALTH_CHECK = {
@@ -82,6 +170,7 @@ _TUNNEL_HEALTH_CHECK = {
     "type": values.choice("reply", "request"),
     "direction": values.choice("unidirectional", "bidirectional"),
 }
+_FILTERS = tuple(Reference(f"bgp/{name}", "bgp_filter_profiles") for name in ("import_filter_id", "export_filter_id"))
 # Choice: no upper limit but that of the protocol.
 _MTU = values.number(576, 65535)
 # Choice: names of IPsec tunnels, for which Cloudflare's pages contradict each other, may be this long.
@@ -110,6 +199,7 @@ IPSEC = Kind(
     ("name", "cloudflare_endpoint", "interface_address"),
     {},
     endpoints=("cloudflare_endpoint", "customer_endpoint"),
+    refers=_FILTERS,
 )
 GRE = Kind(
     "gre_tunnels",
@@ -136,6 +226,7 @@ GRE = Kind(
     # The description has it for creating only.
     only_at_creation=("bgp",),
     endpoints=("cloudflare_gre_endpoint", "customer_gre_endpoint"),
+    refers=_FILTERS,
 )
 # The version of interconnects with rules of its own.
 NEWER = "1.5"
@@ -161,6 +252,7 @@ INTERCONNECT = Kind(
     ("name", "interface_address"),
     {},
     methods=(("GET", "PUT"), ("GET", "PUT")),
+    refers=_FILTERS,
 )
 ROUTE = Kind(
     "routes",
@@ -184,6 +276,7 @@ ROUTE = Kind(
 )
 # What has an inside with addresses, at which routes can point.
 TUNNELS = (IPSEC, GRE, INTERCONNECT)
+# Those with the same form of calls; tree.py has the others.
 KINDS = (*TUNNELS, ROUTE)
 
 

@@ -49,6 +49,19 @@ class ApiError(Exception):
             error["error_chain"] = [{"code": c, "message": m} for c, m in chain]
         self.errors: list[Json] = [error] + (more or [])
 
+    def with_code(self, code: int) -> ApiError:
+        """Return the same error with another code."""
+        return ApiError(self.status, code if self.errors[0]["code"] == 1022 else self.errors[0]["code"], self.errors[0]["message"], self._pointer())
+
+    def below(self, pointer: str) -> ApiError:
+        """Return the same error, about a part of a larger body."""
+        own = self._pointer()
+        return self if not pointer or own is None else ApiError(self.status, self.errors[0]["code"], self.errors[0]["message"], pointer + own)
+
+    def _pointer(self) -> str | None:
+        pointer = self.errors[0].get("source", {}).get("pointer")
+        return None if pointer is None else str(pointer)
+
 
 def invalid(detail: str, pointer: str) -> ApiError:
     """Return the error for a body that makes no sense at ``pointer``."""
@@ -224,3 +237,89 @@ def md5_key(value: Any, pointer: str) -> Any:
     if not re.match(r"^[ !#->@-~]*\Z", typed(value, str, pointer)):
         raise invalid("md5_key may have printable ASCII characters except quotation mark and question mark", pointer)
     return value
+
+
+# --- values of sites and what belongs to them ---------------------------------------------------------------------
+
+
+def filled(value: Any, pointer: str) -> Any:
+    """Take a text that is not empty."""
+    if not typed(value, str, pointer).strip():
+        raise invalid("must not be empty", pointer)
+    return value
+
+
+def quantity(low: float) -> Parser:
+    """Take a number, whole or not, from a limit on."""
+
+    def parse(value: Any, pointer: str) -> Any:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            typed(value, int, pointer)
+        if value < low:
+            raise invalid(f"must be at least {low:g}", pointer)
+        return value
+
+    return parse
+
+
+def between(low: float, high: float) -> Parser:
+    """Take a number, whole or not, in a range."""
+    parse_low = quantity(low)
+
+    def parse(value: Any, pointer: str) -> Any:
+        if parse_low(value, pointer) > high:
+            raise invalid(f"must be from {low:g} to {high:g}", pointer)
+        return value
+
+    return parse
+
+
+def object_with(parts: dict[str, Parser], *needed: str) -> Parser:
+    """Take an object that must have some of its fields."""
+    parse_parts = object_of(parts)
+
+    def parse(value: Any, pointer: str) -> Any:
+        for name in needed:
+            if name not in typed(value, dict, pointer):
+                raise invalid(f"{name} is required", f"{pointer}/{name}")
+        return parse_parts(value, pointer)
+
+    return parse
+
+
+def ipv4(value: Any, pointer: str) -> Any:
+    """Take an IPv4 address."""
+    return str(parsed(value, pointer, ipaddress.IPv4Address, "an IPv4 address"))
+
+
+def host_in_network(value: Any, pointer: str) -> Any:
+    """Take an IPv4 address with the length of its network's prefix."""
+    if "/" not in typed(value, str, pointer):
+        raise invalid("not an IPv4 address in CIDR notation", pointer)
+    return str(parsed(value, pointer, ipaddress.IPv4Interface, "an IPv4 address in CIDR notation"))
+
+
+def network4(value: Any, pointer: str) -> Any:
+    """Take an IPv4 prefix."""
+    return str(parsed(value, pointer, ipaddress.IPv4Network, "an IPv4 prefix in CIDR notation, or it has bits set behind the mask"))
+
+
+def matching(pattern: str, what: str) -> Parser:
+    """Take a text of a form."""
+    expression = re.compile(pattern + r"\Z")
+
+    def parse(value: Any, pointer: str) -> Any:
+        if not expression.match(typed(value, str, pointer)):
+            raise invalid(f"not {what}", pointer)
+        return value
+
+    return parse
+
+
+def mapping_of(parse_name: Parser, parse_value: Parser) -> Parser:
+    """Take an object with names of the sender's choice."""
+
+    def parse(value: Any, pointer: str) -> Any:
+        return {parse_name(name, f"{pointer}/{name}"): parse_value(item, f"{pointer}/{name}") for name, item in typed(value, dict, pointer).items()}
+
+    return parse
