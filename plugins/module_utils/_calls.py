@@ -44,7 +44,9 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[J
     answer = client.request("GET", kind.path(parent_id), headers=kind.headers, tree=kind.tree)
     if not isinstance(answer, list):
         raise MagicError(f"Cloudflare's answer to the list of {kind.noun}s is not a list, and is not taken. Report it if it stays.")
-    return checked(client, [_received(client, kind, item) for item in answer], kind.noun)
+    # What has the id of another sort is not of this kind.
+    own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
+    return checked(client, [_received(client, kind, item) for item in own], kind.noun)
 
 
 def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json]:

@@ -220,12 +220,16 @@ def _twice(items: Sequence[Item]) -> list[str]:
 
 def as_item(kind: Kind, actual: Mapping[str, t.Any], with_id: bool = False) -> Json:
     """Return an object as the item of a design that makes one like it: no computed field, and nothing that a new one has anyway."""
-    return {**({kind.id_option: actual["id"]} if with_id else {}), **told(kind.fields, actual)}
+    found = told(kind.fields, actual)
+    # Of what finds an object just as well, one is enough.
+    for key in kind.or_keys if all(key in found for key in kind.keys) else ():
+        found.pop(key, None)
+    return {**({kind.id_option: actual["id"]} if with_id and kind.id_option else {}), **found}
 
 
 def as_items(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> list[Json]:
     """Return objects as items, in an order that does not depend on when they were created. Those of one name have their ids."""
-    known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), pair[1]["id"]))
+    known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), str(pair[1].get("id"))))
     count = Counter(_identity(kind, item) for item, dummy in known)
     return [as_item(kind, actual, with_id=True) if count[_identity(kind, item)] > 1 else item for item, actual in known]
 

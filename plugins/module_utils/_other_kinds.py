@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Network monitoring, redundancy groups, the account's BGP settings and sites of Cloudflare One, as declarations."""
+"""Network monitoring, the account's BGP settings and sites of Cloudflare One, as declarations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from functools import partial
 from ansible_collections.cloudflare.magic.plugins.module_utils import _values
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT, TUNNELS
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,32 +83,6 @@ MNM_RULE = _kind(
     required=("name", "type", "automatic_advertisement", "prefixes"),
     repeated=("name", "type", "automatic_advertisement", "prefixes"),
     rules=_rules_of_mnm_rules,
-)
-
-REDUNDANCY_GROUP = _kind(
-    noun="redundancy group",
-    single="redundancy_group",
-    several="redundancy_groups",
-    id_option="redundancy_group_id",
-    keys=("name",),
-    fields={
-        "name": _NAME,
-        "description": _TEXT,
-        "members": Field(
-            {"type": "list", "elements": "dict"},
-            empty=[],
-            entry={
-                "type": Field({"type": "str", "choices": ["ipsec", "gre", "cni"]}),
-                "name": Field({"type": "str"}, stands_for="id", of=(*TUNNELS, INTERCONNECT)),
-                "id": _NAME,
-            },
-            needed=("type", "id"),
-        ),
-    },
-    required=("name",),
-    # A PUT replaces what it has, and needs the name.
-    updates="PUT",
-    repeated=("name", "description", "members"),
 )
 
 BGP_SETTINGS = _kind(

@@ -44,8 +44,8 @@ CONNECTOR = _kind(
     or_keys=("device_id",),
     within={"serial_number": ("device", "serial_number"), "device_id": ("device", "id")},
     fields={
-        "serial_number": _NAME,
-        "device_id": _NAME,
+        "serial_number": Field({"type": "str"}, _values.name, excludes=("device_id",)),
+        "device_id": Field({"type": "str"}, _values.name, excludes=("serial_number",)),
         "activated": Field({"type": "bool"}),
         "notes": _TEXT,
         "timezone": Field({"type": "str"}, _values.time_zone),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE, MNM_CONFIG, MNM_RULE, REDUNDANCY_GROUP
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import APP, CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_NETFLOW, SITE_WAN
 
 if t.TYPE_CHECKING:
@@ -217,7 +217,6 @@ ROWS = [
             {"load_balance_inner_flows": False},
             {"static_addressing": {"address": "198.51.100.2/30", "gateway_address": "198.51.100.1"}},
             {"static_addressing": {"address": "198.51.100.6/30", "gateway_address": "198.51.100.5"}},
-            {"static_addressing": {"secondary_address": "198.51.100.7/29"}},
         ],
         [
             ({"site": "paris", "name": "lte"}, "physport: missing. There is no such WAN yet"),
@@ -261,7 +260,7 @@ ROWS = [
     Row(
         SITE_NETFLOW,
         {"site": "paris", "collector_ip": "192.168.10.5", "collector_port": 2055},
-        [{"collector_ip": "192.168.10.6"}, {"collector_port": 9995}, {"sampling_rate": 100}, {"active_timeout": 60}, {"inactive_timeout": 15}],
+        [{"collector_ip": "192.168.10.6"}, {"collector_port": 9995}, {"sampling_rate": 100}, {"active_timeout": 60}, {"inactive_timeout": 20}],
         [
             ({"site": "rome", "collector_ip": "192.168.10.5"}, "site: there is no site 'rome'"),
             ({"site": "paris", "collector_ip": "collector"}, "collector_ip: 'collector' is not an IPv4 address"),
@@ -329,16 +328,6 @@ ROWS = [
             ({"name": "flood", "prefixes": ["203.0.113.1/24"]}, "Write 203.0.113.0/24"),
         ],
         above=((MNM_CONFIG, {"name": "Example Corporation", "default_sampling": 1}),),
-    ),
-    Row(
-        REDUNDANCY_GROUP,
-        {"name": "frankfurt", "members": [{"type": "cni", "name": "frankfurt-1"}]},
-        [{"description": "Both ways"}, {"description": ""}, {"members": []}],
-        [
-            ({"name": "frankfurt", "members": [{"type": "cni", "name": "nowhere"}]}, "there is no IPsec tunnel or GRE tunnel or interconnect 'nowhere'"),
-            ({"name": "frankfurt", "members": [{"type": "cni"}]}, "members[0].id: missing"),
-            ({"name": "frankfurt", "members": [{"name": "frankfurt-1"}]}, "members[0].type: missing"),
-        ],
     ),
     Row(
         CF1_SITE,
