@@ -17,7 +17,7 @@ description:
   - A connector that belongs to a site has to be taken out of it with M(cloudflare.magic.site) before it is deleted.
 extends_documentation_fragment:
   - cloudflare.magic.options
-  - cloudflare.magic.options.writes
+  - cloudflare.magic.options.writes_elsewhere
   - cloudflare.magic.attributes
   - cloudflare.magic.attributes.client
   - cloudflare.magic.attributes.state_unchecked
@@ -81,6 +81,7 @@ options:
 seealso:
   - module: cloudflare.magic.connector_info
   - module: cloudflare.magic.site
+  - module: cloudflare.magic.connector_interrupt
   - name: Cloudflare's API
     description: The requests that this module makes.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/connectors/

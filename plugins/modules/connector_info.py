@@ -16,7 +16,7 @@ description:
   - Returns the connectors of Cloudflare WAN (formerly Magic WAN) as the API describes them, without their license keys.
 extends_documentation_fragment:
   - cloudflare.magic.options
-  - cloudflare.magic.options.reads
+  - cloudflare.magic.options.reads_elsewhere
   - cloudflare.magic.attributes
   - cloudflare.magic.attributes.client
   - cloudflare.magic.attributes.reads

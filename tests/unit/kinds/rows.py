@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE, MNM_CONFIG, MNM_RULE
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import APP, CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_NETFLOW, SITE_WAN
 
 if t.TYPE_CHECKING:
@@ -328,6 +328,12 @@ ROWS = [
             ({"name": "flood", "prefixes": ["203.0.113.1/24"]}, "Write 203.0.113.0/24"),
         ],
         above=((MNM_CONFIG, {"name": "Example Corporation", "default_sampling": 1}),),
+    ),
+    Row(
+        BGP_SETTINGS,
+        {},
+        [{"cloudflare_asn": 65000}, {"redistribute_static_wan": True}, {"redistribute_static_wan": False}],
+        [({"state": "absent"}, "Each account has BGP settings, which nobody creates or removes."), ({"cloudflare_asn": 0}, "cloudflare_asn: '0' is not an")],
     ),
     Row(
         CF1_SITE,

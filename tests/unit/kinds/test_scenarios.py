@@ -93,7 +93,7 @@ def test_each_field_changes_by_itself(cloud, row):
         assert not after["changed"] and sent(cloud) == [], change
         # Nothing else is another one.
         now = after[row.kind.result]
-        named = {row.kind.fields[name].stands_for or name for name in change}
+        named = {place for name in change for place in (row.kind.fields[name].stands_for or name, row.kind.within.get(name, (name,))[0])}
         assert {name for name in {*before, *now} if before.get(name) != now.get(name)} - FOLLOWS <= named, change
 
 

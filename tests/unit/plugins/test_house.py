@@ -33,7 +33,7 @@ ROWS = [
     {"module_utils._kinds", "module_utils._site_kinds", "module_utils._other_kinds"},
     {"module_utils._plan", "module_utils._design", "module_utils._references"},
     {"module_utils._module", "module_utils._calls", "module_utils._steps"},
-    {"module_utils._objects", "module_utils._network", "module_utils._order", "module_utils._watch"},
+    {"module_utils._objects", "module_utils._interrupts", "module_utils._network", "module_utils._order", "module_utils._watch"},
     {"module_utils._apply"},
     {"plugin_utils._core"},
     {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform", "plugin_utils._design_yaml"},
