@@ -15,7 +15,7 @@ options:
   config:
     description:
       - The design. A kind that is not in it is not touched. Items have the options of the module of that kind, without O(state), credentials and keys.
-      - Required unless O(state=gathered), which without it reads all kinds.
+      - Required unless O(state=gathered), which without it reads tunnels, interconnects and routes.
     type: dict
     suboptions:
       ipsec_tunnels:
@@ -336,4 +336,26 @@ options:
             description:
               - The name of an IPsec or GRE tunnel, in place of nexthop. This design may create it.
             type: str
+      sites:
+        description:
+          - Sites. Items have the options of M(cloudflare.magic.site), and the lists C(lans), C(wans) and C(acls), whose items have the options of
+            M(cloudflare.magic.site_lan), M(cloudflare.magic.site_wan) and M(cloudflare.magic.site_acl) without C(site).
+          - A list that is not there is not touched. What a site has is read for those that the design names, and gives lists for.
+        type: list
+        elements: dict
+      connectors:
+        description:
+          - Connectors. Items have the options of M(cloudflare.magic.connector).
+        type: list
+        elements: dict
+      apps:
+        description:
+          - Apps of the account. Items have the options of M(cloudflare.magic.app).
+        type: list
+        elements: dict
+      bgp_filter_profiles:
+        description:
+          - BGP filter profiles. Items have the options of M(cloudflare.magic.bgp_filter_profile). Tunnels and interconnects of the same design can name them.
+        type: list
+        elements: dict
 """

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, checked, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, REFERRED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -83,15 +83,16 @@ def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = Non
 
 
 class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
-    """What an account has: the objects of each kind by ``Kind.several``, read when they are asked for, each kind once."""
+    """What an account has: the objects of each kind by ``key_of``, read when they are asked for, each kind once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
+        self._kinds = {kind.several: kind for kind in KINDS}
         self._read: dict[tuple[str, str | None], list[Json]] = {}
 
     def __getitem__(self, several: str) -> list[Json]:
-        return self.of(self._kinds[several])
+        parent_id, dummy, name = several.rpartition("/")
+        return self.of(self._kinds[name], parent_id or None)
 
     def of(self, kind: Kind, parent_id: str | None = None) -> list[Json]:
         """Return the objects of a kind, or those of one parent."""
@@ -103,6 +104,10 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
                 error.unreadable = True
                 raise
         return self._read[key]
+
+    def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
+        """Tell whether the objects of a kind, or of one parent, are known already."""
+        return (kind.several, parent_id) in self._read
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
@@ -118,14 +123,16 @@ def send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], p
     return client.request(str(planned.method), segments, params=params, body=body, headers=kind.headers, secrets=list(secret.values()), tree=kind.tree)
 
 
-def write_several(kind: Kind, client: Client, plans: Sequence[Plan], there: Container[str], params: Mapping[str, str] | None = None) -> list[Json | None]:
+def write_several(
+    kind: Kind, client: Client, plans: Sequence[Plan], there: Container[str], params: Mapping[str, str] | None = None, parent_id: str | None = None
+) -> list[Json | None]:
     """Carry out plans of one method by one request, and return the objects as its answer has them, in the order of the plans.
 
     :arg there: the ids of the objects that there were before.
     :raises MagicError: if it does not say that all was done, or is about other objects.
     """
     if len(plans) == 1:
-        return [result_of(client, kind, plans[0], send(kind, client, plans[0], {}, params), there)]
+        return [result_of(client, kind, plans[0], send(kind, client, plans[0], {}, params, parent_id), there)]
     method = str(plans[0].method)
     what = f"the {method} of {len(plans)} {kind.noun}s"
     bodies = [{**(planned.body or {}), **({} if planned.object_id is None else {"id": planned.object_id})} for planned in plans]

@@ -246,7 +246,7 @@ def sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.
 def excluded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> set[str]:
     """Return the fields of which there is none where there is what is desired."""
     refused = {name for name, one in fields.items() if one.ignored is not None and one.ignored.refused and one.is_ignored(desired, actual)}
-    return refused | {other for name in desired for other in fields[name].excludes}
+    return refused | {other for name in desired if name in fields for other in fields[name].excludes}
 
 
 def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
@@ -272,7 +272,7 @@ def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.An
         if one.parts:
             # An object that cannot do without one of its parts cannot be taken back.
             if name in desired or not one.needed:
-                inner = resets(one.parts, desired.get(name, {}), as_object(now))
+                inner = resets({part: inside for part, inside in one.parts.items() if part not in one.needed}, desired.get(name, {}), as_object(now))
                 if inner:
                     found[name] = inner
         elif name not in desired and None not in (now, one.initial) and known(one, now) != one.initial and not one.is_ignored(desired, actual):

@@ -225,8 +225,5 @@ TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)
 # All that has an inside: routes can lead to interconnects, too.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
 
-# What can only be read for a design: others refer to it.
-REFERRED = (BGP_FILTER_PROFILE,)
-
-# All that a design can have, in the order in which it is worked on.
+# What the traffic of a network needs: tunnels, interconnects and routes.
 KINDS = (*WITH_INSIDES, ROUTE)

@@ -23,8 +23,9 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import 
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import resolved
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, objects_after, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import children_of, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,9 +44,15 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     :raises MagicError: with all problems that the account shows, before anything is written.
     """
     changes = Changes()
-    for kind in (*WITH_INSIDES, ROUTE):
-        if kind in design.kinds:
-            _Matcher(kind, account, rules, changes).work([item for item in design.items if item.kind is kind])
+    for kind in design.kinds:
+        items = [item for item in design.items if item.kind is kind]
+        if kind.parent is None:
+            _Matcher(kind, account, rules, changes).work(items)
+        for above in design.items if kind.parent is not None else ():
+            parent = next((step for step in changes.steps if step.place == above.place), None)
+            # Of one that has a problem, or is not there and is not to be, nothing more can be said.
+            if kind in above.lists and parent is not None:
+                _Matcher(kind, account, rules, changes, parent).work([item for item in items if item.parent is above])
     _check_routes(account, changes)
     _check_deletions(design, rules, changes)
     _warn_of_stranded(account, changes)
@@ -55,16 +62,20 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
 
 
 class _Matcher:
-    """Finds out which object of one kind each item means, and what becomes of it."""
+    """Finds out which object of one kind, or of one parent, each item means, and what becomes of it."""
 
-    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes) -> None:
+    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes, parent: Step | None = None) -> None:
         self._kind = kind
+        self._parent_id = None if parent is None else parent.token if parent.actual is None else str(parent.actual["id"])
+        self._above = "" if parent is None else f"{parent.label}/"
+        self._there = [] if parent is not None and parent.actual is None else account[key_of(kind, self._parent_id)]
+        self._beside: dict[str, list[Json]] = {}
         self._account = account
         self._rules = rules
         self._changes = changes
         self._by_id: dict[str, Json] = {}
         self._by_keys: dict[tuple[t.Any, ...], list[Json]] = defaultdict(list)
-        for item in account[kind.several]:
+        for item in self._there:
             self._by_id[canonical(item["id"])] = item
             self._by_keys[self._keys(item)].append(item)
         self._taken: dict[str, str] = {}
@@ -94,9 +105,9 @@ class _Matcher:
             except MagicError as error:
                 self._blame(item, error)
         if self._rules.state == "overridden" and not self._kind.given:
-            for actual in self._account[self._kind.several]:
+            for actual in self._there:
                 if actual["id"] not in self._taken and not self._kept(actual):
-                    self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label_of(self._kind, actual)))
+                    self._delete(actual)
 
     def _blame(self, item: Item, error: MagicError) -> None:
         """Note what is wrong with an item."""
@@ -107,10 +118,25 @@ class _Matcher:
     def _named_by_ids(self, item: Item) -> Item | None:
         """Return the item with ids in place of names; None if it has a problem."""
         try:
-            return replace(item, desired=resolved(self._kind.fields, item.desired, lambda kind: self._account[kind.several]))
+            return item if self._rules.state == "deleted" else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up))
         except MagicError as error:
             self._blame(item, error)
             return None
+
+    def _look_up(self, other: Kind) -> list[Json]:
+        """Return the objects to which one can refer, as they will be: for a child, those of its parent."""
+        if other.several not in self._beside:
+            parent_id = self._parent_id if other.parent is self._kind.parent else None
+            self._beside[other.several] = objects_after(self._account, self._changes, other, parent_id)
+        return self._beside[other.several]
+
+    def _delete(self, actual: Json, place: str = "") -> None:
+        """Append the steps that delete an object, after those for what belongs to it."""
+        label = self._above + label_of(self._kind, actual)
+        for child in children_of(self._kind):
+            for item in self._account[key_of(child, actual["id"])]:
+                self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"]))
+        self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label, place, self._parent_id))
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
@@ -167,6 +193,9 @@ class _Matcher:
         return as_it_is(self._account)
 
     def _group(self, desired: Json) -> list[Json]:
+        keys = self._kind.keys_in(desired)
+        if keys != self._kind.keys:
+            return [one for one in self._there if all(known(self._kind.fields[key], one.get(key)) == desired[key] for key in keys)]
         return self._by_keys.get(self._keys(desired), [])
 
     def _leaves(self, item: Item, actual: Json) -> bool:
@@ -248,22 +277,25 @@ class _Matcher:
         if state == "deleted":
             if kind.given:
                 raise MagicError(f"Cloudflare creates and deletes {kind.noun}s, so it cannot be deleted here. Leave it out.")
-            if actual is not None and self._kept(actual):
+            if actual is not None and item.lists:
+                # What is to go stands in it.
+                self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
+            elif actual is not None and self._kept(actual):
                 self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")
             elif actual is not None:
-                self._changes.steps.append(Step(kind, plan(kind, None, actual), actual, label_of(kind, actual), item.place))
+                self._delete(actual, item.place)
             return
         if actual is None and kind.given:
             raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and Cloudflare alone creates them. Correct the name, or leave it out.")
         desired = item.desired
         if state in ("replaced", "overridden") and actual is not None:
-            desired = merged(resets(kind.fields, desired, actual), desired)
+            desired = merged(resets({name: one for name, one in kind.fields.items() if name not in kind.fixed}, desired, actual), desired)
         planned = plan(kind, desired, actual)
-        label = label_of(kind, planned.result or {})
+        label = self._above + label_of(kind, planned.result or {})
         if actual is None and self._new.setdefault(repr(self._new_identity(desired)), item.place) != item.place:
             raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
         self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]
-        self._changes.steps.append(Step(kind, planned, actual, label, item.place))
+        self._changes.steps.append(Step(kind, planned, actual, label, item.place, self._parent_id))
 
     def _new_identity(self, desired: Json) -> Json:
         return {**values_of(self._kind, self._kind.keys, desired), **identity_then(self._kind, desired, {})}
@@ -272,7 +304,7 @@ class _Matcher:
         """Tell whether an object must not be deleted: one of such a name, or a route of such a prefix or through such a tunnel."""
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
-            return by_name(keep, str(actual.get("name")))
+            return by_name(keep, label_of(self._kind, actual))
         prefix = known(ROUTE.fields["prefix"], actual.get("prefix"))
         return by_name(keep, str(prefix)) or prefix in self._kept_prefixes or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
 
@@ -322,9 +354,10 @@ def _check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
     for kind in design.kinds:
         emptied = [step for step in gone if step.kind is kind]
         if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
+            name, whole = (kind.results, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
             changes.problems.append(
-                f"{kind.results}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
-                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {kind.results} out of config."
+                f"{name}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
+                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {name} out of {whole}."
             )
 
 
@@ -347,4 +380,4 @@ def _warn_of_stranded(account: Account, changes: Changes) -> None:
 
 
 def _loses_its_inside(step: Step) -> bool:
-    return step.kind is not ROUTE and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))
+    return step.kind in WITH_INSIDES and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))

@@ -71,7 +71,7 @@ MNM_RULE = _kind(
     fields={
         "name": Field({"type": "str"}, _values.rule_name),
         "type": Field({"type": "str", "choices": ["threshold", "zscore", "advanced_ddos"]}),
-        "automatic_advertisement": Field({"type": "bool"}),
+        "automatic_advertisement": Field({"type": "bool"}, empty=False, said=True),
         "prefixes": Field({"type": "list", "elements": "str"}, _values.prefixes),
         "bandwidth_threshold": _COUNT,
         "packet_threshold": _COUNT,

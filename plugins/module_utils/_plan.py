@@ -209,7 +209,8 @@ def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) 
     if not changes and not secret:
         return Plan({}, {}, normal(kind, actual))
     whole = sendable(kind.fields, {name: desired[name] for name in changes}, actual)
-    body = kind.sent({**{name: actual[name] for name in kind.repeats if actual.get(name) is not None}, **whole, **secret})
+    repeated = {name: kind.fields[name].empty if actual.get(name) is None and kind.fields[name].said else actual.get(name) for name in kind.repeats}
+    body = kind.sent({**{name: value for name, value in repeated.items() if value is not None}, **whole, **secret})
     result = {**actual, **{name: _merged(kind.fields[name], actual.get(name), value, changes[name]) for name, value in whole.items()}}
     before = {**picked(kind.fields, changes, actual), **{name: "(not shown)" for name in secret}}
     return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), kind.updates, body)

@@ -51,6 +51,20 @@ def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Js
     return found[0]
 
 
+def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
+    """Return fields with names in place of ids, where there is an object with the id and no other one with its name."""
+    found = dict(item)
+    for name, one in fields.items():
+        if one.parts and isinstance(found.get(name), dict):
+            found[name] = named(one.parts, found[name], lookup)
+        elif one.stands_for and found.get(one.stands_for):
+            word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == found[one.stands_for]), "")
+            if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1:
+                found[name] = word
+                del found[one.stands_for]
+    return {name: found[name] for name in (*fields, *found) if name in found}
+
+
 def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "") -> Json:
     """Return fields with ids in place of names.
 

@@ -46,11 +46,11 @@ CONNECTOR = _kind(
     fields={
         "serial_number": Field({"type": "str"}, _values.name, excludes=("device_id",)),
         "device_id": Field({"type": "str"}, _values.name, excludes=("serial_number",)),
-        "activated": Field({"type": "bool"}),
+        "activated": Field({"type": "bool"}, empty=False, said=True),
         "notes": _TEXT,
         "timezone": Field({"type": "str"}, _values.time_zone),
         "interrupt_window_days_of_week": Field({"type": "list", "elements": "str", "choices": list(_values.WEEK)}, _values.days),
-        "interrupt_window_hour_of_day": Field({"type": "int"}, _values.between(0, 23)),
+        "interrupt_window_hour_of_day": Field({"type": "int"}, _values.between(0, 23), 0, said=True),
         "interrupt_window_duration_hours": Field({"type": "int"}, _values.between(1, 24)),
         "interrupt_window_embargo_dates": Field({"type": "list", "elements": "str"}, _values.dates, []),
     },

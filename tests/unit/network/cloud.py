@@ -145,7 +145,9 @@ class Cloud:
         assert parts.path.startswith(ABOVE), parts.path
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else body
-        seen = Request(str(request.method), parts.path[len(PREFIX if parts.path.startswith(PREFIX) else ABOVE) :], parts.query, json.loads(data) if data else None)
+        seen = Request(
+            str(request.method), parts.path[len(PREFIX if parts.path.startswith(PREFIX) else ABOVE) :], parts.query, json.loads(data) if data else None
+        )
         self.sent.append(seen)
         return self.between(seen, lambda: self._hand_on(request, parts.path, parts.query, data))
 

@@ -31,6 +31,7 @@ ROWS = [
     {"module_utils._policy", "module_utils._values", "module_utils._fields", "module_utils._nexthops", "module_utils._health"},
     {"module_utils._psk", "module_utils._kind"},
     {"module_utils._kinds", "module_utils._site_kinds", "module_utils._other_kinds"},
+    {"module_utils._tree"},
     {"module_utils._plan", "module_utils._design", "module_utils._references"},
     {"module_utils._module", "module_utils._calls", "module_utils._steps"},
     {"module_utils._objects", "module_utils._interrupts", "module_utils._network", "module_utils._order", "module_utils._watch"},
