@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import ipaddress
-from typing import Hashable, Iterator, Sequence, Tuple
+from typing import Any, Hashable, Iterator, Sequence, Tuple
 
 from .kinds import ROUTE, Form, Kind
 from .tree import EVERY
@@ -114,7 +114,7 @@ def child_of(parent_id: str, plural: str) -> Key:
 
 def unique_of(item: Item, where: str) -> Key | None:
     """Return the key of a value that no other object of the kind may have; None if it has none."""
-    value = functools.reduce(lambda fields, name: fields.get(name) or {}, where.split("/"), item.fields)
+    value: Any = functools.reduce(lambda fields, name: fields.get(name) or {}, where.split("/"), item.fields)
     return ("unique", item.kind.plural, where, value) if value else None
 
 

@@ -141,12 +141,25 @@ class Checker:
             found = found[part]
         return found
 
-    def _operation(self, method: str, path: str) -> tuple[Json | None, dict[str, str]]:
+    def operations(self) -> set[str]:
+        """Return all that the description has, such as ``GET /accounts/{account_id}/magic/routes``."""
+        return {f"{method.upper()} {path}" for path, methods in self._document["paths"].items() for method in methods}
+
+    def name_of(self, method: str, path: str) -> str:
+        """Return the operation that a request is, or the request itself if there is none; path without the API's prefix."""
+        template, _found = self._template(method, path)
+        return f"{method} {template or path}"
+
+    def _template(self, method: str, path: str) -> tuple[str, dict[str, str]]:
         for expression, template in self._paths:
             match = expression.match(path)
             if match and method.lower() in self._document["paths"][template]:
-                return self._document["paths"][template][method.lower()], match.groupdict()
-        return None, {}
+                return template, match.groupdict()
+        return "", {}
+
+    def _operation(self, method: str, path: str) -> tuple[Json | None, dict[str, str]]:
+        template, found = self._template(method, path)
+        return (self._document["paths"][template][method.lower()] if template else None), found
 
     def _request(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: str | None) -> Iterator[Violation]:
         operation, found = self._operation(method, path)

@@ -480,7 +480,7 @@ CONNECTOR = Kind(
         complete=_complete_connector,
         shown=_connector_shown,
         hidden=("powered", "events", "snapshots"),
-        filters={"device_type": lambda fields, wanted: fields["device"]["type"].lower() == wanted.lower()},
+        filters={"device_type": lambda fields, wanted: fields["device"]["type"] == wanted},
     ),
 )
 _PURGE = v.object_of({"purge": v.boolean})

@@ -55,7 +55,7 @@ class Client(cloudflare.Cloudflare):
         """Say what would have been sent."""
         raise Captured(options, cast_to)
 
-    def _request_api_list(self, model: t.Any, page: t.Any, options: t.Any) -> t.Any:
+    def _request_api_list(self, _model: t.Any, page: t.Any, options: t.Any) -> t.Any:
         raise Captured(options, page)
 
 
@@ -163,10 +163,10 @@ def operation_of(method: t.Callable[..., t.Any]) -> tuple[str, dict[str, t.Any]]
     wanted = {name: item.default is inspect.Parameter.empty for name, item in inspect.signature(method).parameters.items() if name not in _COMMON}
     # A name in braces where the path may have it: so the SDK tells its template.
     plain = (str, int, float, t.Optional[str])
-    basic = {name: "{%s}" % name if hints[name] in plain else _example(hints[name]) for name, needed in wanted.items() if needed or name == "account_id"}
+    basic = {name: f"{{{name}}}" if hints[name] in plain else _example(hints[name]) for name, needed in wanted.items() if needed or name == "account_id"}
     first = _send(method, basic)
     path = urllib.parse.unquote(first.options.url)
-    in_path = {name for name in wanted if "{%s}" % name in path}
+    in_path = {name for name in wanted if f"{{{name}}}" in path}
     found: dict[str, t.Any] = {"query": {}}
     fields, required = {}, []
     for name in sorted(set(wanted) - in_path):

@@ -72,5 +72,5 @@ def test_refused_of_version_1(emulator):
         assert errors(emulator.call("PUT", old, body))[0]["source"]["pointer"] == pointer
     seed = emulator.state()
     seed["interconnects"][0]["version"] = "3"
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="version is 1, 1.5 or 2"):
         emulator.set_state(seed)

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.cloudflare.magic.tests.emulator.kinds import GRE, INTERCONNECT, IPSEC, KINDS, ROUTE, TUNNELS
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.emulator.state import Call, State
+from ansible_collections.cloudflare.magic.tests.emulator.tree import BY_NAME
 from ansible_collections.cloudflare.magic.tests.emulator.values import ApiError
 
 ACCOUNTS = ("one", "two")
@@ -92,7 +93,7 @@ class World:
     def __init__(self, chosen):
         interconnects = [{"account_id": "one", "id": "i", "name": "i", "interface_address": "10.0.0.8/30"}]
         accounts = [{"id": account, "name": account, "number": 7} for account in ACCOUNTS]
-        seed = {**default_seed(), **{kind.plural: [] for kind in KINDS}, "settings": chosen, "accounts": accounts, "interconnects": interconnects}
+        seed = {**default_seed(), **{plural: [] for plural in BY_NAME}, "settings": chosen, "accounts": accounts, "interconnects": interconnects}
         self.state = State(seed)
         self.chosen = self.state.export()["settings"]
 
@@ -208,7 +209,7 @@ def many(size):
     ]
     routes = [{**own, "id": f"r{number}", "prefix": f"10.{number}.0.0/16", "nexthop": "10.0.0.1", "priority": 1} for number in range(min(size, 200))]
     return State(
-        {**default_seed(), **{kind.plural: [] for kind in KINDS}, "accounts": [{"id": "one", "name": "one"}], "ipsec_tunnels": tunnels, "routes": routes}
+        {**default_seed(), **{plural: [] for plural in BY_NAME}, "accounts": [{"id": "one", "name": "one"}], "ipsec_tunnels": tunnels, "routes": routes}
     )
 
 
