@@ -21,6 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._network import c
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import NEW
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, key_of
 
@@ -334,6 +335,8 @@ class _Then:
         return [*objects.values(), *new]
 
     def _parent_of(self, step: Step) -> str | None:
+        if step.parent_id is None or not step.parent_id.startswith(NEW):
+            return step.parent_id
         made = next((other for other in self.steps if other.token == step.parent_id and other.place), None)
         return step.parent_id if made is None else self._answer(made).get("id", step.parent_id)
 
