@@ -338,8 +338,9 @@ options:
             type: str
       sites:
         description:
-          - Sites. Items have the options of M(cloudflare.magic.site), and the lists C(lans), C(wans) and C(acls), whose items have the options of
-            M(cloudflare.magic.site_lan), M(cloudflare.magic.site_wan) and M(cloudflare.magic.site_acl) without C(site).
+          - Sites. Items have the options of M(cloudflare.magic.site), and the lists C(lans), C(wans), C(acls) and C(app_configs), whose items have
+            the options of M(cloudflare.magic.site_lan), M(cloudflare.magic.site_wan), M(cloudflare.magic.site_acl) and
+            M(cloudflare.magic.site_app_config) without C(site).
           - A list that is not there is not touched. What a site has is read for those that the design names, and gives lists for.
         type: list
         elements: dict

@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -87,7 +87,7 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kinds = {kind.several: kind for kind in KINDS}
+        self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
         self._read: dict[tuple[str, str | None], list[Json]] = {}
 
     def __getitem__(self, several: str) -> list[Json]:

@@ -55,7 +55,7 @@ class Field:
     :ivar said: whether a new object is told that it is empty.
     :ivar excludes: fields beside it, of which there is none where it is.
     :ivar stands_for: the field with the id of another object, if this one has its name. Only what has ids is compared and sent.
-    :ivar of: the kinds of that other object.
+    :ivar of: the kinds of that other object; of a list, those of the objects whose names or ids stand in it.
     """
 
     spec: Json

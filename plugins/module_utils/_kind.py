@@ -133,6 +133,16 @@ class Kind:
         return self.keys if all(values.get(key) is not None for key in self.keys) else other
 
     @property
+    def finders(self) -> tuple[str, ...]:
+        """The options that find an object, or have a part in that: fields, and names in place of ids."""
+        keys = (*self.keys, *self.or_keys)
+        return (*keys, *(name for name, one in self.fields.items() if one.stands_for and one.stands_for in keys))
+
+    def by_names(self, values: Mapping[str, t.Any]) -> set[str]:
+        """Return the fields with ids for which values have names."""
+        return {one.stands_for for name, one in self.fields.items() if one.stands_for and values.get(name) is not None}
+
+    @property
     def _who(self) -> Json:
         own = {self.id_option: {"type": "str", **({"aliases": list(self.id_aliases)} if self.id_aliases else {})}} if self.id_option else {}
         return {**({self.parent.result: {"type": "str", "required": True}} if self.parent is not None else {}), **own}
@@ -141,16 +151,15 @@ class Kind:
     def options(self) -> ArgumentSpec:
         """The options of the module that manages objects of this kind."""
         own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, **self._who, **options_of(self.fields)}
-        one_of = [(self.id_option, self.keys[0], *self.or_keys)] if self.id_option else []
+        one_of = [(self.id_option, self.keys[0], *self.finders[len(self.keys) :])] if self.id_option else []
         return SHARED.merge(self.more).merge(ArgumentSpec(own, required_one_of=one_of))
 
     @property
     def info_options(self) -> ArgumentSpec:
         """The options of the module that reads objects of this kind."""
-        keys = (*self.keys, *self.or_keys)
-        own = {**self._who, **options_of({key: self.fields[key] for key in keys})}
+        own = {**self._who, **options_of({key: self.fields[key] for key in self.finders})}
         own["format"] = {"type": "str", "choices": ["api", "options"], "default": "api"}
-        return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in keys]))
+        return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.finders]))
 
     def received(self, raw: Json) -> Json:
         """Return an object of an answer with its id and each field in the place that its option has."""
@@ -183,7 +192,7 @@ def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[s
     if tunnel is not None and not tunnel.strip():
         problems.append(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
     missing = [key for key in kind.keys_in(options) if options.get(key) is None and not (key == follows and tunnel is not None)]
-    if missing and object_id is None:
+    if missing and object_id is None and not kind.by_names(options) & {*kind.keys, *kind.or_keys}:
         instead = f" (or {through})" if through else "".join(f" (or {key})" for key in kind.or_keys)
         problems.append(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
     return desired, problems
@@ -216,4 +225,4 @@ def chosen(kind: Kind, options: Mapping[str, t.Any]) -> Json:
     """
     if options.get(kind.id_option) is not None:
         return {"id": check_segment(kind.id_option, options[kind.id_option])}
-    return wanted({key: kind.fields[key] for key in (*kind.keys, *kind.or_keys)}, options)
+    return wanted({key: kind.fields[key] for key in kind.finders}, options)

@@ -298,7 +298,7 @@ class _Matcher:
         self._changes.steps.append(Step(kind, planned, actual, label, item.place, self._parent_id))
 
     def _new_identity(self, desired: Json) -> Json:
-        return {**values_of(self._kind, self._kind.keys, desired), **identity_then(self._kind, desired, {})}
+        return {**values_of(self._kind, self._kind.keys_in(desired), desired), **identity_then(self._kind, desired, {})}
 
     def _kept(self, actual: Json) -> bool:
         """Tell whether an object must not be deleted: one of such a name, or a route of such a prefix or through such a tunnel."""

@@ -101,7 +101,10 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     there = account.of(kind, parent_id) if object_id is None else _by_id(client, kind, object_id, options["state"], parent_id)
     if kind.through is not None and not _lead_through(kind, account, options, desired, there):
         return dict(_NOTHING_TO_DO)
-    desired = desired if absent else resolved(kind.fields, desired, partial(_beside, kind, account, parent_id))
+    look_up = partial(_beside, kind, account, parent_id)
+    if absent and not _can_be_meant(kind, desired, look_up):
+        return dict(_NOTHING_TO_DO)
+    desired = resolved(kind.fields, desired, look_up)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
@@ -134,6 +137,16 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
     if absent and not meant(kind.parent, there, name):
         return None
     return str(the_one([kind.parent], kind.parent.result, name, account.of)["id"])
+
+
+def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
+    """Tell whether there is what an object is found by, if that is another object's name. Of what shall be absent, other names say nothing."""
+    for name in [name for name in desired if name in kind.fields and (kind.fields[name].of or kind.fields[name].parts)]:
+        if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
+            del desired[name]
+        elif not any(meant(other, look_up(other), desired[name]) for other in kind.fields[name].of):
+            return False
+    return True
 
 
 def _beside(kind: Kind, account: Account, parent_id: str | None, other: Kind) -> list[Json]:
@@ -238,7 +251,12 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     """
     wanted, account = chosen(kind, options), Account(client)
     parent_id = _parent_id(kind, account, options, absent=False)
-    if "id" in wanted:
+    look_up = partial(_beside, kind, account, parent_id)
+    found = _can_be_meant(kind, wanted, look_up)
+    wanted = resolved(kind.fields, wanted, look_up) if found and "id" not in wanted else wanted
+    if not found:
+        items = []
+    elif "id" in wanted:
         items = [read(client, kind, wanted["id"], parent_id)]
     else:
         items = [item for item in account.of(kind, parent_id) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]

@@ -57,12 +57,20 @@ def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
     for name, one in fields.items():
         if one.parts and isinstance(found.get(name), dict):
             found[name] = named(one.parts, found[name], lookup)
+        elif one.of and not one.stands_for and isinstance(found.get(name), list):
+            found[name] = [_name_of(one, object_id, lookup) or object_id for object_id in found[name]]
         elif one.stands_for and found.get(one.stands_for):
-            word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == found[one.stands_for]), "")
-            if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1:
+            word = _name_of(one, found[one.stands_for], lookup)
+            if word:
                 found[name] = word
                 del found[one.stands_for]
     return {name: found[name] for name in (*fields, *found) if name in found}
+
+
+def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
+    """Return the name of the object with an id; empty if there is none, or if others have its name."""
+    word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == object_id), "")
+    return word if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1 else ""
 
 
 def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "") -> Json:
@@ -77,6 +85,8 @@ def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: s
             found[name] = resolved(one.parts, value, lookup, f"{path}{name}.")
         elif one.entry:
             found[name] = in_order(one, [resolved(one.entry, entry, lookup, f"{path}{name}.") for entry in value])
+        elif one.of and not one.stands_for:
+            found[name] = [the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value]
         elif one.stands_for:
             # Empty takes it back.
             found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value

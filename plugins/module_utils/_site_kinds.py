@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from functools import partial
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _values
@@ -203,6 +204,38 @@ _SIDE = Field(
     needed=("lan_id",),
 )
 
+
+# Cloudflare's own apps, which stand in the same list, and nobody can change.
+MANAGED_APP = replace(APP, noun="app of Cloudflare", id_field="managed_app_id", several="managed_apps", in_path="apps")
+
+
+def _rules_of_app_configs(item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]) -> list[str]:
+    if item.get("preferred_wans") and not item.get("breakout"):
+        return ["preferred_wans: is for traffic with breakout: true. Set that, or leave it out."]
+    return []
+
+
+SITE_APP_CONFIG = _kind(
+    noun="app configuration",
+    single="site_app_config",
+    several="site_app_configs",
+    in_path="app_configs",
+    id_option="site_app_config_id",
+    parent=SITE,
+    keys=("account_app_id",),
+    or_keys=("managed_app_id",),
+    fields={
+        "app": Field({"type": "str"}, stands_for="account_app_id", of=(APP,)),
+        "account_app_id": Field({"type": "str"}, _values.name, excludes=("managed_app_id", "managed_app")),
+        "managed_app": Field({"type": "str"}, stands_for="managed_app_id", of=(MANAGED_APP,)),
+        "managed_app_id": Field({"type": "str"}, _values.name, excludes=("account_app_id", "app")),
+        "breakout": _FLAG,
+        "preferred_wans": Field({"type": "list", "elements": "str"}, empty=[], of=(SITE_WAN,)),
+        "priority": Field({"type": "int"}, _values.between(0, 1), 0),
+    },
+    fixed=("account_app_id", "managed_app_id"),
+    rules=_rules_of_app_configs,
+)
 
 SITE_NETFLOW = _kind(
     noun="NetFlow configuration",

@@ -13,13 +13,25 @@ import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as NETWORK
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import APP, CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_WAN
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
+    APP,
+    CONNECTOR,
+    MANAGED_APP,
+    SITE,
+    SITE_ACL,
+    SITE_APP_CONFIG,
+    SITE_LAN,
+    SITE_WAN,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
 # What others refer to comes before them; a child comes after its parent, and is written in its parent's item.
-KINDS = (BGP_FILTER_PROFILE, APP, CONNECTOR, *WITH_INSIDES, ROUTE, SITE, SITE_LAN, SITE_WAN, SITE_ACL)
+KINDS = (BGP_FILTER_PROFILE, APP, CONNECTOR, *WITH_INSIDES, ROUTE, SITE, SITE_LAN, SITE_WAN, SITE_ACL, SITE_APP_CONFIG)
+
+# What others refer to, and no design has.
+REFERRED = (MANAGED_APP,)
 
 # Those that are read if nobody says which.
 USUAL = NETWORK

@@ -10,7 +10,16 @@ import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
 from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import APP, CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_NETFLOW, SITE_WAN
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
+    APP,
+    CONNECTOR,
+    SITE,
+    SITE_ACL,
+    SITE_APP_CONFIG,
+    SITE_LAN,
+    SITE_NETFLOW,
+    SITE_WAN,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
@@ -38,7 +47,8 @@ class Row(t.NamedTuple):
     def keys(self) -> Json:
         """The options that find the object."""
         parent = (self.kind.parent.result,) if self.kind.parent is not None else ()
-        return {name: self.new[name] for name in (*parent, *self.kind.keys_in(self.new))}
+        found = [name for name in self.new if self.kind.fields.get(name) and self.kind.fields[name].stands_for in self.kind.keys]
+        return {name: self.new[name] for name in (*parent, *(found or self.kind.keys_in(self.new)))}
 
 
 BOX = {"serial_number": "MC-0001"}
@@ -268,6 +278,34 @@ ROWS = [
             ({"site": "paris", "sampling_rate": 0}, "sampling_rate: '0'"),
         ],
         above=((SITE, PARIS),),
+    ),
+    Row(
+        SITE_APP_CONFIG,
+        {"site": "paris", "app": "payroll"},
+        [
+            {"breakout": True},
+            {"preferred_wans": ["fiber", "lte"]},
+            {"preferred_wans": ["lte", "fiber"]},
+            {"preferred_wans": []},
+            {"breakout": False},
+            {"priority": 1},
+            {"priority": 0},
+        ],
+        [
+            ({"site": "paris", "app": "games"}, "app: there is no app 'games'. There are: payroll."),
+            ({"site": "paris", "managed_app": "payroll"}, "managed_app: there is no app of Cloudflare 'payroll'"),
+            ({"site": "paris", "app": "payroll", "managed_app_id": NOBODY}, "managed_app_id: excludes app"),
+            ({"site": "paris", "app": "payroll", "preferred_wans": ["fiber"]}, "preferred_wans: is for traffic with breakout: true"),
+            ({"site": "paris", "app": "payroll", "preferred_wans": ["dsl"]}, "preferred_wans: there is no WAN 'dsl'. There are: fiber, lte."),
+            ({"site": "paris", "app": "payroll", "priority": 2}, "priority: '2' is not a whole number from 0 to 1"),
+            ({"site": "paris", "breakout": True}, "account_app_id: missing."),
+        ],
+        above=(
+            (SITE, PARIS),
+            (APP, {"name": "payroll", "type": "Business"}),
+            (SITE_WAN, {"site": "paris", "name": "fiber", "physport": 1}),
+            (SITE_WAN, {"site": "paris", "name": "lte", "physport": 5}),
+        ),
     ),
     Row(
         APP,

@@ -77,13 +77,23 @@ def test_a_tree_is_created_in_one_run(cloud):
 def test_what_is_read_makes_the_same_again(cloud):
     done(cloud)
     found = cloud.run({"sites": [], "connectors": [], "bgp_filter_profiles": []}, "gathered")["gathered"]
-    assert len(cloud.lists) == 3 + 2 * 3
+    assert len(cloud.lists) == 3 + 2 * 4
     assert not done(cloud, found, "overridden")["changed"]
     empty = bare()
     done(empty, found)
     assert empty.run({"sites": [], "connectors": [], "bgp_filter_profiles": []}, "gathered")["gathered"] == found
     # Without a design, what was read before sites were known is read.
     assert list(empty.run(None, "gathered")["gathered"]) == ["ipsec_tunnels", "gre_tunnels", "interconnects", "static_routes"]
+
+
+def test_an_app_of_the_same_design_gets_out_over_a_new_wan(cloud):
+    site = {"name": "lyon", "wans": [{"name": "lte", "physport": 5}], "app_configs": [{"app": "payroll", "breakout": True, "preferred_wans": ["lte"]}]}
+    config = {"apps": [{"name": "payroll", "type": "Business"}], "sites": [site]}
+    made = done(cloud, config)
+    assert [change["action"] for change in made["changes"]] == ["create"] * 4 and made["after"]["sites"][0]["app_configs"] == site["app_configs"]
+    assert not done(cloud, config)["changed"] and not done(cloud, made["after"], "overridden")["changed"]
+    gone = done(cloud, {"sites": [{"name": "lyon"}], "apps": [{"name": "payroll"}]}, "deleted")
+    assert [change["kind"] for change in gone["changes"]] == ["site_app_configs", "site_wans", "sites", "apps"]
 
 
 def test_only_what_differs_changes(cloud):

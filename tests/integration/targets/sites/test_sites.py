@@ -57,6 +57,8 @@ TASKS = [
     ("links", "interconnect_info", {}, False),
     ("app", "app", {"name": "payroll", "type": "Business"}, True),
     ("apps", "app_info", {}, False),
+    ("breakout", "site_app_config", {"site": "lyon", "app": "payroll", "breakout": True, "preferred_wans": ["fiber"]}, True),
+    ("breakouts", "site_app_config_info", {"site": "lyon", "app": "payroll"}, False),
     ("newer", "cf1_site", {"name": "lyon"}, True),
     ("newers", "cf1_site_info", {}, False),
     ("monitoring", "mnm_config", {"name": "Example", "default_sampling": 1000}, True),
@@ -64,7 +66,7 @@ TASKS = [
     ("rule", "mnm_rule", {"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"]}, True),
     ("rules", "mnm_rule_info", {}, False),
     ("refused", "connector", {**BOX, "state": "absent"}, None),
-    ("gone", "network", {"config": {"sites": [{"name": "lyon"}], "connectors": [BOX]}, "state": "deleted", "max_deletions": 6}, True),
+    ("gone", "network", {"config": {"sites": [{"name": "lyon"}], "connectors": [BOX]}, "state": "deleted", "max_deletions": 7}, True),
 ]
 
 
