@@ -348,6 +348,13 @@ class State:
         with self.lock:
             return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._items.of(IPSEC).items()}
 
+    def keys_of(self, item_id: str) -> list[str]:
+        """Return the key in force of a tunnel, or of a connector its licence key, if this is one and it has one."""
+        with self.lock:
+            connector = self._items.get(BY_NAME["connectors"], item_id)
+            found = [self.keys().get(item_id), connector.fields.get("license_key") if connector else None]
+            return [key for key in found if key]
+
     def key_log(self) -> list[Json]:
         """Return every key that appeared since the start: ``{tunnel_id, psk, how, in_force, at}``, oldest first.
 

@@ -552,6 +552,8 @@ def test_licence_keys(emulator, account):
         (third, "renew", True),
     ]
     assert {item["connector_id"] for item in log} == {account.ids["virtual"]}
+    emulator.fault(kind="echo", path="connectors/")
+    assert third in account.call("PATCH", "connectors/{virtual}", {"notes": "y"}).json()["errors"][0]["message"]
     assert account.result("DELETE", "connectors/{virtual}")["license_key"] == third
     assert not any(item["in_force"] for item in emulator.license_log())
 
