@@ -365,7 +365,10 @@ class Emulator:
     def _with_tree(self, account_id: str, work: Callable[[Plain], Any], wan: bool = False, status: int = 200) -> Response:
         self._account(account_id, wan)
         with self.state.lock:
-            return success(work(self.state.plain), status=status)
+            result = work(self.state.plain)
+            if request.method != "GET":
+                self.state.let_connectors_work(account_id)
+            return success(result, status=status)
 
     def _on_plain(self, kind: Kind, method: str) -> _View:
         """Return a view for the objects of a kind, and for no method but this one."""

@@ -41,6 +41,8 @@ DEFAULT_SETTINGS: Json = {
     # Choice: what becomes of the target of a health check in both directions, which the description calls ignored: it is "saved", and counts
     # again when the direction changes, or "dropped", so that a client that compares it never comes to an end.
     "bidirectional_target": "saved",
+    # A connector that is up makes tunnels and routes for its site by itself. Not by default, so that nothing appears that a test has not made.
+    "connectors_make_tunnels": False,
     # How answers write the duration of a rule of network monitoring: "short" (5m), as the description says, or "full" (5m0s), as people report.
     "mnm_durations": "short",
     # Choice: errors of GraphQL come with status 200, as the standard has it; with true, with the statuses in Cloudflare's list of them.

@@ -184,7 +184,7 @@ def _echo(fault: Json, _answer: Response, state: State, body: str | None) -> Res
         with contextlib.suppress(ValueError, RecursionError):
             quoted = list(_values(json.loads(body or "null"), "psk"))
         # A request without a key is about the one that is in force.
-        quoted = quoted or [key for key in (state.keys().get(place(request.path)[2]),) if key]
+        quoted = quoted or state.keys_of(place(request.path)[2])
     shown = ", ".join(_FORMS[fault["form"]](text) for text in quoted)
     return failure(fault["status"], [{"code": fault["code"], "message": f"Invalid Request: cannot use '{shown}'"}])
 

@@ -18,6 +18,7 @@ import threading
 import time
 from typing import Any, Container, NamedTuple, Sequence
 
+from . import appliance
 from .health import Health
 from .items import Item, Items
 from .kinds import INTERCONNECT, IPSEC, KINDS, NEWER, TUNNELS, Kind, parse
@@ -200,6 +201,8 @@ class State:
             self._rules = Rules(items, accounts, settings)
             self.plain = Plain(items, settings, lambda item: self.render(item, False))
             self._key_log: list[Json] = []
+            # What connectors have made, by kind and id.
+            self._made: dict[tuple[str, str], Item] = {}
 
     @staticmethod
     def _read_settings(given: Any) -> Json:
@@ -220,8 +223,8 @@ class State:
             raise SeedError("settings.custom_identity must be 'either', 'number' or 'account_id'")
         if not is_count(settings["psk_length"]) or not 8 <= settings["psk_length"] <= 1024:
             raise SeedError("settings.psk_length must be a whole number from 8 to 1024")
-        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape", "one_name_space", "overlapping_insides", "graphql_statuses"):
-            if not isinstance(settings[name], bool):
+        for name, standard in DEFAULT_SETTINGS.items():
+            if isinstance(standard, bool) and not isinstance(settings[name], bool):
                 raise SeedError(f"settings.{name} must be true or false")
         return settings
 
@@ -345,6 +348,13 @@ class State:
         with self.lock:
             return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._items.of(IPSEC).items()}
 
+    def keys_of(self, item_id: str) -> list[str]:
+        """Return the key in force of a tunnel, or of a connector its licence key, if this is one and it has one."""
+        with self.lock:
+            connector = self._items.get(BY_NAME["connectors"], item_id)
+            found = [self.keys().get(item_id), connector.fields.get("license_key") if connector else None]
+            return [key for key in found if key]
+
     def key_log(self) -> list[Json]:
         """Return every key that appeared since the start: ``{tunnel_id, psk, how, in_force, at}``, oldest first.
 
@@ -371,6 +381,23 @@ class State:
         with self.lock:
             others = (item for item in self._items.of(kind).values() if item.account_id == account_id and item.id != item_id)
             return next((self.plain.visible(item, "read") if kind.form else self.render(item, new_hc_target) for item in others), None)
+
+    def let_connectors_work(self, account_id: str) -> None:
+        """Make the tunnels and routes of sites whose connector is up, and remove those whose WAN or LAN is gone; only if the settings say so."""
+        with self.lock:
+            if not self._settings["connectors_make_tunnels"]:
+                return
+            left = {key: item for key, item in self._made.items() if item.account_id == account_id}
+            for kind, fields in appliance.wanted(self._items, account_id):
+                key = (kind.plural, fields["id"])
+                left.pop(key, None)
+                if key not in self._made:
+                    self._made[key] = _new_item(kind, account_id, fields, "bidirectional")
+                    self._items.put(self._made[key])
+            for key, item in left.items():
+                del self._made[key]
+                if self._items.get(item.kind, item.id) is not None:
+                    self._items.remove(item)
 
     # --- credentials and accounts
 

@@ -229,3 +229,30 @@ COSTS: dict[str, tuple] = {
 def test_what_a_call_costs_does_not_depend_on_how_much_there_is(what, kind, arguments):
     few, lots = (steps(getattr(many(size), what), Call(kind, "one"), *arguments) for size in (8, 1000))
     assert 0 < lots < few * 1.2
+
+
+def sites(size):
+    """Return what an account has with so many sites of two LANs and a WAN each."""
+    own = {"account_id": "one"}
+    parts: dict[str, list] = {plural: [] for plural in BY_NAME}
+    for number in range(size):
+        parts["sites"].append({**own, "id": f"s{number}", "name": f"n{number}"})
+        parts["lans"] += [{**own, "id": f"l{number}-{port}", "site_id": f"s{number}", "physport": port} for port in (2, 3)]
+        parts["wans"].append({**own, "id": f"w{number}", "site_id": f"s{number}", "physport": 1})
+    return State({**default_seed(), **parts, "accounts": [{"id": "one", "name": "one"}]}).plain
+
+
+LAN, SITE = BY_NAME["lans"], BY_NAME["sites"]
+TREE_COSTS: dict[str, tuple] = {
+    "create a site": ("create", SITE, "one", "", {"name": "new"}),
+    "create a LAN": ("create", LAN, "one", "s3", {"physport": 4}),
+    "update a LAN": ("update", LAN, "one", "s3", "l3-2", {"name": "new"}, False),
+    "list the LANs of a site": ("read_all", LAN, "one", "s3", {}),
+    "delete a LAN": ("delete", LAN, "one", "s3", "l3-2"),
+}
+
+
+@pytest.mark.parametrize("what, arguments", [(what, rest) for what, *rest in TREE_COSTS.values()], ids=TREE_COSTS.keys())
+def test_what_a_site_costs_does_not_depend_on_how_many_there_are(what, arguments):
+    few, lots = (steps(getattr(sites(size), what), *arguments) for size in (8, 500))
+    assert 0 < lots < few * 1.2
