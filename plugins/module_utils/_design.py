@@ -128,7 +128,9 @@ def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], pare
     for number, entry in enumerate(written):
         where = f"{place}[{number}]"
         lists = {name: child for name, child in children.items() if isinstance(entry, Mapping) and entry.get(name) is not None}
-        own = {name: value for name, value in entry.items() if name not in children} if isinstance(entry, Mapping) else entry
+        own: t.Any = dict(entry) if isinstance(entry, Mapping) else entry
+        for name in children if isinstance(own, dict) else ():
+            own.pop(name, None)
         item = replace(_read_item(kind, where, own, options, problems), parent=parent, lists=tuple(lists.values()))
         items.append(item)
         for name, child in lists.items():
@@ -201,7 +203,7 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
     if len(problems) > before:
         return None
     if kind == "list":
-        entry = {"type": option["elements"], **{name: option[name] for name in ("options", "choices") if name in option}}
+        entry: Json = {"type": option["elements"], **{name: option[name] for name in ("options", "choices") if name in option}}
         found = [_value(entry, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
         return [item for item in found if item is not None]
     if "options" in option:

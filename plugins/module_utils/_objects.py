@@ -112,7 +112,7 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     if planned.method is not None:
         answer = None
         if not check_mode:
-            shown = answer = carry_out(kind, client, planned, secret, {item.get("id") for item in there}, parent_id) or shown
+            shown = answer = carry_out(kind, client, planned, secret, {str(item.get("id")) for item in there}, parent_id) or shown
         elif not kind.validates:
             result["validated"] = False
         elif planned.method != "DELETE" or kind.validates_delete:

@@ -10,6 +10,7 @@ On each kind of server: one that merges objects in an update or replaces them, a
 from __future__ import annotations
 
 import copy
+import typing as t
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ class Server:
 
     def __init__(self, kind, merges, omits):
         self.kind, self.merges, self.omits = kind, merges, omits
-        self.stored = None
+        self.stored: t.Any = None
 
     def shown(self):
         if self.stored is None:

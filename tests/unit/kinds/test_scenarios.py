@@ -26,7 +26,7 @@ FOLLOWS = {"modified_on", "last_updated", "customer_address", "customer_address6
 EACH = pytest.mark.parametrize("row", ROWS, ids=[row.kind.result for row in ROWS])
 
 
-def options_of(kind: Kind, chosen: dict[str, t.Any], spec: t.Any = None) -> dict[str, t.Any]:
+def options_of(kind: t.Any, chosen: dict[str, t.Any], spec: t.Any = None) -> dict[str, t.Any]:
     """Return options as a task has them: checked and converted by Ansible."""
     own = spec or kind.options
     result = ArgumentSpecValidator(own.argument_spec, mutually_exclusive=own.mutually_exclusive).validate({**copy.deepcopy(chosen)})

@@ -25,7 +25,7 @@ DESIGN = {
     "connectors": [{"serial_number": "MC-1", "notes": "Lyon"}],
     "sites": [
         {"name": "lyon", "connector": "MC-1", "lans": LANS, "wans": [{"name": "fiber", "physport": 1, "priority": 1}], "acls": ACLS},
-        {"name": "nice", "lans": LANS[:1]},
+        {"name": "nice", "lans": LANS[:1], "wans": None},
     ],
 }
 MANY = {"max_deletions": 30}
