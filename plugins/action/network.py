@@ -39,7 +39,8 @@ class ActionModule(ClientAction):
             kinds = USUAL if options["config"] is None else _design.read_design(options["config"]).kinds
             gathered = _apply.gather(kinds, Account(client))
             return {"changed": False, "gathered": gathered, "requests": client.sent - before}
-        rules = Rules(options["state"], tuple(word.strip() for word in options["keep"] or ()), options["max_deletions"])
+        keep = tuple(word.strip() for word in options["keep"] or ())
+        rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
         network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
         network.decide()

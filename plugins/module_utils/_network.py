@@ -14,12 +14,13 @@ import typing as t
 from collections import defaultdict
 from dataclasses import replace
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._checks import check_connectors, check_deletions, check_routes, warn_of_stranded
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import resolved
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
@@ -53,9 +54,10 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
             # Of one that has a problem, or is not there and is not to be, nothing more can be said.
             if kind in above.lists and parent is not None:
                 _Matcher(kind, account, rules, changes, parent).work([item for item in items if item.parent is above])
-    _check_routes(account, changes)
-    _check_deletions(design, rules, changes)
-    _warn_of_stranded(account, changes)
+    check_routes(account, changes)
+    check_deletions(design, rules, changes)
+    check_connectors(account, rules, changes)
+    warn_of_stranded(account, changes)
     if changes.problems:
         raise refusal(changes.problems)
     return changes
@@ -316,68 +318,3 @@ class _Matcher:
     def _kept_insides(self) -> Insides:
         pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
         return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
-
-
-def _check_routes(account: Account, changes: Changes) -> None:
-    """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
-    now = as_it_is(account)
-    then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    moved = any(_loses_its_inside(step) for step in changes.steps)
-    for step in changes.steps:
-        route = step.after
-        if step.kind is not ROUTE or route is None or not step.place:
-            continue
-        nexthop = route.get("nexthop")
-        written = bool({"prefix", "nexthop"} & set(step.planned.after))
-        if not written and not moved:
-            continue
-        found, wrong = then.look_for(nexthop)
-        if not written and (found and not wrong or now.look_for(nexthop) != (True, "")):
-            continue
-        wrong = wrong or mismatch(route.get("prefix"), nexthop)
-        if not found:
-            changes.say(step, f"nexthop: {nexthop} is in no tunnel, neither of the design nor of the account. Use the customer's address inside of a tunnel.")
-        elif wrong:
-            changes.say(step, f"nexthop: {wrong}")
-
-
-def _check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
-    gone = [step for step in changes.steps if step.planned.method == "DELETE"]
-    what = listing(f"{step.kind.noun} {step.label}" for step in gone)
-    if len(gone) > rules.max_deletions:
-        instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
-        changes.problems.append(
-            f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
-            f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
-        )
-        return
-    for kind in design.kinds:
-        emptied = [step for step in gone if step.kind is kind]
-        if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
-            name, whole = (kind.results, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
-            changes.problems.append(
-                f"{name}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
-                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {name} out of {whole}."
-            )
-
-
-def _warn_of_stranded(account: Account, changes: Changes) -> None:
-    """Note routes that the design leaves alone, and whose tunnel it deletes or gives another inside."""
-    tunnels = [(step.kind.noun, step.actual) for step in changes.steps if step.actual is not None and _loses_its_inside(step)]
-    if not tunnels:
-        return
-    lost = Insides(tunnels)
-    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.action in ("delete", "update")}
-    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
-    # Mostly the routes go, too, and then no further kind needs to be read.
-    then = Insides(tunnels_after(account, changes) if stay else ())
-    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
-    if stay:
-        changes.warnings.append(
-            f"Routes stay that lead through tunnels which are deleted or get another inside, and then lead nowhere: "
-            f"{listing(label_of(ROUTE, route) for route in stay)}. Cloudflare allows that. Delete them, or give them another next hop."
-        )
-
-
-def _loses_its_inside(step: Step) -> bool:
-    return step.kind in WITH_INSIDES and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))

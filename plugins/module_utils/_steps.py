@@ -45,11 +45,13 @@ class Rules:
     :ivar state: of ``_design.STATES``.
     :ivar keep: names and shell patterns of objects that are never deleted.
     :ivar max_deletions: how many objects may be deleted.
+    :ivar says_what_to_keep: whether the task has said anything of that, if only that there is nothing.
     """
 
     state: str = "merged"
     keep: tuple[str, ...] = ()
     max_deletions: int = DEFAULT_MAX_DELETIONS
+    says_what_to_keep: bool = True
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ options:
       - Names and shell patterns of tunnels that are never deleted, such as those that another team manages, or that the connector of a site created by
         itself. Routes through them are not deleted either. Names of sites and what they have, and serial numbers of connectors, count as well.
       - A prefix means the routes with that prefix.
+      - With O(state=overridden), it is required where tunnels or routes would be deleted and the account has sites with connectors, because nothing marks what
+        connectors created. An empty list says that there is nothing to keep.
     type: list
     elements: str
   max_deletions:

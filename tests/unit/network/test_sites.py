@@ -147,6 +147,24 @@ def test_a_connector_moves_to_another_site(cloud):
     assert names(done(cloud, moved)) == ["update sites lyon", "update sites nice"]
 
 
+def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
+    data = cloud.export()
+    cloud.replace({**data, "settings": {**data["settings"], "connectors_make_tunnels": True}})
+    lans = [{**LANS[0], "vlan_tag": 0}]
+    site = {"name": "lyon", "connector": "MC-1", "wans": [{"name": "fiber", "physport": 1}], "lans": lans}
+    config = {"connectors": [{"serial_number": "MC-1", "activated": True}], "sites": [site], "ipsec_tunnels": [tunnel(1)], "static_routes": []}
+    done(cloud, config)
+    made = [item["name"] for item in cloud.run({"ipsec_tunnels": []}, "gathered")["gathered"]["ipsec_tunnels"]]
+    assert made == ["lyon-fiber", "site-1"]
+    refused = cloud.run(config, "overridden", **MANY)
+    for words in ("keep: missing. The account has sites with connectors (lyon)", "IPsec tunnel lyon-fiber", "route 192.168.20.0/24 via", "keep: []"):
+        assert words in refused["msg"]
+    assert cloud.writes == []
+    kept = done(cloud, config, "overridden", keep=["lyon-*"], **MANY)
+    assert not kept["changed"]
+    assert sorted(change["action"] for change in done(cloud, config, "overridden", keep=[], **MANY)["changes"]) == ["delete", "delete"]
+
+
 WRONG = {
     "no list": ({"sites": [{"name": "lyon", "lans": {}}]}, "sites[0].lans: is not a list"),
     "twice": ({"sites": [{"name": "lyon", "lans": [LANS[0], LANS[0]]}]}, "sites[0].lans[1].name: 'office' is that of sites[0].lans[0], too."),

@@ -34,6 +34,7 @@ ROWS = [
     {"module_utils._tree"},
     {"module_utils._plan", "module_utils._design", "module_utils._references"},
     {"module_utils._module", "module_utils._calls", "module_utils._steps"},
+    {"module_utils._checks"},
     {"module_utils._objects", "module_utils._interrupts", "module_utils._network", "module_utils._order", "module_utils._watch"},
     {"module_utils._apply"},
     {"plugin_utils._core"},
