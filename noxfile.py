@@ -435,6 +435,29 @@ def sdk(session: nox.Session) -> None:
     pytest_session(session, "tests/sdk")
 
 
+def description(session: nox.Session) -> None:
+    """Compare the emulator's description of the API with Cloudflare's newest SDKs, field by field; fails if something is new, gone or changed."""
+    session.install("--upgrade", "cloudflare", "pyyaml")
+    folder = Path(session.create_tmp()).resolve()
+    watch = ROOT / "tests" / "tools" / "watch"
+    found = {"python": folder / "python.json"}
+    with found["python"].open("w", encoding="utf-8") as file:
+        session.run("python", str(watch / "python_facts.py"), stdout=file, stderr=sys.stderr)
+    if shutil.which("node") and shutil.which("npm"):
+        found["typescript"] = folder / "typescript.json"
+        (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+        # From version 7 on, the compiler has no interface for programs.
+        packages = ("cloudflare@latest", "typescript@5")
+        quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+        with session.chdir(folder):
+            session.run("npm", "install", *quiet, *packages, external=True)
+            with found["typescript"].open("w", encoding="utf-8") as file:
+                session.run("node", str(watch / "typescript_facts.mjs"), external=True, stdout=file, stderr=sys.stderr)
+    else:
+        session.warn("node and npm are not both here: the TypeScript SDK is left out")
+    session.run("python", str(watch / "compare.py"), *(word for sdk, path in found.items() for word in (f"--{sdk}", str(path))))
+
+
 def docs_examples(session: nox.Session) -> None:
     """Execute the code blocks of the documentation, and the examples of the modules."""
     pytest_session(session, "tests/docs")
@@ -521,6 +544,8 @@ add(sdk, "test", "test-all")
 add(check_tests, "check", python=_ONE)
 add(check_code, "check", python=find_python(python_of(CORES[ends()[1]]) or ""))
 add(crash, "test-all")
+# Asks what others have released: a workflow of its own does so each week.
+add(description)
 add(site)
 
 
