@@ -579,7 +579,9 @@ class Lab:
         def tell() -> None:
             for line in checks.stdout or ():
                 which, state, at = json.loads(line)
-                emulator.change_health(names[which], state, age_seconds=max(0.0, time.time() - at))
+                # What was found first is what it was before.
+                before = 0 if names[which] in found else 60
+                emulator.change_health(names[which], state, age_seconds=before + max(0.0, time.time() - at))
                 found[names[which]] = state
 
         told = threading.Thread(target=tell)
