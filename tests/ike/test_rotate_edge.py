@@ -189,7 +189,7 @@ def test_cloudflares_health_checks(site: Site) -> None:
         path.parent.mkdir(exist_ok=True)
         text = CARELESS.get(step) or block("docs/both_ends.md", f"my_device/{step}.yml")
         path.write_text(text.replace("/etc/swanctl", str(site.customer.folder / "swanctl")), encoding="utf-8")
-    health = {"rotate_edge_verify_health": True, "rotate_edge_health_window": "5s"}
+    health: Json = {"rotate_edge_verify_health": True, "rotate_edge_health_window": "5s"}
     with site.lab.health_checks() as found:
         until(lambda: all(found(name) == 1 for name in TUNNELS))
         before = state(site)
