@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import edge_table, psk_audit, rotation_table
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import Health, Moment, edge_table, psk_audit, rotation_table
 
 DAY = 86400
+NOT_ASKED = Health(None)
 
 
 def row(name, psk_age, outcome):
@@ -115,7 +116,7 @@ ENTRIES = {"id-7": {"pending_psk": "x"}, "id-8": {"psk": "x", "last_generated_on
 
 
 def test_the_audit_has_what_needs_attention_first():
-    found = psk_audit(TUNNELS, 90 * DAY, ENTRIES)
+    found = psk_audit(TUNNELS, 90 * DAY, ENTRIES, NOT_ASKED)
     assert [(row["id"], row["status"]) for row in found["page"]["rows"]] == [
         ("id-7", "interrupted"),
         ("id-8", "replaced"),
@@ -133,7 +134,7 @@ def test_the_audit_has_what_needs_attention_first():
 
 
 def test_the_audit_as_csv():
-    lines = psk_audit(TUNNELS, 90 * DAY, ENTRIES)["csv"].splitlines()
+    lines = psk_audit(TUNNELS, 90 * DAY, ENTRIES, NOT_ASKED)["csv"].splitlines()
     assert lines[0] == "status,name,ipsec_tunnel_id,psk_age_days,psk_age_seconds,max_age_seconds,last_generated_on"
     assert lines[1] == 'interrupted,"\'=1+1<b>\\n","id-7",2,172800,7776000,"2026-01-31T12:00:00Z"'
     assert lines[3] == 'unknown,"A","id-3",,,7776000,"yesterday"'
@@ -141,7 +142,7 @@ def test_the_audit_as_csv():
 
 
 def test_the_page_of_the_audit_has_texts_for_html():
-    rows = {row["id"]: row for row in psk_audit(TUNNELS, 90 * DAY, ENTRIES)["page"]["rows"]}
+    rows = {row["id"]: row for row in psk_audit(TUNNELS, 90 * DAY, ENTRIES, NOT_ASKED)["page"]["rows"]}
     assert rows["id-7"]["name"] == r"=1+1&lt;b&gt;\n"
     assert (rows["id-6"]["bar"], rows["id-6"]["width"], rows["id-6"]["note"]) == (" cut", ' style="--w: 100.00%"', "<small>by 310 days</small>")
     assert (rows["id-5"]["age"], rows["id-5"]["note"], rows["id-5"]["made"]) == ("85 days", "<small>in 5 days</small>", "2026-01-31")
@@ -149,6 +150,40 @@ def test_the_page_of_the_audit_has_texts_for_html():
 
 
 def test_an_audit_of_nothing():
-    found = psk_audit([], 0, {})
+    found = psk_audit([], 0, {}, NOT_ASKED)
     assert (found["total"], found["bad"], found["bad_names"], found["page"]["rows"]) == (0, 0, "", [])
     assert found["csv"].count("\n") == 1
+    assert found["health"] == {} and found["metrics"] == ""
+
+
+def state(name, state, share):
+    return {"name": name, "state": state, "healthy_share": share, "data_centers": 5, "worst": [], "checked_until": "2026-03-01T12:00:00Z"}
+
+
+STATES = [state("branch-1", "down", 0.0), state("branch-4", "healthy", 0.9967), state("b", "unknown", None), state("of GRE", "degraded", 0.6)]
+
+
+def test_the_audit_with_health():
+    found = psk_audit(TUNNELS, 90 * DAY, ENTRIES, Health(STATES))
+    assert found["health"] == {"healthy": 1, "degraded": 0, "down": 1, "unknown": 8} and found["page"]["limit"] == "90 days"
+    lines = {line.split(",")[2]: line for line in found["csv"].splitlines()}
+    assert lines["ipsec_tunnel_id"].endswith(",last_generated_on,health,health_share")
+    assert [lines[f'"id-{number}"'].split(",")[7:] for number in (1, 4, 2, 8)] == [["down", "0.0"], ["healthy", "0.9967"], ["unknown", ""], ["unknown", ""]]
+    cells = {row["id"]: row["health"].strip() for row in found["page"]["rows"]}
+    assert cells["id-1"] == '<td class="health"><b class="down">Down</b><small>healthy in 0 %</small></td>'
+    assert cells["id-4"].endswith("<small>healthy in 100 %</small></td>") and cells["id-2"].endswith("Unknown</b><small>no data</small></td>")
+
+
+@pytest.mark.parametrize("wrong", [[{}], [state("a", "up", 1)], [state("a", {}, 1)], 1, "down"])
+def test_what_is_no_health(wrong):
+    with pytest.raises((KeyError, TypeError)):
+        Health(wrong)
+
+
+def test_the_audit_as_metrics():
+    """Each tunnel of the health is there, those without a key too; which key is due is what the table says."""
+    lines = psk_audit(TUNNELS, 90 * DAY, ENTRIES, Health(STATES), Moment(1796089127, "0123"))["metrics"].splitlines()
+    assert 'cloudflare_magic_psk_audit_timestamp_seconds{account_id="0123"} 1796089127' in lines
+    due = {line.split('ipsec_tunnel_id="')[1].split('"')[0]: line.split()[-1] for line in lines if line.startswith("cloudflare_magic_ipsec_psk_due{")}
+    assert due == {**dict.fromkeys(("id-7", "id-8", "id-2", "id-3", "id-4", "id-6"), "1"), **dict.fromkeys(("id-1", "id-5", "id-9", "id-10"), "0")}
+    assert 'cloudflare_magic_tunnel_health{account_id="0123",tunnel="of GRE",state="degraded"} 1' in lines
