@@ -188,6 +188,35 @@ options:
     version_added: 1.0.0
 """
 
+    # The same for what stands outside of Magic WAN and Magic Transit, and has permissions of its own
+    WRITES_ELSEWHERE = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
+notes:
+  - Only what the task sets is compared and sent. Text is unset with an empty string, a list with an empty list.
+  - If an answer is lost, nothing is repeated blindly. The task fails, and running it again reads what there is, and does what is left.
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
+options:
+  state:
+    description:
+      - Whether there is to be such an object.
+    type: str
+    choices:
+      present: It is created if there is none, and changed where it differs.
+      absent: It is deleted if there is one.
+    default: present
+"""
+
+    READS_ELSEWHERE = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
+notes:
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
+options: {}
+"""
+
     # The fields that IPsec and GRE tunnels share
     TUNNEL = r"""
 options:
@@ -273,5 +302,13 @@ options:
       export_filter_id:
         description:
           - The id of a filter for what Cloudflare announces.
+        type: str
+      import_filter:
+        description:
+          - The name of the filter for what Cloudflare accepts, in place of O(bgp.import_filter_id). An empty string takes the filter back.
+        type: str
+      export_filter:
+        description:
+          - The name of the filter for what Cloudflare announces, in place of O(bgp.export_filter_id). An empty string takes the filter back.
         type: str
 """

@@ -23,7 +23,8 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNEL_TYPES
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
@@ -35,7 +36,7 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-KINDS = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
+KINDS = TUNNEL_TYPES
 _DAY = timedelta(days=1)
 
 

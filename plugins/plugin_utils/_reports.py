@@ -15,13 +15,16 @@ from collections import Counter
 
 from markupsafe import escape
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._metrics import STATES, metrics
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import doubt
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     Row = dict[str, t.Any]
 
@@ -48,6 +51,50 @@ def _age(seconds: int | None) -> str:
         return "no key"
     unit, length = ("days", 86400) if seconds >= 172800 else ("hours", 3600) if seconds >= 7200 else ("minutes", 60)
     return f"{seconds // length} {unit}"
+
+
+# The same of a rotation on both ends, and of its proofs.
+_ENDINGS = {
+    "in_doubt": "IN DOUBT",
+    "back": "KEY BEFORE",
+    "unchanged": "not changed",
+    "set": "new key",
+    "checked": "would get a new key",
+    "not_due": "not due",
+}
+_PROOFS = {"ok": "ok", "failed": "FAILED", "not_asked": "not asked"}
+
+
+def edge_table(tunnels: Mapping[str, Mapping[str, t.Any]], names: Iterable[str]) -> list[str]:
+    """Return the lines of a table of what a rotation on both ends has done: the head, then one for each name, in their order.
+
+    :arg tunnels: what the role has noted, by name; see the filter. Nothing of one that did not have its turn.
+    """
+    rows = [("tunnel", "age before", "after", "device", "health", "seconds")]
+    for name in names:
+        noted = tunnels.get(name)
+        row = noted or {}
+        proofs = [_PROOFS[row.get(proof, "not_asked")] for proof in ("device", "health")]
+        rows.append((shown(name), _age(row["psk_age"]) if noted else "not read", _ENDINGS[row.get("outcome", "unchanged")], *proofs, _window(row)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(f"{cell:{'>' if column in (1, 5) else '<'}{widths[column]}}" for column, cell in enumerate(row)) for row in rows]
+
+
+def _window(row: Mapping[str, t.Any]) -> str:
+    """Return the seconds from Cloudflare's change to the device's load; at most how many, if Cloudflare's clock is not the controller's."""
+    asked, changed, loaded = (_moment(row.get(name)) for name in ("asked", "changed", "loaded"))
+    if asked is None or loaded is None:
+        return "-"
+    if changed is not None and asked <= changed <= loaded:
+        return f"{(loaded - changed).total_seconds():.1f}"
+    return f"<{(loaded - asked).total_seconds():.1f}"
+
+
+def _moment(text: t.Any) -> datetime | None:
+    try:
+        return parse_timestamp(text)
+    except MagicError:
+        return None
 
 
 def doubts(entries: Mapping[str, t.Any], tunnels: Iterable[Mapping[str, t.Any]]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import Health, Moment, psk_audit, rotation_table
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import Health, Moment, edge_table, psk_audit, rotation_table
 
 DAY = 86400
 NOT_ASKED = Health(None)
@@ -59,6 +59,41 @@ def test_the_table_of_a_fleet_reads_each_value_once(count):
     lines = rotation_table([Counted(row(f"branch-{number}", number * DAY, "set")) for number in range(count)])
     assert len(lines) == count + 1 and lines[-1] == "branch-1999     1999 days  new key"
     assert Counted.reads <= 4 * count
+
+
+def moment(seconds):
+    return f"2026-01-31T12:00:{seconds:09.6f}Z"
+
+
+def both_ends(outcome, asked=0.0, changed=None, loaded=None, **proofs):
+    times = {"asked": moment(asked), "changed": changed if changed is None else moment(changed), "loaded": loaded if loaded is None else moment(loaded)}
+    return {"psk_age": 95 * DAY, "outcome": outcome, **times, **proofs}
+
+
+def test_the_table_of_a_rotation_on_both_ends():
+    noted = {
+        "a": both_ends("set", 0.1, 0.3, 0.94, device="ok", health="ok"),
+        "b": both_ends("back", 0.1, 0.3, 2.1, device="ok", health="failed"),
+        "c": both_ends("back", 1.0, 0.0, 2.1, device="failed", health="not_asked"),
+        "d\x1b": {"psk_age": None, "outcome": "unchanged"},
+        "paris-1": both_ends("in_doubt"),
+        "e": {"psk_age": 60, "outcome": "checked"},
+        "f": {"psk_age": 7200, "outcome": "not_due"},
+        "g": {**both_ends("set", 0, None, 12, device="ok", health="not_asked"), "changed": "{{ 1 }}"},
+    }
+    assert edge_table(noted, [*noted, "later"]) == [
+        "tunnel   age before  after                device     health     seconds",
+        "a           95 days  new key              ok         ok             0.6",
+        "b           95 days  KEY BEFORE           ok         FAILED         1.8",
+        "c           95 days  KEY BEFORE           FAILED     not asked     <1.1",
+        r"d\x1b        no key  not changed          not asked  not asked        -",
+        "paris-1     95 days  IN DOUBT             not asked  not asked        -",
+        "e         1 minutes  would get a new key  not asked  not asked        -",
+        "f           2 hours  not due              not asked  not asked        -",
+        "g           95 days  new key              ok         not asked    <12.0",
+        "later      not read  not changed          not asked  not asked        -",
+    ]
+    assert edge_table({}, []) == ["tunnel  age before  after  device  health  seconds"]
 
 
 def tunnel(number, psk_age, made="2026-01-31T12:00:00Z", name=None):
