@@ -334,16 +334,25 @@ def add_core_sessions(name: str, core: Core) -> None:
         install_core(session, name)
         ansible_test(session, name, "sanity", *session.posargs)
 
+    def quick_sanity(session: nox.Session) -> None:
+        install_core(session, name)
+        ansible_test(session, name, "sanity", "--skip-test", "pylint", *session.posargs)
+        if name == ends()[1]:
+            # With what it knows of ansible-core. The session "codeqa" has everything else for pylint.
+            ansible_test(session, name, "sanity", "--test", "pylint", "plugins/")
+
     by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
     every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
     sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
+    quick_sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}, its pylint on the newest alone and on plugins alone."
     if core is DEVEL:
         nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
         return
     nox.session(name=f"core-{name}", python=python, default=False, tags=["test", "core"])(by_class)
     nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
-    tags = ["sanity", "test-all", *(["test"] if name in ends() else [])]
-    nox.session(name=f"sanity-{name}", python=python, default=False, tags=tags)(sanity)
+    nox.session(name=f"sanity-{name}", python=python, default=False, tags=["sanity", "test-all"])(sanity)
+    if name in ends():
+        nox.session(name=f"quick-sanity-{name}", python=python, default=False, tags=["test"])(quick_sanity)
 
 
 def as_ansible_test(session: nox.Session) -> None:
@@ -424,6 +433,29 @@ def pytest_session(session: nox.Session, directory: str) -> None:
 def sdk(session: nox.Session) -> None:
     """Compare the collection and its emulator with Cloudflare's own SDKs, and ask the language server what it offers."""
     pytest_session(session, "tests/sdk")
+
+
+def description(session: nox.Session) -> None:
+    """Compare the emulator's description of the API with Cloudflare's newest SDKs, field by field; fails if something is new, gone or changed."""
+    session.install("--upgrade", "cloudflare", "pyyaml")
+    folder = Path(session.create_tmp()).resolve()
+    watch = ROOT / "tests" / "tools" / "watch"
+    found = {"python": folder / "python.json"}
+    with found["python"].open("w", encoding="utf-8") as file:
+        session.run("python", str(watch / "python_facts.py"), stdout=file, stderr=sys.stderr)
+    if shutil.which("node") and shutil.which("npm"):
+        found["typescript"] = folder / "typescript.json"
+        (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+        # From version 7 on, the compiler has no interface for programs.
+        packages = ("cloudflare@latest", "typescript@5")
+        quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+        with session.chdir(folder):
+            session.run("npm", "install", *quiet, *packages, external=True)
+            with found["typescript"].open("w", encoding="utf-8") as file:
+                session.run("node", str(watch / "typescript_facts.mjs"), external=True, stdout=file, stderr=sys.stderr)
+    else:
+        session.warn("node and npm are not both here: the TypeScript SDK is left out")
+    session.run("python", str(watch / "compare.py"), *(word for sdk, path in found.items() for word in (f"--{sdk}", str(path))))
 
 
 def docs_examples(session: nox.Session) -> None:
@@ -512,6 +544,8 @@ add(sdk, "test", "test-all")
 add(check_tests, "check", python=_ONE)
 add(check_code, "check", python=find_python(python_of(CORES[ends()[1]]) or ""))
 add(crash, "test-all")
+# Asks what others have released: a workflow of its own does so each week.
+add(description)
 add(site)
 
 

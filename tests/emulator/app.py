@@ -27,10 +27,13 @@ from .control import Control
 from .envelope import as_json, failure, success
 from .faults import Faults
 from .guard import HEADER, Mask, new_token, objection, same
-from .kinds import IPSEC, KINDS, ROUTE, ApiError, Json, Kind
+from .kinds import IPSEC, KINDS, ROUTE, Kind
 from .moments import SeedError
+from .plain import Plain
 from .state import Call, Credential, RateLimit, State
 from .strict import loads
+from .tree import CONNECTOR, MNM_CONFIG, TREE, VERSION, address_of
+from .values import ApiError, Json
 
 if TYPE_CHECKING:
     from .schema import Checker
@@ -48,6 +51,11 @@ _NO_ROUTE = {"code": 7000, "message": "No route for that URI"}
 
 def _no_route(status: int = 404) -> ApiError:
     return ApiError(status, 7003, "Could not route to the path, perhaps your object identifier is invalid?", more=[dict(_NO_ROUTE)])
+
+
+def _whole(record: Json, what: str) -> Json:
+    """Return a record as it is shown alone."""
+    return {"e": {"k": record["k"]}, "n": record["n"], "t": record["t"], "v": VERSION} if what == "events" else {k: v for k, v in record.items() if k != "a"}
 
 
 class Emulator:
@@ -250,8 +258,20 @@ class Emulator:
             for_all, for_one = kind.methods
             routes += [(method, magic + kind.path, self._on_all(kind, method)) for method in for_all]
             routes += [(method, f"{magic}{kind.path}/<item_id>", self._on_one(kind, method)) for method in for_one]
-        for absent in ("sites", "apps"):
-            routes += [(method, magic + absent, self._absent) for method in ("GET", "POST")]
+        for kind in TREE:
+            for_all, for_one = kind.methods
+            address = f"/accounts/<account_id>/{address_of(kind)}"
+            routes += [(method, address, self._on_plain(kind, method)) for method in for_all]
+            routes += [(method, f"{address}/<item_id>", self._on_plain(kind, method)) for method in for_one]
+        mnm, telemetry = "/accounts/<account_id>/mnm/", magic + "connectors/<item_id>/telemetry/"
+        routes += [
+            ("GET", mnm + "config/full", self._on_plain(MNM_CONFIG, "GET")),
+            ("PUT", mnm + "rules", lambda account_id: self._with_tree(account_id, lambda tree: tree.put_rule(account_id, self._body()))),
+            ("PATCH", mnm + "rules/<item_id>/advertisement", self._toggle),
+        ]
+        for what in ("events", "snapshots"):
+            routes += [("GET", telemetry + what, self._telemetry(what)), ("GET", f"{telemetry}{what}/latest", self._latest(what))]
+            routes.append(("GET", telemetry + what + ("/<moment>.<number>" if what == "events" else "/<moment>"), self._record(what)))
         for method, path, view in routes:
             self.route(method, PREFIX + path, view)
 
@@ -340,9 +360,81 @@ class Emulator:
         call = self._call(IPSEC, account_id)
         return success(self.state.generate_psk(account_id, tunnel_id, call.validate_only, spoil.pretends(g.fault)))
 
-    def _absent(self, account_id: str) -> Response:
-        self._account(account_id, wan=True)
-        raise ApiError(404, 7003, "The emulator does not have this part of the API", more=[dict(_NO_ROUTE)])
+    # --- the kinds of tree.py
+
+    def _with_tree(self, account_id: str, work: Callable[[Plain], Any], wan: bool = False, status: int = 200) -> Response:
+        self._account(account_id, wan)
+        with self.state.lock:
+            result = work(self.state.plain)
+            if request.method != "GET":
+                self.state.let_connectors_work(account_id)
+            return success(result, status=status)
+
+    def _on_plain(self, kind: Kind, method: str) -> _View:
+        """Return a view for the objects of a kind, and for no method but this one."""
+        form = kind.form
+        assert form is not None
+
+        def view(account_id: str, parent_id: str = "", item_id: str = "") -> Response:
+            where, keep = (kind, account_id, parent_id), not spoil.pretends(g.fault)
+            one = bool(item_id) or form.single
+            work: dict[str, Callable[[Plain], Any]] = {
+                "GET": lambda tree: tree.read(*where, item_id) if one else tree.read_all(*where, request.args.to_dict()),
+                "POST": lambda tree: tree.create(*where, self._body(), keep),
+                "PUT": lambda tree: tree.update(*where, item_id, self._body(), True, keep),
+                "PATCH": lambda tree: tree.update(*where, item_id, self._body(), False, keep),
+                "DELETE": lambda tree: tree.delete(*where, item_id, keep),
+            }
+            return self._with_tree(account_id, work[method], form.wan, form.created if method == "POST" else 200)
+
+        return view
+
+    def _toggle(self, account_id: str, item_id: str) -> Response:
+        return self._with_tree(account_id, lambda tree: tree.toggle_advertisement(account_id, item_id))
+
+    def _records(self, what: str, tree: Plain, account_id: str, item_id: str) -> list[Json]:
+        return list(tree.find(CONNECTOR, account_id, "", item_id).fields.get(what, ()))
+
+    def _telemetry(self, what: str) -> _View:
+        """Return a view for the records of a connector between two times, a page at a time."""
+
+        def read(tree: Plain, account_id: str, item_id: str) -> Json:
+            start, end, limit = (request.args.get(name, default, type=float) for name, default in (("from", None), ("to", None), ("limit", 100.0)))
+            if start is None or end is None or not limit or limit < 1:
+                raise ApiError(400, 1022, "Invalid Request: from and to must be seconds since 1970, and limit at least 1")
+            found = [item for item in self._records(what, tree, account_id, item_id) if start <= item["t"] <= end]
+            found = [item for item in found if request.args.get("k", item.get("k")) == item.get("k")]
+            first = request.args.get("cursor", 0, type=int)
+            page = found[first : first + int(limit)]
+            items = [{name: item[name] for name in (("a", "k", "n", "t") if what == "events" else ("a", "t"))} for item in page]
+            more = {"cursor": str(first + len(page))} if len(found) > first + len(page) else {}
+            return {"count": len(items), "items": items, **more}
+
+        return lambda account_id, item_id: self._with_tree(account_id, lambda tree: read(tree, account_id, item_id), wan=True)
+
+    def _latest(self, what: str) -> _View:
+        """Return a view for the newest records of a connector."""
+
+        def read(tree: Plain, account_id: str, item_id: str) -> Json:
+            found = self._records(what, tree, account_id, item_id)[-(10 if what == "events" else 1) :]
+            return {"count": len(found), "items": [_whole(item, what) for item in reversed(found)]}
+
+        return lambda account_id, item_id: self._with_tree(account_id, lambda tree: read(tree, account_id, item_id), wan=True)
+
+    def _record(self, what: str) -> _View:
+        """Return a view for one record of a connector."""
+
+        def read(tree: Plain, account_id: str, item_id: str, names: tuple[str, ...]) -> Json:
+            for item in self._records(what, tree, account_id, item_id):
+                if tuple(str(item[name]) for name in ("t", "n")[: len(names)]) == names:
+                    return _whole(item, what)
+            raise ApiError(404, CONNECTOR.missing[0], "no such record")
+
+        def view(account_id: str, item_id: str, moment: str, number: str = "") -> Response:
+            names = (moment, number) if number else (moment,)
+            return self._with_tree(account_id, lambda tree: read(tree, account_id, item_id, names), wan=True)
+
+        return view
 
     # --- analytics
 

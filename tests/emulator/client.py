@@ -109,6 +109,14 @@ class Emulator:
         """Return every key that ever appeared: tunnel_id, psk, how (generate, set, create, update, decoy), in_force, at."""
         return list(self.control("GET", "key_log"))
 
+    def license_log(self) -> list[Json]:
+        """Return every licence key of a connector that was made: connector_id, license_key, how (create, renew), in_force, at."""
+        return list(self.control("GET", "license_log"))
+
+    def objects(self, plural: str) -> list[Json]:
+        """Return the objects of a kind of all accounts as data of a seed: ``sites``, ``lans``, ``connectors`` and so on. Not recorded as a request."""
+        return list(self.state()[plural])
+
     def fault(self, **description: Any) -> Json:
         """Make a request fail: kind, method, path, sent, times, skip, when, and the options of the kind."""
         return dict(self.control("POST", "faults", description))

@@ -42,6 +42,7 @@ class Control:
             ("DELETE", "requests", emulator.forget_requests),
             ("GET", "keys", emulator.state.keys),
             ("GET", "key_log", emulator.state.key_log),
+            ("GET", "license_log", lambda: emulator.state.plain.license_log()),  # pylint: disable=unnecessary-lambda  # a reset replaces it
             ("GET", "state", emulator.state.export),
             ("PUT", "state", self._put_state),
             ("POST", "reset", emulator.reset),

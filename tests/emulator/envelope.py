@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response
 
-from .kinds import Json
+from .values import Json
 
 
 def as_json(body: Any, status: int = 200) -> Response:
@@ -23,6 +23,6 @@ def failure(status: int, errors: list[Json]) -> Response:
     return as_json({"success": False, "errors": errors, "messages": [], "result": None}, status)
 
 
-def success(result: Any, messages: list[Json] | None = None, **more: Any) -> Response:
+def success(result: Any, messages: list[Json] | None = None, status: int = 200, **more: Any) -> Response:
     """Return the answer of a request that has not."""
-    return as_json(dict({"success": True, "errors": [], "messages": messages or [], "result": result}, **more))
+    return as_json(dict({"success": True, "errors": [], "messages": messages or [], "result": result}, **more), status)

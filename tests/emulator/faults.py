@@ -9,15 +9,15 @@ import re
 import threading
 from typing import Any, Callable, Tuple
 
-from .kinds import Json
 from .moments import SeedError
 from .strict import is_count, is_number, is_text
+from .tree import place
+from .values import Json
 
 _Check = Tuple[Callable[[Any], bool], str]
 
 # A day: longer waits overflow somewhere, and no test has them.
 _LONGEST = 86400
-_OBJECTS = re.compile(r"/magic/(?:ipsec_tunnels|gre_tunnels|cf_interconnects|routes)(/|\Z)")
 
 
 def _is_seconds(value: Any) -> bool:
@@ -162,8 +162,8 @@ class Faults:
         if fault["method"] not in ("*", method):
             return False
         # A list is about no object in particular.
-        match = _OBJECTS.search(path)
-        return fault["kind"] != "other_id" or bool(match and (match.group(1) or method != "GET"))
+        kind, _account, item_id = place(path)
+        return fault["kind"] != "other_id" or (kind is not None and (bool(item_id) or method != "GET"))
 
     def pending(self) -> list[Json]:
         """Return the faults that still wait."""

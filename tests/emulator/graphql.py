@@ -16,8 +16,8 @@ import time
 from typing import Any, Callable, Iterator, NamedTuple
 
 from .health import Row, Wanted
-from .kinds import Json
 from .moments import SeedError, from_timestamp, to_timestamp
+from .values import Json
 
 NODE = "magicTransitTunnelHealthChecksAdaptiveGroups"
 _NS = 10**9

@@ -9,9 +9,9 @@ import threading
 import time
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
-from .kinds import Json
 from .moments import SeedError, from_age, from_timestamp, to_timestamp
 from .strict import is_number, is_text
+from .values import Json
 
 _NS = 10**9
 # Whether a row may be wanted, by the names of its tunnel and of its data centre; of a data centre that is not known yet (None), False is final.

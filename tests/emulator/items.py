@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import ipaddress
-from typing import Hashable, Iterator, Sequence, Tuple
+from typing import Any, Hashable, Iterator, Sequence, Tuple
 
-from .kinds import KINDS, ROUTE, Json, Kind
+from .kinds import ROUTE, Form, Kind
+from .tree import EVERY
+from .values import Json
 
 # What an object has, and another may not have as well: what it is about, and its value.
 Key = Tuple[Hashable, ...]
@@ -28,19 +30,31 @@ class Item:
         fields: the API's own field names; ``health_check.target`` is kept in its string form. A change is a new object: nothing in here changes.
         psk: the key in force, or None.
         generated: when the key was generated, in nanoseconds since 1970, or None.
+        parent_id: of what it belongs to, such as a LAN's site; empty if that is the account.
     """
 
-    def __init__(self, kind: Kind, account_id: str, fields: Json, psk: str | None = None, generated: int | None = None) -> None:
+    def __init__(self, kind: Kind, account_id: str, fields: Json, psk: str | None = None, generated: int | None = None, parent_id: str = "") -> None:
         self.kind = kind
         self.account_id = account_id
         self.fields = fields
         self.psk = psk
         self.generated = generated
+        self.parent_id = parent_id
 
     @property
     def id(self) -> str:
         """Return the id, which is unique within the kind."""
-        return str(self.fields["id"])
+        return str(next(self.fields[name] for name in (self.kind.form.ids if self.kind.form else ("id",)) if name in self.fields))
+
+    @property
+    def form(self) -> Form:
+        """Return how the calls of its kind look, if they are not those of tunnels."""
+        assert self.kind.form is not None
+        return self.kind.form
+
+    def changed(self, fields: Json) -> Item:
+        """Return the object with other fields."""
+        return Item(self.kind, self.account_id, fields, self.psk, self.generated, self.parent_id)
 
 
 # --- keys
@@ -88,10 +102,31 @@ def way_of(route: Item) -> Key:
     return "way", *(route.fields[name] for name in ("prefix", "nexthop", "priority")), tuple(places)
 
 
+def naming(plural: str, item_id: str) -> Key:
+    """Return the key of all that name an object."""
+    return "naming", plural, item_id
+
+
+def child_of(parent_id: str, plural: str) -> Key:
+    """Return the key of all of a kind that belong to an object."""
+    return "child", parent_id, plural
+
+
+def unique_of(item: Item, where: str) -> Key | None:
+    """Return the key of a value that no other object of the kind may have; None if it has none."""
+    value: Any = functools.reduce(lambda fields, name: fields.get(name) or {}, where.split("/"), item.fields)
+    return ("unique", item.kind.plural, where, value) if value else None
+
+
 def _keys(item: Item) -> list[Key]:
     if item.kind is ROUTE:
         return [way_of(item)]
-    keys = (name_of(item), ends_of(item), identity_of(item), *(key for name in INSIDES for key in inside_of(item, name)))
+    named = [naming(plural, item_id) for reference in item.kind.refers for _at, plural, item_id in reference.found(item.fields)]
+    form = item.kind.form
+    if form:
+        belongs = [child_of(item.parent_id, item.kind.plural)] if item.parent_id else []
+        return [*named, *belongs, *(key for where in form.unique if (key := unique_of(item, where)) is not None)]
+    keys = (*named, name_of(item), ends_of(item), identity_of(item), *(key for name in INSIDES for key in inside_of(item, name)))
     return [key for key in keys if key is not None]
 
 
@@ -99,7 +134,7 @@ class Items:
     """All objects of all accounts; ``put`` and ``remove`` are the only ways in and out, and keep the index. They may share what rules forbid."""
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, Item]] = {kind.plural: {} for kind in KINDS}
+        self._known: dict[str, dict[str, Item]] = {kind.plural: {} for kind in EVERY}
         # What each object is found by, and the objects by that.
         self._keys: dict[_Holder, list[tuple[str, Key]]] = {}
         self._found: dict[tuple[str, Key], dict[_Holder, Item]] = {}
@@ -115,10 +150,12 @@ class Items:
     def put(self, item: Item) -> None:
         """Add an object, or put it in the place of the one with its id."""
         holder = (item.kind.plural, item.id)
-        self._forget(holder)
+        keys = [(item.account_id, key) for key in dict.fromkeys(_keys(item))]
+        # What stays keeps its place among those that share it.
+        self._forget(holder, keys)
         self._known[item.kind.plural][item.id] = item
-        self._keys[holder] = [(item.account_id, key) for key in _keys(item)]
-        for key in self._keys[holder]:
+        self._keys[holder] = keys
+        for key in keys:
             self._found.setdefault(key, {})[holder] = item
 
     def remove(self, item: Item) -> None:
@@ -126,11 +163,15 @@ class Items:
         self._forget((item.kind.plural, item.id))
         del self._known[item.kind.plural][item.id]
 
-    def _forget(self, holder: _Holder) -> None:
-        for key in self._keys.pop(holder, ()):
+    def _forget(self, holder: _Holder, but: Sequence[tuple[str, Key]] = ()) -> None:
+        for key in set(self._keys.pop(holder, ())).difference(but):
             del self._found[key][holder]
             if not self._found[key]:
                 del self._found[key]
+
+    def holders(self, account_id: str, key: Key) -> list[Item]:
+        """Return the objects of an account that have a key."""
+        return list(self._found.get((account_id, key), {}).values())
 
     def sharing(self, item: Item, key: Key | None) -> list[Item]:
         """Return the other objects of the same account that have a key; None is a key that nobody has."""

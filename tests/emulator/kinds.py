@@ -8,204 +8,127 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Any, Callable, NamedTuple
 
-from .strict import is_text
+from . import values
+from .values import Json, Parser
 
-Json = Dict[str, Any]
-# Checks a value and returns it as Cloudflare keeps it; the second argument is the JSON pointer to it.
-Parser = Callable[[Any, str], Any]
-
-
-class ApiError(Exception):
-    """An error that the API answers.
-
-    Args:
-        status: HTTP status code.
-        code: Cloudflare's error code.
-        message: text for people; never holds a credential or a key.
-        pointer: JSON pointer to the offending part of the body.
-        chain: (code, message) pairs for ``error_chain``.
-        more: further complete entries of ``errors``.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: int,
-        message: str,
-        pointer: str | None = None,
-        chain: list[tuple[int, str]] | None = None,
-        more: list[Json] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        error: Json = {"code": code, "message": message}
-        if pointer is not None:
-            error["source"] = {"pointer": pointer}
-        if chain:
-            error["error_chain"] = [{"code": c, "message": m} for c, m in chain]
-        self.errors: list[Json] = [error] + (more or [])
+_ASN = values.number(0, 2**32 - 1)
+_BGP: dict[str, Parser] = {
+    "customer_asn": _ASN,
+    "extra_prefixes": values.list_of(values.prefix),
+    "md5_key": values.md5_key,
+    "import_filter_id": values.text,
+    "export_filter_id": values.text,
+}
+_INTERCONNECT_BGP: dict[str, Parser] = {**_BGP, "cloudflare_endpoint": values.address, "customer_endpoint": values.address}
 
 
-def invalid(detail: str, pointer: str) -> ApiError:
-    """Return the error for a body that makes no sense at ``pointer``."""
-    return ApiError(400, 1022, f"Invalid Request: {detail}", pointer)
+def _bgp_with(parts: dict[str, Parser]) -> Parser:
+    parse_parts = values.object_of(parts)
+
+    def read(value: Any, pointer: str) -> Any:
+        if "customer_asn" not in values.typed(value, dict, pointer):
+            raise values.invalid("bgp needs customer_asn", pointer + "/customer_asn")
+        return parse_parts(value, pointer)
+
+    return read
 
 
-# --- values -------------------------------------------------------------------------------------------------------
-
-_GO_NAMES = {str: "string", bool: "bool", dict: "object", list: "array", int: "number", float: "number"}
+_bgp = _bgp_with(_BGP)
 
 
-def refuse_null(value: Any, what: str, pointer: str = "") -> None:
-    """Raise ApiError 1022 if there is a null anywhere in a body."""
-    if value is None:
-        raise invalid(f"error parsing request body while {what}: type is not permitted to be null", pointer)
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        refuse_null(item, what, f"{pointer}/{key}")
-
-
-def typed(value: Any, kind: type, pointer: str) -> Any:
-    """Return the value; raise ApiError 1022 if it is not of this type."""
-    # bool is a subclass of int in Python, not in JSON.
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise invalid("json: cannot unmarshal {} into a field of type {}".format(_GO_NAMES.get(type(value), "value"), _GO_NAMES[kind]), pointer)
-    # Choice: half of a surrogate pair is refused. It is no character, and no answer in UTF-8 could have it.
-    if kind is str and not is_text(value):
-        raise invalid("the text has a lone surrogate, which is no character", pointer)
-    return value
-
-
-def _text(value: Any, pointer: str) -> Any:
-    return typed(value, str, pointer)
-
-
-def _boolean(value: Any, pointer: str) -> Any:
-    return typed(value, bool, pointer)
-
-
-def _number(low: int, high: int) -> Parser:
-    def parse(value: Any, pointer: str) -> Any:
-        if not low <= typed(value, int, pointer) <= high:
-            raise invalid(f"must be from {low} to {high}", pointer)
-        return value
-
-    return parse
-
-
-def _choice(*choices: str) -> Parser:
-    def parse(value: Any, pointer: str) -> Any:
-        if typed(value, str, pointer) not in choices:
-            raise invalid("must be one of {}".format(", ".join(choices)), pointer)
-        return value
-
-    return parse
-
-
-def _list_of(parse_item: Parser) -> Parser:
-    def parse(value: Any, pointer: str) -> Any:
-        return [parse_item(item, f"{pointer}/{index}") for index, item in enumerate(typed(value, list, pointer))]
-
-    return parse
-
-
-def _object(parts: dict[str, Parser], keep_empty: bool = True) -> Parser:
-    """Return a parser of an object; fields without a parser of their own are left out, as Go's JSON decoder does."""
-
-    def parse(value: Any, pointer: str) -> Any:
-        typed(value, dict, pointer)
-        parsed = {key: inner(value[key], f"{pointer}/{key}") for key, inner in parts.items() if key in value}
-        return {key: item for key, item in parsed.items() if item or keep_empty}
-
-    return parse
-
-
-def _name(limit: int) -> Parser:
-    def parse(value: Any, pointer: str) -> Any:
-        if not re.match(r"^[A-Za-z0-9._-]+\Z", typed(value, str, pointer)):
-            raise invalid("name must not be empty or have spaces or special characters", pointer)
-        if len(value) > limit:
-            raise invalid(f"name must not be longer than {limit} characters", pointer)
-        return value
-
-    return parse
-
-
-def _key(value: Any, pointer: str) -> Any:
-    if not typed(value, str, pointer):
-        raise invalid("the pre-shared key must not be empty", pointer)
-    return value
-
-
-def _parsed(value: Any, pointer: str, kind: Callable[[str], Any], what: str) -> Any:
-    try:
-        # Python would take a netmask for the length of a prefix.
-        if re.search(r"/.*\D", typed(value, str, pointer)):
-            raise ValueError
-        return kind(value)
-    except ValueError:
-        raise invalid(f"not {what}", pointer) from None
-
-
-def _address(value: Any, pointer: str) -> Any:
-    # Empty is how a client takes an address back.
-    return str(_parsed(value, pointer, ipaddress.ip_address, "an IP address")) if value != "" else value
-
-
-_INTERFACE_RANGES = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.240.0/20")]
-
-
-def _interface_address(value: Any, pointer: str) -> Any:
-    interface = _parsed(value, pointer, ipaddress.IPv4Interface, "an IPv4 address in CIDR notation")
-    if interface.network.prefixlen not in (30, 31):
-        raise invalid("interface address must be a /31 or a /30", pointer)
-    if not any(interface.network.subnet_of(net) for net in _INTERFACE_RANGES):
-        raise invalid("interface address must be inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 169.254.240.0/20", pointer)
-    return str(interface)
-
-
-def _interface_address6(value: Any, pointer: str) -> Any:
-    if value == "":
-        return value
-    interface = _parsed(value, pointer, ipaddress.IPv6Interface, "an IPv6 address in CIDR notation")
-    if interface.network.prefixlen != 127:
-        raise invalid("interface address must be a /127", pointer)
-    return str(interface)
-
-
-def _prefix(value: Any, pointer: str) -> Any:
-    # Choice: bits set behind the mask are refused, and not cleared. A bare address becomes a /32 or a /128.
-    return str(_parsed(value, pointer, ipaddress.ip_network, "a prefix in CIDR notation, or it has bits set behind the mask"))
-
-
-def _md5_key(value: Any, pointer: str) -> Any:
-    # Choice: empty takes it back, as everywhere; the documentation only says that one that is set must not be empty.
-    if not re.match(r"^[ !#->@-~]*\Z", typed(value, str, pointer)):
-        raise invalid("md5_key may have printable ASCII characters except quotation mark and question mark", pointer)
-    return value
-
-
-_BGP = _object(
-    {
-        "customer_asn": _number(0, 2**32 - 1),
-        "extra_prefixes": _list_of(_prefix),
-        "md5_key": _md5_key,
-        "import_filter_id": _text,
-        "export_filter_id": _text,
-    }
-)
-
-
-def _bgp(value: Any, pointer: str) -> Any:
-    if "customer_asn" not in typed(value, dict, pointer):
-        raise invalid("bgp needs customer_asn", pointer + "/customer_asn")
-    return _BGP(value, pointer)
+def _interconnect_bgp(value: Any, pointer: str) -> Any:
+    # The older name of the number.
+    renamed = {**value, "customer_asn": value["as_no"]} if isinstance(value, dict) and "as_no" in value and "customer_asn" not in value else value
+    return _bgp_with(_INTERCONNECT_BGP)(renamed, pointer)
 
 
 # --- kinds --------------------------------------------------------------------------------------------------------
+
+
+class Reference(NamedTuple):
+    """A place in an object that has the id of another one, which must exist, and cannot be deleted as long as it is named.
+
+    Attributes:
+        where: the names on the way to it, with ``*`` for the items of a list.
+        kind: of what is named; or what the field ``by`` beside it means.
+        by: the field beside it that tells the kind, if there are several.
+        beside: what is named belongs to the same parent.
+    """
+
+    where: str
+    kind: str | dict[str, str]
+    by: str = ""
+    beside: bool = False
+
+    def found(self, fields: Json) -> list[tuple[str, str, str]]:
+        """Return what an object names here: the JSON pointer, the kind, and the id. An empty id names nothing."""
+        places: list[tuple[str, Any, Any]] = [("", fields, None)]
+        for part in self.where.split("/"):
+            if part == "*":
+                places = [(f"{at}/{index}", item, value) for at, value, _above in places for index, item in enumerate(value)]
+            else:
+                places = [(f"{at}/{part}", value[part], value) for at, value, _above in places if isinstance(value, dict) and part in value]
+        kinds = [self.kind if isinstance(self.kind, str) else self.kind.get(above.get(self.by), "") for _at, _value, above in places]
+        return [(at, kind, value) for (at, value, _above), kind in zip(places, kinds) if value and kind]
+
+
+class Form(NamedTuple):
+    """How the calls of a kind look that answer with plain objects and lists, and what they do.
+
+    Attributes:
+        tree: the part of the API.
+        parent: the kind whose objects have these; the path has ``<parent_id>`` then.
+        parent_name: the field with its id.
+        ids: the fields that may have the id, the one of new objects first.
+        single: there is one of it at most, and the path has no id.
+        always: there is one of it always.
+        part: it goes with its parent, which can be deleted all the same.
+        wan: it needs Magic WAN.
+        times: it has created_on and modified_on.
+        unique: the places of values that no other may have.
+        fixed: the fields that an update must leave as they are.
+        nullable: the fields that may be null, which takes them back.
+        merges: PUT leaves what it does not name, as PATCH always does. Choice: else it takes it back, the worst reading.
+        checks: what must be so besides.
+        complete: adds to the fields of a new or a changed object; gets those, what was there before, and the body.
+        effect: what a write does to other objects.
+        shown: how an answer has it; gets the fields, its neighbours, and what is being done.
+        hidden: the fields that no answer has, and that a seed can set.
+        filters: query parameters of the list; each tells whether it has an object.
+        created: the status of a create that succeeds.
+        list_body, list_answer: a create takes, and answers with, a list.
+        answers: how a list, or a deletion, is answered.
+        exists: code and text where there is one already.
+        bad: the code for a body that makes no sense.
+    """
+
+    tree: str = "magic"
+    parent: str = ""
+    parent_name: str = ""
+    ids: tuple[str, ...] = ("id",)
+    single: bool = False
+    always: bool = False
+    part: bool = False
+    wan: bool = True
+    times: bool = False
+    unique: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+    merges: bool = False
+    checks: tuple[Callable[[Any], None], ...] = ()
+    complete: Callable[[Json, Json, Json], None] | None = None
+    effect: Callable[[Any], None] | None = None
+    shown: Callable[[Json, Any, str], Json] | None = None
+    hidden: tuple[str, ...] = ()
+    filters: dict[str, Callable[[Json, str], bool]] = {}
+    created: int = 200
+    list_body: bool = False
+    list_answer: bool = False
+    answers: dict[str, Callable[[Any], Any]] = {}
+    exists: tuple[int, str] = (0, "")
+    bad: int = 1022
 
 
 class Kind(NamedTuple):
@@ -222,6 +145,8 @@ class Kind(NamedTuple):
         only_at_creation: the fields that an update ignores.
         endpoints: the fields with the outer addresses, Cloudflare's first.
         methods: what a client may do with all of them, and with one.
+        refers: where it names other objects.
+        form: how its calls look; None for tunnels, interconnects and routes, which share theirs.
     """
 
     path: str
@@ -235,12 +160,19 @@ class Kind(NamedTuple):
     only_at_creation: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     methods: tuple[tuple[str, ...], tuple[str, ...]] = (("GET", "POST", "PUT"), ("GET", "PUT", "DELETE"))
+    refers: tuple[Reference, ...] = ()
+    form: Form | None = None
 
 
-_HEALTH_CHECK = {"enabled": _boolean, "rate": _choice("low", "mid", "high"), "type": _choice("reply", "request")}
-_TUNNEL_HEALTH_CHECK = dict(_HEALTH_CHECK, direction=_choice("unidirectional", "bidirectional"))
+_TUNNEL_HEALTH_CHECK = {
+    "enabled": values.boolean,
+    "rate": values.choice("low", "mid", "high"),
+    "type": values.choice("reply", "request"),
+    "direction": values.choice("unidirectional", "bidirectional"),
+}
+_FILTERS = tuple(Reference(f"bgp/{name}", "bgp_filter_profiles") for name in ("import_filter_id", "export_filter_id"))
 # Choice: no upper limit but that of the protocol.
-_MTU = _number(576, 65535)
+_MTU = values.number(576, 65535)
 # Choice: names of IPsec tunnels, for which Cloudflare's pages contradict each other, may be this long.
 _LONG = 255
 
@@ -251,22 +183,23 @@ IPSEC = Kind(
     "IPsec Tunnel",
     (1032, "IPsec tunnel not found"),
     {
-        "name": _name(_LONG),
-        "cloudflare_endpoint": _address,
-        "interface_address": _interface_address,
-        "customer_endpoint": _address,
-        "interface_address6": _interface_address6,
-        "description": _text,
-        "health_check": _object(_TUNNEL_HEALTH_CHECK),
-        "replay_protection": _boolean,
-        "automatic_return_routing": _boolean,
-        "custom_remote_identities": _object({"fqdn_id": _text}, keep_empty=False),
+        "name": values.name_of_up_to(_LONG),
+        "cloudflare_endpoint": values.address,
+        "interface_address": values.interface_address,
+        "customer_endpoint": values.address,
+        "interface_address6": values.interface_address6,
+        "description": values.text,
+        "health_check": values.object_of(_TUNNEL_HEALTH_CHECK),
+        "replay_protection": values.boolean,
+        "automatic_return_routing": values.boolean,
+        "custom_remote_identities": values.object_of({"fqdn_id": values.text}, keep_empty=False),
         "bgp": _bgp,
-        "psk": _key,
+        "psk": values.secret,
     },
     ("name", "cloudflare_endpoint", "interface_address"),
     {},
     endpoints=("cloudflare_endpoint", "customer_endpoint"),
+    refers=_FILTERS,
 )
 GRE = Kind(
     "gre_tunnels",
@@ -275,17 +208,17 @@ GRE = Kind(
     "GRE Tunnel",
     (1029, "GRE tunnel not found"),
     {
-        "name": _name(15),
-        "cloudflare_gre_endpoint": _address,
-        "customer_gre_endpoint": _address,
-        "interface_address": _interface_address,
-        "interface_address6": _interface_address6,
-        "description": _text,
-        "health_check": _object(_TUNNEL_HEALTH_CHECK),
+        "name": values.name_of_up_to(15),
+        "cloudflare_gre_endpoint": values.address,
+        "customer_gre_endpoint": values.address,
+        "interface_address": values.interface_address,
+        "interface_address6": values.interface_address6,
+        "description": values.text,
+        "health_check": values.object_of(_TUNNEL_HEALTH_CHECK),
         # Choice: what fits into the field of an IP packet.
-        "ttl": _number(1, 255),
+        "ttl": values.number(1, 255),
         "mtu": _MTU,
-        "automatic_return_routing": _boolean,
+        "automatic_return_routing": values.boolean,
         "bgp": _bgp,
     },
     ("name", "cloudflare_gre_endpoint", "customer_gre_endpoint", "interface_address"),
@@ -293,7 +226,10 @@ GRE = Kind(
     # The description has it for creating only.
     only_at_creation=("bgp",),
     endpoints=("cloudflare_gre_endpoint", "customer_gre_endpoint"),
+    refers=_FILTERS,
 )
+# The version of interconnects with rules of its own.
+NEWER = "1.5"
 INTERCONNECT = Kind(
     "cf_interconnects",
     "interconnects",
@@ -302,18 +238,21 @@ INTERCONNECT = Kind(
     # Choice: no code of its own is known for it.
     (7003, "Could not route to the path, perhaps your object identifier is invalid?"),
     {
-        "name": _name(_LONG),
-        "interface_address": _interface_address,
-        "interface_address6": _interface_address6,
-        "description": _text,
-        "gre": _object({"cloudflare_endpoint": _address}, keep_empty=False),
-        "health_check": _object(_HEALTH_CHECK),
+        "name": values.name_of_up_to(_LONG),
+        # Which networks are right depends on the version: rules.py.
+        "interface_address": values.point_to_point,
+        "interface_address6": values.interface_address6,
+        "description": values.text,
+        "gre": values.object_of({"cloudflare_endpoint": values.address}, keep_empty=False),
+        "health_check": values.object_of({**_TUNNEL_HEALTH_CHECK, "source": values.address}),
+        "bgp": _interconnect_bgp,
         "mtu": _MTU,
-        "automatic_return_routing": _boolean,
+        "automatic_return_routing": values.boolean,
     },
     ("name", "interface_address"),
     {},
     methods=(("GET", "PUT"), ("GET", "PUT")),
+    refers=_FILTERS,
 )
 ROUTE = Kind(
     "routes",
@@ -322,14 +261,14 @@ ROUTE = Kind(
     "Route",
     (1020, "Route not found"),
     {
-        "prefix": _prefix,
-        "nexthop": _address,
+        "prefix": values.prefix,
+        "nexthop": values.address,
         # Choice: what fits into 32 bits, without a sign.
-        "priority": _number(0, 2**32 - 1),
-        "description": _text,
-        "weight": _number(0, 256),
+        "priority": values.number(0, 2**32 - 1),
+        "description": values.text,
+        "weight": values.number(0, 256),
         # Choice: names of places are not checked.
-        "scope": _object({"colo_names": _list_of(_text), "colo_regions": _list_of(_text)}, keep_empty=False),
+        "scope": values.object_of({"colo_names": values.list_of(values.text), "colo_regions": values.list_of(values.text)}, keep_empty=False),
     },
     ("prefix", "nexthop", "priority"),
     {},
@@ -337,6 +276,7 @@ ROUTE = Kind(
 )
 # What has an inside with addresses, at which routes can point.
 TUNNELS = (IPSEC, GRE, INTERCONNECT)
+# Those with the same form of calls; tree.py has the others.
 KINDS = (*TUNNELS, ROUTE)
 
 
@@ -353,14 +293,14 @@ def parse(kind: Kind, body: Any, doing: str, new_hc_target: bool, pointer: str =
     Raises:
         ApiError: 1022.
     """
-    refuse_null(body, f"{doing} {kind.title}", pointer)
-    typed(body, dict, pointer)
+    values.refuse_null(body, f"{doing} {kind.title}", pointer)
+    values.typed(body, dict, pointer)
     ignored = kind.only_at_creation if doing == "updating" else ()
     fields: Json = {key: inner(body[key], f"{pointer}/{key}") for key, inner in kind.writable.items() if key in body and key not in ignored}
     if "target" in body.get("health_check", {}) and "health_check" in fields:
         target, where = body["health_check"]["target"], pointer + "/health_check/target"
         if not new_hc_target:
-            fields["health_check"]["target"] = _address(typed(target, str, where), where)
-        elif "saved" in typed(target, dict, where):
-            fields["health_check"]["target"] = _address(typed(target["saved"], str, where + "/saved"), where)
+            fields["health_check"]["target"] = values.address(values.typed(target, str, where), where)
+        elif "saved" in values.typed(target, dict, where):
+            fields["health_check"]["target"] = values.address(values.typed(target["saved"], str, where + "/saved"), where)
     return fields

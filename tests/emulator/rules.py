@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 
 from .items import INSIDES, Item, Items, ends_of, identity_of, inside_of, name_of, target_of, way_of
-from .kinds import ROUTE, Json, invalid
+from .kinds import INTERCONNECT, NEWER, ROUTE
+from .values import Json, invalid, is_source, refuse_public
 
 
 def account_number(account: Json) -> int:
@@ -71,6 +72,25 @@ class Rules:
             if name in names and any(self._items.sharing(tunnel, key) for key in inside_of(tunnel, name)):
                 raise invalid("overlaps with the interface address of another tunnel", f"{pointer}/{name}")
         self._check_identity(tunnel, pointer + "/custom_remote_identities/fqdn_id")
+        if kind is INTERCONNECT:
+            self._check_interconnect(fields, names, pointer)
+
+    @staticmethod
+    def _check_interconnect(fields: Json, names: set[str], pointer: str) -> None:
+        newer = fields.get("version") == NEWER
+        if "interface_address" in names and newer and not fields["interface_address"].endswith("/31"):
+            raise invalid("a version 1.5 interconnect needs a /31", pointer + "/interface_address")
+        # A version 1.5 one may have a network of the account's own prefixes, which the emulator does not know.
+        if "interface_address" in names and not newer:
+            refuse_public(fields["interface_address"], pointer + "/interface_address")
+        check, where = fields.get("health_check", {}), pointer + "/health_check/source"
+        source = check.get("source", "")
+        if source and not newer:
+            raise invalid("source is for version 1.5 interconnects only", where)
+        if newer and "health_check" in names and bool(source) != (check.get("direction") == "bidirectional"):
+            raise invalid("source must be there for checks in both directions, and for those alone", where)
+        if source and not is_source(source):
+            raise invalid("source must be inside RFC 1918, 169.254.240.0/20 or 198.41.199.224/27", where)
 
     def _check_identity(self, tunnel: Item, pointer: str) -> None:
         fqdn_id = tunnel.fields.get("custom_remote_identities", {}).get("fqdn_id")

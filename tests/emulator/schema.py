@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 from openapi_schema_validator import OAS30Validator, OAS30WriteValidator, oas30_format_checker
 
-from .kinds import Json
+from .values import Json
 
 _FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "magic-openapi.json")
 _FAILURE = {"$ref": "#/components/schemas/magic_api-response-common-failure"}
@@ -52,6 +52,7 @@ def _ends(pattern: str) -> Callable[[str], bool]:
     return lambda text: bool(expression.search(text))
 
 
+_VALIDATES = _ends(r"/magic/(ipsec_tunnels|gre_tunnels|cf_interconnects|routes)(/|$)")
 _ONE_TUNNEL = _ends(r"/ipsec_tunnels/[^/]+$")
 
 # How older clients send many of what the description has as a single one, and as what: PUT of tunnels, and POST, as cloudflare-go up to
@@ -74,8 +75,8 @@ KNOWN_DEVIATIONS = (
         lambda method, path, found: found.rule == "missing" and (path.endswith("/psk_generate") or (method == "DELETE" and not path.endswith("/routes"))),
     ),
     Deviation(
-        "validate_only is described in prose for every write, as a parameter for one of them only",
-        lambda method, path, found: found.rule == "query" and found.pointer == "validate_only" and method in _WRITES and "/magic/" in path,
+        "validate_only is described in prose for every write of tunnels, interconnects and routes, as a parameter for one of them only",
+        lambda method, path, found: found.rule == "query" and found.pointer == "validate_only" and method in _WRITES and _VALIDATES(path),
     ),
     Deviation(
         "PUT of one tunnel requires fields that Cloudflare's own samples leave out: it merges",
@@ -131,12 +132,34 @@ class Checker:
         except RecursionError:
             return [{"side": "request", "rule": "type", "pointer": "", "message": "the body is nested too deeply"}]
 
-    def _operation(self, method: str, path: str) -> tuple[Json | None, dict[str, str]]:
+    def _resolved(self, item: Json) -> Json:
+        """Return a parameter or a response, which may stand among the components."""
+        if "$ref" not in item:
+            return item
+        found: Json = self._document
+        for part in item["$ref"].split("/")[1:]:
+            found = found[part]
+        return found
+
+    def operations(self) -> set[str]:
+        """Return all that the description has, such as ``GET /accounts/{account_id}/magic/routes``."""
+        return {f"{method.upper()} {path}" for path, methods in self._document["paths"].items() for method in methods}
+
+    def name_of(self, method: str, path: str) -> str:
+        """Return the operation that a request is, or the request itself if there is none; path without the API's prefix."""
+        template, _found = self._template(method, path)
+        return f"{method} {template or path}"
+
+    def _template(self, method: str, path: str) -> tuple[str, dict[str, str]]:
         for expression, template in self._paths:
             match = expression.match(path)
             if match and method.lower() in self._document["paths"][template]:
-                return self._document["paths"][template][method.lower()], match.groupdict()
-        return None, {}
+                return template, match.groupdict()
+        return "", {}
+
+    def _operation(self, method: str, path: str) -> tuple[Json | None, dict[str, str]]:
+        template, found = self._template(method, path)
+        return (self._document["paths"][template][method.lower()] if template else None), found
 
     def _request(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: str | None) -> Iterator[Violation]:
         operation, found = self._operation(method, path)
@@ -144,7 +167,7 @@ class Checker:
             yield Violation("request", "route", path, "the description has no such operation")
             return
         known_query = set()
-        for parameter in operation.get("parameters", []):
+        for parameter in map(self._resolved, operation.get("parameters", [])):
             name, place = parameter["name"], parameter["in"]
             given = {"path": found, "query": query, "header": headers}[place].get(name)
             if place == "query":
@@ -208,7 +231,7 @@ class Checker:
         elif str(status) not in operation["responses"]:
             yield Violation("answer", "status", str(status), "the description does not have this status")
         else:
-            yield from self._validate("answer", operation["responses"][str(status)]["content"]["application/json"]["schema"], value)
+            yield from self._validate("answer", self._resolved(operation["responses"][str(status)])["content"]["application/json"]["schema"], value)
 
     def _validate(self, side: str, schema: Json, value: Any, *where: str) -> Iterator[Violation]:
         kind = OAS30WriteValidator if side == "request" else OAS30Validator

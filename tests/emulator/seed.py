@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from .kinds import Json
+from .values import Json
 
 ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 OTHER_ACCOUNT_ID = "9a7806061c88ada191ed06f989cc3dac"
@@ -41,6 +41,10 @@ DEFAULT_SETTINGS: Json = {
     # Choice: what becomes of the target of a health check in both directions, which the description calls ignored: it is "saved", and counts
     # again when the direction changes, or "dropped", so that a client that compares it never comes to an end.
     "bidirectional_target": "saved",
+    # A connector that is up makes tunnels and routes for its site by itself. Not by default, so that nothing appears that a test has not made.
+    "connectors_make_tunnels": False,
+    # How answers write the duration of a rule of network monitoring: "short" (5m), as the description says, or "full" (5m0s), as people report.
+    "mnm_durations": "short",
     # Choice: errors of GraphQL come with status 200, as the standard has it; with true, with the statuses in Cloudflare's list of them.
     "graphql_statuses": False,
 }
@@ -82,6 +86,68 @@ def _route(number: int, prefix: str, nexthop: str, **fields: Any) -> Json:
     return _object(number, f"{prefix} {nexthop}", prefix=prefix, nexthop=nexthop, **fields)
 
 
+# One that is in use, and one that is not; and what a site has.
+SITE_CONNECTOR, FREE_CONNECTOR, SITE = "EMU-0001", "EMU-0002", "porto"
+
+
+def _id(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def _own(identity: str, **fields: Any) -> Json:
+    """Return an object that has no times."""
+    return {"account_id": ACCOUNT_ID, "id": _id(identity), **fields}
+
+
+def _connector(serial_number: str, **fields: Any) -> Json:
+    device = {"id": _id("device " + serial_number), "serial_number": serial_number, "type": "MANAGED"}
+    moment = 1736847000
+    event = {"t": moment, "a": moment, "k": "Init", "n": 0}
+    return _own(serial_number, device=device, last_updated="2025-01-14T09:30:00.123456Z", **({"events": [event]} if fields.get("activated") else {}), **fields)
+
+
+def _snapshot() -> Json:
+    counts = {f"count_{name}": 0 for name in ("reclaim_failures", "reclaimed_paths", "record_failed", "transmit_failures")}
+    interfaces = [{"name": name, "operstate": "up", "speed": 1000} for name in ("eth0", "eth1")]
+    return {"t": 1736847060, "a": 1736847061, "v": "2026.11.2", **counts, "uptime_total_ms": 60000, "interfaces": interfaces}
+
+
+def _tree() -> Json:
+    """Return what is beside tunnels and routes: two filters, two connectors, a site with one of them, an app of the account and one of Cloudflare's."""
+    site = _id(SITE)
+    office, guests = _id("porto office"), _id("porto guests")
+    static = {"address": "192.168.10.1/24", "dhcp_server": {"dhcp_pool_start": "192.168.10.100", "dhcp_pool_end": "192.168.10.200"}}
+    return {
+        "bgp_filter_profiles": [
+            _object(1, "", name="allow-branches", description="Routes of the branch offices", match_action="allow", targets=["10.0.0.0/8{16,24}"])
+            | {"id": "a1b2c3d4e5f60718293a4b5c6d7e8f90"},
+            _object(2, "", name="deny-default", description="", match_action="deny", targets=["0.0.0.0/0"]) | {"id": "0f9e8d7c6b5a493827160f5e4d3c2b1a"},
+        ],
+        "connectors": [
+            _connector(SITE_CONNECTOR, activated=True, powered=True, notes="Porto, rack 2", timezone="Europe/Lisbon", snapshots=[_snapshot()]),
+            _connector(FREE_CONNECTOR, notes="In stock"),
+        ],
+        "sites": [_own(SITE, name=SITE, description="Branch office in Porto", connector_id=_id(SITE_CONNECTOR), location={"lat": "41.1496", "lon": "-8.6109"})],
+        "lans": [
+            {**_own("porto office", name="office", physport=2, static_addressing=static), "site_id": site},
+            {**_own("porto guests", name="guests", physport=2, vlan_tag=20, is_breakout=True), "site_id": site},
+        ],
+        "wans": [{**_own("porto fibre", name="fibre", physport=1, priority=1), "site_id": site}],
+        "acls": [
+            {
+                **_own("porto printers", name="printers", description="Guests may print", protocols=["tcp"]),
+                "site_id": site,
+                "lan_1": {"lan_id": guests},
+                "lan_2": {"lan_id": office, "ports": [631]},
+            }
+        ],
+        "apps": [
+            {"account_id": ACCOUNT_ID, "account_app_id": _id("intranet"), "name": "intranet", "type": "Internal", "hostnames": ["intranet.example.com"]},
+            {"account_id": ACCOUNT_ID, "managed_app_id": _id("meetings"), "name": "Example Meetings", "type": "Collaboration"},
+        ],
+    }
+
+
 def default_seed() -> Json:
     """Return the data the emulator starts with, in the form that ``--seed`` reads."""
     both = [ACCOUNT_ID, OTHER_ACCOUNT_ID]
@@ -116,4 +182,5 @@ def default_seed() -> Json:
             _route(2, "10.10.0.0/16", "10.213.0.13", priority=100, weight=32, description="Paris by its second tunnel"),
             _route(3, "10.20.0.0/24", "10.213.0.31", priority=200, scope={"colo_regions": ["WEUR"]}),
         ],
+        **_tree(),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import html
 import json
-import re
 import secrets
 import socket
 import time
@@ -19,10 +18,10 @@ from typing import Any, Callable, Iterator
 from flask import Response, request
 
 from .envelope import as_json, failure, success
-from .kinds import KINDS, Json, Kind
 from .state import State
+from .tree import place
+from .values import Json
 
-_PLACE = re.compile(r"/accounts/([^/]+)/magic/(\w+)(?:/([^/]+))?")
 _MIB = 1024 * 1024
 # Of these kinds, a request that takes no effect is answered as if it had.
 _WHOLE_ANSWERS = ("cut_body", "drip", "huge")
@@ -129,23 +128,17 @@ def _huge(fault: Json, answer: Response, _state: State, _body: str | None) -> Re
     return _pieces(answer, iter([packed]), len(packed), **{"Content-Encoding": encoding})
 
 
-def _place() -> tuple[Kind | None, str, str]:
-    """Return the kind of object that the request is about, the account, and the id if there is one."""
-    match = _PLACE.search(request.path)
-    kind = next((kind for kind in KINDS if match and kind.path == match.group(2)), None)
-    return kind, match.group(1) if match else "", (match.group(3) or "") if match else ""
-
-
 def _other_id(fault: Json, answer: Response, state: State, _body: str | None) -> Response:
-    kind, account_id, _item_id = _place()
+    kind, account_id, _item_id = place(request.path)
     if kind is None or not 200 <= answer.status_code < 300:
         return answer
     new_hc_target = request.headers.get("x-magic-new-hc-target", "").lower() == "true"
+    name = kind.form.ids[0] if kind.form else "id"
 
     def another(item_id: str) -> Json:
         """Return the whole other object, unless it is only the id that is to be wrong, or there is no other."""
         found = None if "id" in fault else state.another(kind, account_id, item_id, new_hc_target)
-        return found or {"id": fault.get("id") or secrets.token_hex(16)}
+        return found or {name: fault.get("id") or secrets.token_hex(16)}
 
     def key_of(value: Json, own: str) -> Json:
         other = str(another(own)["id"])
@@ -162,8 +155,8 @@ def _other_id(fault: Json, answer: Response, state: State, _body: str | None) ->
             return value
         if "ipsec_tunnel_id" in value:
             return key_of(value, str(value["ipsec_tunnel_id"]))
-        if "id" in value and ("name" in value or "prefix" in value):
-            other = another(str(value["id"]))
+        if name in value and len(value) > 1:
+            other = another(str(value[name]))
             return other if len(other) > 1 else {**value, **other}
         swapped = {name: swap(item) for name, item in value.items()}
         if isinstance(swapped.get("successfully_applied_psks"), dict):
@@ -191,7 +184,7 @@ def _echo(fault: Json, _answer: Response, state: State, body: str | None) -> Res
         with contextlib.suppress(ValueError, RecursionError):
             quoted = list(_values(json.loads(body or "null"), "psk"))
         # A request without a key is about the one that is in force.
-        quoted = quoted or [key for key in (state.keys().get(_place()[2]),) if key]
+        quoted = quoted or state.keys_of(place(request.path)[2])
     shown = ", ".join(_FORMS[fault["form"]](text) for text in quoted)
     return failure(fault["status"], [{"code": fault["code"], "message": f"Invalid Request: cannot use '{shown}'"}])
 

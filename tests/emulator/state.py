@@ -18,13 +18,17 @@ import threading
 import time
 from typing import Any, Container, NamedTuple, Sequence
 
+from . import appliance
 from .health import Health
 from .items import Item, Items
-from .kinds import IPSEC, KINDS, TUNNELS, ApiError, Json, Kind, invalid, parse, refuse_null, typed
+from .kinds import INTERCONNECT, IPSEC, KINDS, NEWER, TUNNELS, Kind, parse
 from .moments import SeedError, from_age, from_timestamp, to_timestamp
+from .plain import Plain, refuse_unknown, refuse_used
 from .rules import Rules, account_number
 from .seed import DEFAULT_SETTINGS
 from .strict import is_count, is_number, is_text
+from .tree import BY_NAME, EVERY, TREE
+from .values import ApiError, Json, invalid, refuse_null, typed
 
 _NS = 10**9
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -165,11 +169,11 @@ class State:
         """Replace everything by ``seed``; nothing changes if it raises SeedError."""
         if not isinstance(seed, dict):
             raise SeedError("the seed must be an object")
-        unknown = sorted(set(seed) - {"settings", "accounts", "tokens", "key_pairs", "health"} - {kind.plural for kind in KINDS})
+        unknown = sorted(set(seed) - {"settings", "accounts", "tokens", "key_pairs", "health"} - set(BY_NAME))
         if unknown:
             raise SeedError("unknown part of the seed: {}".format(", ".join(unknown)))
         settings = self._read_settings(seed.get("settings", {}))
-        parts = {part: seed.get(part, []) for part in ("accounts", "tokens", "key_pairs", *(kind.plural for kind in KINDS))}
+        parts = {part: seed.get(part, []) for part in ("accounts", "tokens", "key_pairs", *BY_NAME)}
         for part, given in parts.items():
             if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
                 raise SeedError(f"{part} of the seed must be a list of objects")
@@ -179,9 +183,12 @@ class State:
         key_pairs = _by("key_pairs", "e-mail address and key", pairs)
         health = Health(seed.get("health", {}), next(iter(accounts), ""))
         items = Items()
-        for kind in KINDS:
-            seeded = [self._seed_item(kind, given, accounts) for given in parts[kind.plural]]
+        for kind in EVERY:
+            seed_item = self._seed_plain if kind.form else self._seed_item
+            seeded = [seed_item(kind, given, accounts) for given in parts[kind.plural]]
             for item in _by(kind.plural, "id", [(item.id, item) for item in seeded]).values():
+                if kind.form and kind.form.parent and items.get(BY_NAME[kind.form.parent], item.parent_id) is None:
+                    raise SeedError(f"an object in {kind.plural} of the seed has no {kind.form.parent_name} of what is there")
                 items.put(item)
         with self.lock:
             self._settings = settings
@@ -192,7 +199,10 @@ class State:
             self._items = items
             self.health = health
             self._rules = Rules(items, accounts, settings)
+            self.plain = Plain(items, settings, lambda item: self.render(item, False))
             self._key_log: list[Json] = []
+            # What connectors have made, by kind and id.
+            self._made: dict[tuple[str, str], Item] = {}
 
     @staticmethod
     def _read_settings(given: Any) -> Json:
@@ -207,12 +217,14 @@ class State:
             raise SeedError("settings.validate_only_psk must be 'decoy', 'null' or 'real'")
         if settings["bidirectional_target"] not in ("saved", "dropped"):
             raise SeedError("settings.bidirectional_target must be 'saved' or 'dropped'")
+        if settings["mnm_durations"] not in ("short", "full"):
+            raise SeedError("settings.mnm_durations must be 'short' or 'full'")
         if settings["custom_identity"] not in ("either", "number", "account_id"):
             raise SeedError("settings.custom_identity must be 'either', 'number' or 'account_id'")
         if not is_count(settings["psk_length"]) or not 8 <= settings["psk_length"] <= 1024:
             raise SeedError("settings.psk_length must be a whole number from 8 to 1024")
-        for name in ("psk_set_moves_last_generated_on", "legacy_create_shape", "one_name_space", "overlapping_insides", "graphql_statuses"):
-            if not isinstance(settings[name], bool):
+        for name, standard in DEFAULT_SETTINGS.items():
+            if isinstance(standard, bool) and not isinstance(settings[name], bool):
                 raise SeedError(f"settings.{name} must be true or false")
         return settings
 
@@ -253,6 +265,8 @@ class State:
         for name in ("created_on", "modified_on"):
             if name in fields:
                 from_timestamp(fields[name])
+        if fields.get("version", "1") not in ("1", NEWER, "2"):
+            raise SeedError(f"{what} is not valid: version is 1, {NEWER} or 2")
         for name, wanted in _READ_ONLY.items():
             if name in fields and not (is_text(fields[name]) if wanted is str else isinstance(fields[name], wanted)):
                 raise SeedError(f"{what} is not valid: {name} is of the wrong type")
@@ -267,10 +281,37 @@ class State:
             raise SeedError(f"{what} is not valid: {', '.join(kind.required)} must not be empty")
         return _new_item(kind, account_id, {**fields, **parsed}, "bidirectional", psk, generated)
 
+    @classmethod
+    def _seed_plain(cls, kind: Kind, item: Json, accounts: Json) -> Item:
+        form, what = kind.form, f"an object in {kind.plural} of the seed"
+        assert form is not None
+        fields: Json = {key: copy.deepcopy(value) for key, value in item.items() if value is not None}
+        account_id, parent_id = fields.pop("account_id", None), fields.pop(form.parent_name, "")
+        if not isinstance(account_id, str) or account_id not in accounts:
+            raise SeedError(f"{what} belongs to an unknown account: {account_id}")
+        if not any(is_text(fields.get(name)) and fields[name] for name in form.ids):
+            raise SeedError(f"{what} needs {' or '.join(form.ids)}, as text that is not empty")
+        device = fields.get("device", {})
+        try:
+            # What Cloudflare adds to a device is no part of a body.
+            given = {**fields, "device": {"id": "x"}} if device else fields
+            parsed = {name: inner(given[name], f"/{name}") for name, inner in kind.writable.items() if name in given}
+        except ApiError as error:
+            raise SeedError(f"{what} is not valid: {error}") from None
+        missing = [name for name in kind.required if fields.get(name) in (None, "")]
+        if missing:
+            raise SeedError("{} lacks {}".format(what, ", ".join(missing)))
+        kept = {**copy.deepcopy(kind.defaults), **fields, **parsed, **({"device": device} if device else {})}
+        return Item(kind, account_id, kept, parent_id=parent_id)
+
     def export(self) -> Json:
         """Return everything in the form of a seed, keys and credentials included."""
         with self.lock:
-            items: dict[str, list[Json]] = {kind.plural: [] for kind in KINDS}
+            items: dict[str, list[Json]] = {kind.plural: [] for kind in EVERY}
+            for kind in TREE:
+                for item in self._items.of(kind).values():
+                    parent = {item.form.parent_name: item.parent_id} if item.form.parent else {}
+                    items[kind.plural].append({**copy.deepcopy(item.fields), **parent, "account_id": item.account_id})
             for kind in KINDS:
                 for item in self._items.of(kind).values():
                     shown = dict(copy.deepcopy(item.fields), account_id=item.account_id)
@@ -285,8 +326,7 @@ class State:
     def tunnel_names(self, account_id: str) -> set[str]:
         """Return the names of what the health checks of an account look at."""
         with self.lock:
-            kinds = [kind for kind in KINDS if "health_check" in kind.writable]
-            return {str(item.fields["name"]) for kind in kinds for item in self._items.of(kind).values() if item.account_id == account_id}
+            return {str(item.fields["name"]) for kind in TUNNELS for item in self._items.of(kind).values() if item.account_id == account_id}
 
     def set_health(self, seed: Any) -> None:
         """Replace what the health checks have found by that part of a seed; nothing changes if it raises SeedError."""
@@ -307,6 +347,13 @@ class State:
         """Return the key in force of each IPsec tunnel, None where there never was one."""
         with self.lock:
             return {tunnel_id: tunnel.psk for tunnel_id, tunnel in self._items.of(IPSEC).items()}
+
+    def keys_of(self, item_id: str) -> list[str]:
+        """Return the key in force of a tunnel, or of a connector its licence key, if this is one and it has one."""
+        with self.lock:
+            connector = self._items.get(BY_NAME["connectors"], item_id)
+            found = [self.keys().get(item_id), connector.fields.get("license_key") if connector else None]
+            return [key for key in found if key]
 
     def key_log(self) -> list[Json]:
         """Return every key that appeared since the start: ``{tunnel_id, psk, how, in_force, at}``, oldest first.
@@ -333,7 +380,24 @@ class State:
         """Return an object of the same kind and account as the API shows it, but not this one; None if there is no other."""
         with self.lock:
             others = (item for item in self._items.of(kind).values() if item.account_id == account_id and item.id != item_id)
-            return next((self.render(item, new_hc_target) for item in others), None)
+            return next((self.plain.visible(item, "read") if kind.form else self.render(item, new_hc_target) for item in others), None)
+
+    def let_connectors_work(self, account_id: str) -> None:
+        """Make the tunnels and routes of sites whose connector is up, and remove those whose WAN or LAN is gone; only if the settings say so."""
+        with self.lock:
+            if not self._settings["connectors_make_tunnels"]:
+                return
+            left = {key: item for key, item in self._made.items() if item.account_id == account_id}
+            for kind, fields in appliance.wanted(self._items, account_id):
+                key = (kind.plural, fields["id"])
+                left.pop(key, None)
+                if key not in self._made:
+                    self._made[key] = _new_item(kind, account_id, fields, "bidirectional")
+                    self._items.put(self._made[key])
+            for key, item in left.items():
+                del self._made[key]
+                if self._items.get(item.kind, item.id) is not None:
+                    self._items.remove(item)
 
     # --- credentials and accounts
 
@@ -417,6 +481,10 @@ class State:
         if "bgp" in shown:
             # Cloudflare adds these, to the grief of tools that compare: terraform-provider-cloudflare#6733.
             shown["bgp"] = dict({"extra_prefixes": [], "md5_key": ""}, **shown["bgp"])
+            if item.fields.get("version") == NEWER:
+                inside = item.fields["interface_address"]
+                shown["bgp"].update(cloudflare_endpoint=inside.split("/", maxsplit=1)[0], customer_endpoint=_far_end(inside))
+        if "bgp" in shown and kind is not INTERCONNECT:
             shown["bgp_status"] = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": item.fields["modified_on"]}
         if kind is IPSEC:
             shown["psk_metadata"] = {} if item.generated is None else {"last_generated_on": to_timestamp(item.generated, 6)}
@@ -459,6 +527,10 @@ class State:
         with self._items.trial(items, not call.validate_only) as before:
             for (pointer, item), old in zip(changed, before):
                 self._rules.check(item, old, pointer)
+                try:
+                    refuse_unknown(self._items, item)
+                except ApiError as error:
+                    raise error.below(pointer) from None
         for item, old in zip(items, before):
             if not call.validate_only and item.psk is not None and (old is None or item.psk != old.psk):
                 self._log_key(item.id, item.psk, "update" if old else "create")
@@ -497,7 +569,12 @@ class State:
         psk = fields.pop("psk", old.psk)
         # Choice: health_check merges field by field, every other object is replaced as a whole.
         if "health_check" in fields:
-            fields["health_check"] = dict(old.fields["health_check"], **fields["health_check"])
+            merged_check = dict(old.fields["health_check"], **fields["health_check"])
+            if fields["health_check"].get("direction") == "unidirectional" and "source" not in fields["health_check"]:
+                merged_check.pop("source", None)
+            fields["health_check"] = merged_check
+        if "gre" in fields and old.fields.get("version") == NEWER:
+            raise invalid("gre is not configurable for version 1.5 interconnects", pointer + "/gre")
         merged = dict(old.fields, **fields)
         for key in kind.required:
             if merged[key] == "":
@@ -544,6 +621,7 @@ class State:
         """Answer ``DELETE .../KIND/{id}``; raises the kind's ApiError for an unknown id."""
         with self.lock:
             item = self._find(call.kind, call.account_id, item_id)
+            refuse_used(self._items, item)
             if not call.validate_only:
                 self._items.remove(item)
             return {"deleted": True, "deleted_" + call.kind.singular: self.render(item, call.new_hc_target)}

@@ -164,13 +164,14 @@ def test_installed_parts_are_enough(archive: Path, tmp_path: Path) -> None:
 
 
 def test_galaxy_imports_it(archive: Path, tmp_path: Path) -> None:
-    """Galaxy's import has neither an error nor a warning."""
+    """Galaxy's import has neither an error nor a warning. Its ansible-lint, which takes most of the time, is in the session of the checks."""
+    settings = (ROOT / "tests" / "galaxy-importer.cfg").read_text(encoding="utf-8")
+    (tmp_path / "importer.cfg").write_text(f"{settings}RUN_ANSIBLE_LINT = False\n", encoding="utf-8")
     log = run(
         sys.executable, "-m", "galaxy_importer.main", archive, cwd=tmp_path,
-        env={"GALAXY_IMPORTER_CONFIG": str(ROOT / "tests" / "galaxy-importer.cfg"), "HOME": str(tmp_path)},
+        env={"GALAXY_IMPORTER_CONFIG": str(tmp_path / "importer.cfg"), "HOME": str(tmp_path)},
     )  # fmt: skip
     assert "Importer processing completed successfully" in log, log
-    assert "ansible-lint run complete" in log, log
     assert not re.findall(r"^.*(?:WARNING|ERROR).*$", log, re.MULTILINE), log
     result = json.loads((tmp_path / "importer_result.json").read_text(encoding="utf-8"))
     contents = {(entry["content_type"], entry["name"]) for entry in result["contents"]}

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def node_with(tmp_path_factory):
-    """A function that installs a package by npm, and returns the program node and the folder that has the package."""
+    """A function that installs a package by npm, once, and returns the program node and the folder that has the package."""
 
+    @functools.lru_cache(maxsize=None)
     def install(package: str):
         node, npm = shutil.which("node"), shutil.which("npm")
         if not node or not npm:

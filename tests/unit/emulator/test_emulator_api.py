@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple] = {
     "no method": (WRITE, "PATCH", f"{TUNNELS}/{UNKNOWN}", {}, 405, 7001, []),
     "not onboarded": (WRITE, "GET", f"/accounts/{OTHER}/magic/ipsec_tunnels", None, 403, 1012, []),
     "no Magic WAN": (WRITE, "GET", f"/accounts/{OTHER}/magic/sites", None, 403, 1012, []),
-    "sites": (WRITE, "GET", MAGIC + "/sites", None, 404, 7003, []),
+    "no part of the API": (WRITE, "GET", MAGIC + "/nowhere", None, 404, 7003, []),
     "unknown tunnel": (WRITE, "GET", f"{TUNNELS}/{UNKNOWN}", None, 404, 1032, []),
     "unknown tunnel, update": (WRITE, "PUT", f"{TUNNELS}/{UNKNOWN}", {}, 404, 1032, []),
     "unknown tunnel, delete": (WRITE, "DELETE", f"{TUNNELS}/{UNKNOWN}", None, 404, 1032, []),

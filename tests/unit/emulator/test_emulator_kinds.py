@@ -583,7 +583,7 @@ def test_interconnect(emulator):
     path = one(emulator, INTERCONNECT)
     before = shown(emulator, path)
     assert before["gre"] == {"cloudflare_endpoint": "203.0.113.3"} and "direction" not in before["health_check"]
-    body = {"mtu": 1500, "gre": {"cloudflare_endpoint": ""}, "name": "frankfurt-2", "colo_name": "ams01", "health_check": {"rate": "low", "direction": "x"}}
+    body = {"mtu": 1500, "gre": {"cloudflare_endpoint": ""}, "name": "frankfurt-2", "colo_name": "ams01", "health_check": {"rate": "low"}}
     after = result(emulator.call("PUT", path, body))["modified_interconnect"]
     assert (after["mtu"], after["name"], after["colo_name"], after["health_check"]["rate"]) == (1500, "frankfurt-2", "fra01", "low")
     assert "gre" not in after and "direction" not in after["health_check"]

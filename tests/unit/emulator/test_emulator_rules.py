@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.kinds import GRE, INTERCONNECT, IPSEC, KINDS, ROUTE, TUNNELS, ApiError
+from ansible_collections.cloudflare.magic.tests.emulator.kinds import GRE, INTERCONNECT, IPSEC, KINDS, ROUTE, TUNNELS
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.emulator.state import Call, State
+from ansible_collections.cloudflare.magic.tests.emulator.tree import BY_NAME
+from ansible_collections.cloudflare.magic.tests.emulator.values import ApiError
 
 ACCOUNTS = ("one", "two")
 CLOUDFLARES, CUSTOMERS = ["192.0.2.1", "192.0.2.2"], ["198.51.100.1", "198.51.100.2", "198.51.100.3"]
@@ -91,7 +93,7 @@ class World:
     def __init__(self, chosen):
         interconnects = [{"account_id": "one", "id": "i", "name": "i", "interface_address": "10.0.0.8/30"}]
         accounts = [{"id": account, "name": account, "number": 7} for account in ACCOUNTS]
-        seed = {**default_seed(), **{kind.plural: [] for kind in KINDS}, "settings": chosen, "accounts": accounts, "interconnects": interconnects}
+        seed = {**default_seed(), **{plural: [] for plural in BY_NAME}, "settings": chosen, "accounts": accounts, "interconnects": interconnects}
         self.state = State(seed)
         self.chosen = self.state.export()["settings"]
 
@@ -207,7 +209,7 @@ def many(size):
     ]
     routes = [{**own, "id": f"r{number}", "prefix": f"10.{number}.0.0/16", "nexthop": "10.0.0.1", "priority": 1} for number in range(min(size, 200))]
     return State(
-        {**default_seed(), **{kind.plural: [] for kind in KINDS}, "accounts": [{"id": "one", "name": "one"}], "ipsec_tunnels": tunnels, "routes": routes}
+        {**default_seed(), **{plural: [] for plural in BY_NAME}, "accounts": [{"id": "one", "name": "one"}], "ipsec_tunnels": tunnels, "routes": routes}
     )
 
 
@@ -226,4 +228,31 @@ COSTS: dict[str, tuple] = {
 @pytest.mark.parametrize("what, kind, arguments", [(what, kind, rest) for what, kind, *rest in COSTS.values()], ids=COSTS.keys())
 def test_what_a_call_costs_does_not_depend_on_how_much_there_is(what, kind, arguments):
     few, lots = (steps(getattr(many(size), what), Call(kind, "one"), *arguments) for size in (8, 1000))
+    assert 0 < lots < few * 1.2
+
+
+def sites(size):
+    """Return what an account has with so many sites of two LANs and a WAN each."""
+    own = {"account_id": "one"}
+    parts: dict[str, list] = {plural: [] for plural in BY_NAME}
+    for number in range(size):
+        parts["sites"].append({**own, "id": f"s{number}", "name": f"n{number}"})
+        parts["lans"] += [{**own, "id": f"l{number}-{port}", "site_id": f"s{number}", "physport": port} for port in (2, 3)]
+        parts["wans"].append({**own, "id": f"w{number}", "site_id": f"s{number}", "physport": 1})
+    return State({**default_seed(), **parts, "accounts": [{"id": "one", "name": "one"}]}).plain
+
+
+LAN, SITE = BY_NAME["lans"], BY_NAME["sites"]
+TREE_COSTS: dict[str, tuple] = {
+    "create a site": ("create", SITE, "one", "", {"name": "new"}),
+    "create a LAN": ("create", LAN, "one", "s3", {"physport": 4}),
+    "update a LAN": ("update", LAN, "one", "s3", "l3-2", {"name": "new"}, False),
+    "list the LANs of a site": ("read_all", LAN, "one", "s3", {}),
+    "delete a LAN": ("delete", LAN, "one", "s3", "l3-2"),
+}
+
+
+@pytest.mark.parametrize("what, arguments", [(what, rest) for what, *rest in TREE_COSTS.values()], ids=TREE_COSTS.keys())
+def test_what_a_site_costs_does_not_depend_on_how_many_there_are(what, arguments):
+    few, lots = (steps(getattr(sites(size), what), *arguments) for size in (8, 500))
     assert 0 < lots < few * 1.2

@@ -32,9 +32,11 @@ from ansible_collections.cloudflare.magic.tests.emulator.seed import ACCOUNT_ID,
 
 Json = dict[str, t.Any]
 KINDS = ("ipsec_tunnels", "gre_tunnels", "interconnects", "routes")
+FILTERS = ("f1", "f2")
 # What the kinds are called in a design.
 IN_DESIGN = {kind: "static_routes" if kind == "routes" else kind for kind in KINDS}
-PREFIX = f"/client/v4/accounts/{ACCOUNT_ID}/magic/"
+ABOVE = f"/client/v4/accounts/{ACCOUNT_ID}/"
+PREFIX = f"{ABOVE}magic/"
 
 
 class Request(t.NamedTuple):
@@ -99,6 +101,9 @@ def seed(settings: t.Any = None, account: t.Any = None, **objects: t.Any) -> Jso
     base = default_seed()
     own = {**base["accounts"][0], "coupler_integration": True, **(account or {})}
     found: Json = {kind: [{"account_id": ACCOUNT_ID, **item} for item in objects.get(kind, [])] for kind in KINDS}
+    # What the BGP of tunnels may name.
+    profile = {"account_id": ACCOUNT_ID, "match_action": "allow", "targets": ["10.0.0.0/8"]}
+    found["bgp_filter_profiles"] = [{**profile, "id": name, "name": name} for name in FILTERS]
     return {"settings": settings or {}, "accounts": [own], "tokens": [{"token": WRITE_TOKEN, "permission": "write", "accounts": [ACCOUNT_ID]}], **found}
 
 
@@ -141,10 +146,12 @@ class Cloud:
 
     def answer(self, request: requests.PreparedRequest) -> Reply:
         parts = urlsplit(str(request.url))
-        assert parts.path.startswith(PREFIX), parts.path
+        assert parts.path.startswith(ABOVE), parts.path
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else body
-        seen = Request(str(request.method), parts.path[len(PREFIX) :], parts.query, json.loads(data) if data else None)
+        seen = Request(
+            str(request.method), parts.path[len(PREFIX if parts.path.startswith(PREFIX) else ABOVE) :], parts.query, json.loads(data) if data else None
+        )
         self.sent.append(seen)
         return self.between(seen, lambda: self._hand_on(request, parts.path, parts.query, data))
 
