@@ -36,7 +36,7 @@ ROWS = [
     {"module_utils._module", "module_utils._calls", "module_utils._steps"},
     {"module_utils._checks"},
     {"module_utils._objects", "module_utils._interrupts", "module_utils._network", "module_utils._order", "module_utils._watch"},
-    {"module_utils._apply"},
+    {"module_utils._apply", "module_utils._telemetry"},
     {"plugin_utils._core"},
     {"plugin_utils._vault_text", "plugin_utils._hosts", "plugin_utils._action", "plugin_utils._terraform", "plugin_utils._design_yaml"},
     {"plugin_utils._plan_text", "plugin_utils._reports", "plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
