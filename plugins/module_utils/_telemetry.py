@@ -49,7 +49,7 @@ def read_connectors(client: Client, options: Mapping[str, t.Any]) -> Json:
     :raises MagicError: if they cannot be read.
     """
     result = read_some(CONNECTOR, client, options)
-    for connector in result[CONNECTOR.results]:
+    for connector in result[CONNECTOR.results] if options["telemetry"] or options["events_since"] is not None else ():
         path = [*CONNECTOR.path(), connector["id"], "telemetry"]
         if options["telemetry"]:
             found = member(client.request("GET", [*path, "snapshots", "latest"]), "items", list, "reading the latest snapshot")

@@ -30,6 +30,7 @@ def _cloud():
 def test_nothing_more_is_read_than_is_asked_for(cloud):
     plain = read(cloud)
     assert len(cloud.sent) == 1 and not {"telemetry", "events"} & {name for item in plain.values() for name in item}
+    assert "id" not in read(cloud, format="options")["EMU-0001"]
     told = read(cloud, telemetry=True)
     assert len(cloud.sent) == 3 and told["EMU-0001"]["telemetry"]["interfaces"] and told["EMU-0002"]["telemetry"] == {}
 
