@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
@@ -53,6 +53,7 @@ class ActionModule(ClientAction):
             "before": there,
             "after": network.after() if steps else there,
             "changes": [_change(step) for step in steps],
+            "tunnels": with_health_checks(network.changes),
             "requests": client.sent - before,
             "warnings": network.warnings(),
         }

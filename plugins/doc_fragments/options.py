@@ -158,6 +158,36 @@ notes:
 options: {}
 """
 
+    # The health of tunnels in an inventory
+    HEALTH = r"""
+notes:
+  - With O(health), the API token also needs the permission C(Account Analytics Read) for the account. One query is sent for all tunnels, and further
+    ones only where an answer has 10,000 rows, one for each tunnel and data center. Without the permission there are no hosts.
+  - Analytics come with a delay, and a cache adds its age. C(tunnel_health_checked_until) says up to when data was asked for.
+options:
+  health:
+    description:
+      - Whether to ask what Cloudflare's health checks say of the tunnels, from GraphQL Analytics, for the variables C(tunnel_health), C(tunnel_health_share)
+        and C(tunnel_health_checked_until).
+      - A tunnel of which there is no data is V(unknown), and neither V(healthy) nor V(down). So is one whose health check is off.
+    type: bool
+    default: false
+    version_added: 1.0.0
+  health_window:
+    description:
+      - How far back to look, as O(cloudflare.magic.tunnel_health_info#module:window). With a cache, another window is asked for anew.
+    type: str
+    default: 5m
+    version_added: 1.0.0
+  health_min_healthy_share:
+    description:
+      - A tunnel is V(healthy) if at least this share of the data centers that have reported see it so, as
+        O(cloudflare.magic.tunnel_health_info#module:min_healthy_share).
+    type: float
+    default: 0.9
+    version_added: 1.0.0
+"""
+
     # The same for what stands outside of Magic WAN and Magic Transit, and has permissions of its own
     WRITES_ELSEWHERE = r"""
 requirements:

@@ -222,6 +222,9 @@ INTERCONNECT = Kind(
 # What has an inside with addresses, at which routes can point.
 TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)
 
+# What the inventory and events call them.
+TUNNEL_TYPES = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
+
 # All that has an inside: routes can lead to interconnects, too.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
 

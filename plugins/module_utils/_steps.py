@@ -18,6 +18,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._design import DE
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import key_of
 
 if t.TYPE_CHECKING:
@@ -130,6 +131,18 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
         touched = {step.actual["id"] for step in steps if step.actual is not None}
         yield from ((kind.noun, step.after) for step in steps if step.after is not None)
         yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
+
+
+def with_health_checks(changes: Changes) -> list[Json]:
+    """Return what the design names of what Cloudflare checks, and is there once all is done, with what keeps it from being healthy."""
+    steps = [step for step in changes.steps if step.kind in WITH_INSIDES and step.place and step.after is not None]
+    return [{"kind": step.kind.results, "name": str((step.after or {}).get("name")), "never_healthy": _obstacle(step)} for step in steps]
+
+
+def _obstacle(step: Step) -> str | None:
+    if as_object((step.after or {}).get("health_check")).get("enabled") is False:
+        return "health_check_off"
+    return "no_psk" if step.kind.has_psk and last_generated_on(step.actual) is None else None
 
 
 def objects_after(account: Account, changes: Changes, kind: Kind, parent_id: str | None = None) -> list[Json]:

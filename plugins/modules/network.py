@@ -182,6 +182,30 @@ requests:
   returned: success
   type: int
   sample: 4
+tunnels:
+  description:
+    - The tunnels and interconnects that O(config) names and that are there after the task, as M(cloudflare.magic.tunnel_health_info) knows them.
+  returned: unless O(state=gathered)
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: The kind, as in O(config).
+      returned: always
+      type: str
+      sample: ipsec_tunnels
+    name:
+      description: The name after the task.
+      returned: always
+      type: str
+      sample: lyon-1
+    never_healthy:
+      description:
+        - Why health checks do not find it healthy until something else has happened. Null if nothing is known that prevents it.
+        - V(no_psk) if Cloudflare has no date of a pre-shared key, as of a new IPsec tunnel. V(health_check_off) if its health check is off.
+      returned: always
+      type: str
+      sample: no_psk
 failure:
   description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
   returned: failure, when the account could not be read
