@@ -44,7 +44,7 @@ ROWS = [
         "module_utils._watch",
         "module_utils._events",
     },
-    {"module_utils._apply", "module_utils._alerts"},
+    {"module_utils._apply", "module_utils._telemetry", "module_utils._alerts"},
     {"plugin_utils._core", "plugin_utils._state_file"},
     {"plugin_utils._polling"},
     {
