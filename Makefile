@@ -7,7 +7,7 @@
 # make test CORES="2.19"    only these ansible-cores
 # make test-all             every integration target on every ansible-core, and the long crash tests
 # make core, sanity         the tests on each ansible-core, ansible-test sanity of each; with CORES as above
-# make checks, emulator, boundaries, docs-examples, sdk, ike, field, release   other parts of it
+# make checks, emulator, boundaries, docs-examples, events, sdk, ike, field, release   other parts of it
 # make description          compare the emulator's description of the API with Cloudflare's newest SDKs
 # make site                 the documentation, as web pages in the folder site
 # make format               put the Python code in order
@@ -22,7 +22,7 @@ READY := $(VENV)/.ready-1
 # CI=true: checks report what is out of order, and change no file.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
 
-.PHONY: help check test test-all core sanity checks emulator boundaries docs-examples sdk ike field release description format site demo clean
+.PHONY: help check test test-all core sanity checks emulator boundaries docs-examples events sdk ike field release description format site demo clean
 
 help:
 	@sed -n '/^# make/p; /^# JOBS/p' Makefile | sed 's/^# //'
@@ -33,7 +33,7 @@ check: $(READY)
 test test-all core sanity: $(READY)
 	@$(RUN) $@
 
-checks emulator boundaries docs-examples sdk ike field release description: $(READY)
+checks emulator boundaries docs-examples events sdk ike field release description: $(READY)
 	@CI=true $(VENV)/bin/nox --session $@
 
 site: $(READY)

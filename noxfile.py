@@ -334,16 +334,25 @@ def add_core_sessions(name: str, core: Core) -> None:
         install_core(session, name)
         ansible_test(session, name, "sanity", *session.posargs)
 
+    def quick_sanity(session: nox.Session) -> None:
+        install_core(session, name)
+        ansible_test(session, name, "sanity", "--skip-test", "pylint", *session.posargs)
+        if name == ends()[1]:
+            # With what it knows of ansible-core. The session "codeqa" has everything else for pylint.
+            ansible_test(session, name, "sanity", "--test", "pylint", "plugins/")
+
     by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
     every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
     sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
+    quick_sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}, its pylint on the newest alone and on plugins alone."
     if core is DEVEL:
         nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
         return
     nox.session(name=f"core-{name}", python=python, default=False, tags=["test", "core"])(by_class)
     nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
-    tags = ["sanity", "test-all", *(["test"] if name in ends() else [])]
-    nox.session(name=f"sanity-{name}", python=python, default=False, tags=tags)(sanity)
+    nox.session(name=f"sanity-{name}", python=python, default=False, tags=["sanity", "test-all"])(sanity)
+    if name in ends():
+        nox.session(name=f"quick-sanity-{name}", python=python, default=False, tags=["test"])(quick_sanity)
 
 
 def as_ansible_test(session: nox.Session) -> None:
@@ -460,6 +469,12 @@ def ike(session: nox.Session) -> None:
     pytest_session(session, "tests/ike")
 
 
+def events(session: nox.Session) -> None:
+    """Run the rulebooks with the real ansible-rulebook. Needs Java; else says so."""
+    session.install(CORES[newest_release()].requirement)
+    pytest_session(session, "tests/events")
+
+
 def field(session: nox.Session) -> None:
     """Check the examples for devices, AWX and secret stores against the real collections, and run jobs with ansible-runner."""
     pytest_session(session, "tests/awx")
@@ -522,6 +537,7 @@ add(release, "test", "test-all")
 add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
 add(checks, "test", "test-all")
 add(docs_examples, "test", "test-all")
+add(events, "test", "test-all", python=_ONE)
 add(emulator, "test", "test-all", python=_ONE)
 add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")

@@ -33,7 +33,7 @@ COLLECTION = f"{GALAXY['namespace']}.{GALAXY['name']}"
 REFERENCE = f"collections/{GALAXY['namespace']}/{GALAXY['name']}"
 
 # The order of the pages; those that do not exist are left out.
-GUIDES = ["start", "keys", "fleets", "tunnels", "network", "both_ends", "devices", "awx", "secret_stores", "execution_environment"]
+GUIDES = ["start", "keys", "fleets", "tunnels", "network", "health", "both_ends", "events", "devices", "awx", "secret_stores", "execution_environment"]
 GUIDES += ["terraform_and_uri", "secrets", "emulator", "troubleshooting", "verify"]
 PROJECT = ["docs/inside", "CONTRIBUTING", "docs/testing", "docs/benchmarks", "docs/releasing", "docs/policies", "docs/requirements_checklist"]
 PROJECT += ["SECURITY", "CODE_OF_CONDUCT"]

@@ -9,8 +9,8 @@ import typing as t
 from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 
@@ -36,10 +36,11 @@ class ActionModule(ClientAction):
     def work(self, client: Client) -> dict[str, t.Any]:
         options, before = self.options, client.sent
         if options["state"] == "gathered":
-            kinds = KINDS if options["config"] is None else _design.read_design(options["config"]).kinds
-            gathered = _apply.before(kinds, Account(client))
+            kinds = USUAL if options["config"] is None else _design.read_design(options["config"]).kinds
+            gathered = _apply.gather(kinds, Account(client))
             return {"changed": False, "gathered": gathered, "requests": client.sent - before}
-        rules = Rules(options["state"], tuple(word.strip() for word in options["keep"] or ()), options["max_deletions"])
+        keep = tuple(word.strip() for word in options["keep"] or ())
+        rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
         network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
         network.decide()
@@ -52,6 +53,7 @@ class ActionModule(ClientAction):
             "before": there,
             "after": network.after() if steps else there,
             "changes": [_change(step) for step in steps],
+            "tunnels": with_health_checks(network.changes),
             "requests": client.sent - before,
             "warnings": network.warnings(),
         }

@@ -65,6 +65,23 @@ attributes:
     support: full
 """
 
+    # The same, where Cloudflare's API cannot validate a request
+    STATE_UNCHECKED = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Reads what there is, and sends nothing else, because the API has no C(validate_only) here. So only the collection has judged the request, and the
+        task returns C(validated=false).
+  diff_mode:
+    support: full
+    details:
+      - Shows the fields that change, before and after.
+  idempotent:
+    support: full
+"""
+
     # Modules that only read
     READS = r"""
 options: {}

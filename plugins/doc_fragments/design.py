@@ -15,7 +15,7 @@ options:
   config:
     description:
       - The design. A kind that is not in it is not touched. Items have the options of the module of that kind, without O(state), credentials and keys.
-      - Required unless O(state=gathered), which without it reads all kinds.
+      - Required unless O(state=gathered), which without it reads tunnels, interconnects and routes.
     type: dict
     suboptions:
       ipsec_tunnels:
@@ -85,9 +85,9 @@ options:
             description:
               - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
             type: bool
-          bgp:
+          bgp: &bgp
             description:
-              - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
+              - BGP with the customer's device over the tunnel or interconnect. Cloudflare's API has no way to remove it again.
             type: dict
             suboptions:
               customer_asn:
@@ -111,6 +111,14 @@ options:
               export_filter_id:
                 description:
                   - The id of a filter for what Cloudflare announces.
+                type: str
+              import_filter:
+                description:
+                  - The name of the filter for what Cloudflare accepts, in place of its id. An empty string takes the filter back.
+                type: str
+              export_filter:
+                description:
+                  - The name of the filter for what Cloudflare announces, in place of its id. An empty string takes the filter back.
                 type: str
           replay_protection:
             description:
@@ -192,33 +200,7 @@ options:
             description:
               - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
             type: bool
-          bgp:
-            description:
-              - BGP with the customer's device over the tunnel. Cloudflare's API has no way to remove it from a tunnel again.
-            type: dict
-            suboptions:
-              customer_asn:
-                description:
-                  - The autonomous system number of the customer's device. Required for BGP.
-                type: int
-              extra_prefixes:
-                description:
-                  - Prefixes to announce to the device in addition to those of the account. The order does not matter.
-                type: list
-                elements: str
-              md5_key:
-                description:
-                  - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody
-                    who may read the tunnel, and so do the modules.
-                type: str
-              import_filter_id:
-                description:
-                  - The id of a filter for what Cloudflare accepts.
-                type: str
-              export_filter_id:
-                description:
-                  - The id of a filter for what Cloudflare announces.
-                type: str
+          bgp: *bgp
           ttl:
             description:
               - The time to live of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
@@ -282,10 +264,19 @@ options:
                   - What to send, an ICMP reply or an ICMP request.
                 type: str
                 choices: [reply, request]
+              direction:
+                description:
+                  - Whether the answer comes back through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
+                type: str
+                choices: [unidirectional, bidirectional]
               target:
                 description:
                   - The address to check. An empty string means the one that Cloudflare computes, the customer's end of the inside.
                 type: raw
+              source:
+                description:
+                  - The address that Cloudflare checks from. Only interconnects of version 1.5 have it, and need it if the direction is V(bidirectional).
+                type: str
           mtu:
             description:
               - The largest packet in bytes.
@@ -294,6 +285,7 @@ options:
             description:
               - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
             type: bool
+          bgp: *bgp
       static_routes:
         description:
           - Static routes. See M(cloudflare.magic.static_route) for the details of each option.
@@ -344,4 +336,27 @@ options:
             description:
               - The name of an IPsec or GRE tunnel, in place of nexthop. This design may create it.
             type: str
+      sites:
+        description:
+          - Sites. Items have the options of M(cloudflare.magic.site), and the lists C(lans), C(wans), C(acls) and C(app_configs), whose items have
+            the options of M(cloudflare.magic.site_lan), M(cloudflare.magic.site_wan), M(cloudflare.magic.site_acl) and
+            M(cloudflare.magic.site_app_config) without C(site).
+          - A list that is not there is not touched. What a site has is read for those that the design names, and gives lists for.
+        type: list
+        elements: dict
+      connectors:
+        description:
+          - Connectors. Items have the options of M(cloudflare.magic.connector).
+        type: list
+        elements: dict
+      apps:
+        description:
+          - Apps of the account. Items have the options of M(cloudflare.magic.app).
+        type: list
+        elements: dict
+      bgp_filter_profiles:
+        description:
+          - BGP filter profiles. Items have the options of M(cloudflare.magic.bgp_filter_profile). Tunnels and interconnects of the same design can name them.
+        type: list
+        elements: dict
 """

@@ -158,6 +158,65 @@ notes:
 options: {}
 """
 
+    # The health of tunnels in an inventory
+    HEALTH = r"""
+notes:
+  - With O(health), the API token also needs the permission C(Account Analytics Read) for the account. One query is sent for all tunnels, and further
+    ones only where an answer has 10,000 rows, one for each tunnel and data center. Without the permission there are no hosts.
+  - Analytics come with a delay, and a cache adds its age. C(tunnel_health_checked_until) says up to when data was asked for.
+options:
+  health:
+    description:
+      - Whether to ask what Cloudflare's health checks say of the tunnels, from GraphQL Analytics, for the variables C(tunnel_health), C(tunnel_health_share)
+        and C(tunnel_health_checked_until).
+      - A tunnel of which there is no data is V(unknown), and neither V(healthy) nor V(down). So is one whose health check is off.
+    type: bool
+    default: false
+    version_added: 1.0.0
+  health_window:
+    description:
+      - How far back to look, as O(cloudflare.magic.tunnel_health_info#module:window). With a cache, another window is asked for anew.
+    type: str
+    default: 5m
+    version_added: 1.0.0
+  health_min_healthy_share:
+    description:
+      - A tunnel is V(healthy) if at least this share of the data centers that have reported see it so, as
+        O(cloudflare.magic.tunnel_health_info#module:min_healthy_share).
+    type: float
+    default: 0.9
+    version_added: 1.0.0
+"""
+
+    # The same for what stands outside of Magic WAN and Magic Transit, and has permissions of its own
+    WRITES_ELSEWHERE = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
+notes:
+  - Only what the task sets is compared and sent. Text is unset with an empty string, a list with an empty list.
+  - If an answer is lost, nothing is repeated blindly. The task fails, and running it again reads what there is, and does what is left.
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
+options:
+  state:
+    description:
+      - Whether there is to be such an object.
+    type: str
+    choices:
+      present: It is created if there is none, and changed where it differs.
+      absent: It is deleted if there is one.
+    default: present
+"""
+
+    READS_ELSEWHERE = r"""
+requirements:
+  - requests >= 2.25 (with urllib3 >= 1.26), on the controller
+notes:
+  - The work is done on the controller, whatever the connection of the host is, and whatever C(become) and C(delegate_to) say. To reach Cloudflare
+    through another machine, set C(HTTPS_PROXY) in the task's C(environment).
+options: {}
+"""
+
     # The fields that IPsec and GRE tunnels share
     TUNNEL = r"""
 options:
@@ -243,5 +302,13 @@ options:
       export_filter_id:
         description:
           - The id of a filter for what Cloudflare announces.
+        type: str
+      import_filter:
+        description:
+          - The name of the filter for what Cloudflare accepts, in place of O(bgp.import_filter_id). An empty string takes the filter back.
+        type: str
+      export_filter:
+        description:
+          - The name of the filter for what Cloudflare announces, in place of O(bgp.export_filter_id). An empty string takes the filter back.
         type: str
 """

@@ -29,8 +29,20 @@ options:
       the one in force; see P(cloudflare.magic.keys_in_doubt#filter).
     type: dict
     default: {}
+  health:
+    description: >-
+      The list C(tunnels) that M(cloudflare.magic.tunnel_health_info) returns. With it, the table and the page have the health of each tunnel, which is
+      V(unknown) for one that is not in the list.
+    type: list
+    elements: dict
+  account_id:
+    description: >-
+      Whose tunnels these are. With it, the report has C(metrics), with the account in the label of each and with the time of now.
+    type: str
 seealso:
   - plugin: cloudflare.magic.ipsec_tunnel_info
+    plugin_type: module
+  - plugin: cloudflare.magic.tunnel_health_info
     plugin_type: module
 """
 
@@ -59,6 +71,10 @@ _value:
       description: >-
         How many tunnels have each status: V(interrupted), V(replaced), V(never), V(unknown), V(overdue), V(soon) and V(ok).
       type: dict
+    health:
+      description: >-
+        With O(health), how many tunnels have each state of health: V(healthy), V(degraded), V(down) and V(unknown). Empty without it.
+      type: dict
     bad:
       description: How many tunnels need a new key, or have one that may not be the one in the file.
       type: int
@@ -71,8 +87,14 @@ _value:
     csv:
       description: The table as CSV, what needs attention first, with cells that no spreadsheet takes for a formula.
       type: str
+    metrics:
+      description: >-
+        With O(account_id), the ages, which keys are due, and the health that was given, in the text format of Prometheus. Empty without it. The health is
+        that of all tunnels of O(health), those that have no key included.
+      type: str
 """
 
+import time
 import typing as t
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -86,7 +108,7 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import no_t
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE
 
 
-def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType({})) -> dict[str, t.Any]:
+def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType({}), health: t.Any = None, account_id: t.Any = None) -> dict[str, t.Any]:
     """Return a report, in which nothing is a template, as what it comes from is none.
 
     :raises AnsibleFilterError: if the limit is no age, or these are no tunnels.
@@ -94,7 +116,12 @@ def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType(
     if not isinstance(entries, Mapping):
         raise AnsibleFilterError(f"psk_audit: entries is no dictionary. Give the variable {VARIABLE} as the file has it.")
     try:
-        report: dict[str, t.Any] = no_templates(_reports.psk_audit(tunnels, parse_age(str(max_age)), entries))
+        known = _reports.Health(health)
+    except (KeyError, TypeError) as exc:
+        raise AnsibleFilterError("psk_audit: health is not the list 'tunnels' of a result of tunnel_health_info.") from exc
+    moment = _reports.Moment(int(time.time()), str(account_id)) if account_id else None
+    try:
+        report: dict[str, t.Any] = no_templates(_reports.psk_audit(tunnels, parse_age(str(max_age)), entries, known, moment))
     except MagicError as error:
         raise AnsibleFilterError(str(error)) from None
     except (KeyError, TypeError) as exc:

@@ -21,6 +21,8 @@ description:
     O(compose), O(groups), O(keyed_groups) and O(hostnames).
   - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days by
     Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the future.
+  - With O(health), there are C(tunnel_health), C(tunnel_health_share) and C(tunnel_health_checked_until), too. M(cloudflare.magic.tunnel_health_info)
+    describes them as C(state), C(healthy_share) and C(checked_until).
   - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template. C(ansible-inventory --list) shows texts as
     C(__ansible_unsafe), but for plain words, addresses, times and IKE identities, which cannot be one.
     With ansible-core 2.18, each C({) of such a text is C(\x7b) in the variables, with a warning.
@@ -30,6 +32,7 @@ extends_documentation_fragment:
   - constructed
   - inventory_cache
   - cloudflare.magic.options
+  - cloudflare.magic.options.health
 requirements:
   - requests >= 2.25 (with urllib3 >= 1.26)
 notes:
@@ -37,7 +40,7 @@ notes:
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
     needs no account.
   - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise taken from the environment.
-  - Costs one request for each of O(tunnel_types). Cached are the tunnels, never the credentials. Cloudflare never shows keys.
+  - Costs one request for each of O(tunnel_types). Cached are the tunnels and their health, never the credentials. Cloudflare never shows keys.
     A cache is used only for the account and the URL that it was filled from; without an account id in the options and in the environment, it is
     taken as it is.
   - In names of hosts, accents are dropped, and characters other than letters and digits of ASCII, C(_), C(-) and C(.) become C(_).
@@ -133,6 +136,13 @@ keyed_groups:
     prefix: site
 
 ---
+# Tunnels that Cloudflare's health checks see down are in the group tunnel_down.
+plugin: cloudflare.magic.tunnels
+health: true
+groups:
+  tunnel_down: tunnel_health == 'down'
+
+---
 # Hosts are the customer's devices at the ends of the IPsec tunnels.
 plugin: cloudflare.magic.tunnels
 tunnel_types:
@@ -159,6 +169,7 @@ cache_timeout: 600
 
 import os
 import typing as t
+from itertools import chain
 
 from ansible import constants as C
 from ansible.errors import AnsibleParserError
@@ -173,17 +184,19 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _host_health, _host_names
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import compile_once, means_something
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import group_beside_hosts, host_names, renamed_groups, safe_group_name
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
     KINDS,
     Answer,
+    Filters,
     Tunnel,
     as_data,
     cached,
     changed_texts,
     filters_of,
     future_keys,
+    other_forms,
     variable_names,
     variables_of,
 )
@@ -191,12 +204,10 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
 # Names that all of Ansible takes for something else.
 _NEVER = {"all", "ungrouped", *C.LOCALHOST}
-_GROUPS = {kind: f"{kind}_tunnels" for kind in KINDS}
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -224,13 +235,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             types = self._option("tunnel_types")
             filters = filters_of(self.templar.template(self._option("filters") or {}), KINDS if types is None else types)
             self._names = variable_names(self._option("hostvars_prefix") or "", means_something)
-            answer = self._answer(self.get_cache_key(path), cache, filters.kinds)
-            if answer.others:
-                warnings.append(
-                    "Cloudflare's answer has fields in another form than the documented one, which are left out: " + ", ".join(sorted(answer.others)) + "."
-                )
+            answer = self._answer(self.get_cache_key(path), cache, filters)
             tunnels = filters.choose(answer, warnings)
-            warnings += [*changed_texts(tunnels), *future_keys(tunnels, answer.now())]
+            warnings += [*other_forms(answer), *changed_texts(tunnels), *future_keys(tunnels, answer.now())]
             built, hosts = self._build(inventory, tunnels, answer, warnings)
         except MagicError as error:
             raise AnsibleParserError(str(error)) from None
@@ -246,11 +253,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # --- the answer
 
-    def _answer(self, key: str, cache: bool, kinds: list[str]) -> Answer:
+    def _answer(self, key: str, cache: bool, filters: Filters) -> Answer:
         options = {name: self._option(name) for name in SHARED.argument_spec}
+        rules = _host_health.rules_of(self._option, self.templar.template)
         if self._option("cache") and cache:
-            answer = cached(self._cache.get(key), *self._wanted_origin(options), kinds)
-            if answer is not None:
+            answer = cached(self._cache.get(key), *self._wanted_origin(options), filters.kinds)
+            if answer is not None and (rules is None or _host_health.is_usable(answer.health, rules, filters.choose(answer, []))):
                 return answer
         settings = settings_for(self._templated(options))
         answer = Answer(settings.account_id, settings.api_url)
@@ -258,9 +266,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         client = Client(settings)
         client.tell = lambda text: self.display.display(f"{self.NAME}: {shown(text)}", stderr=True)
         try:
-            for kind in kinds:
+            for kind in filters.kinds:
                 answer.add(kind, list_all(client, KINDS[kind]))
             answer.ahead = float(round((client.now() - answer.now()).total_seconds()))
+            if rules is not None:
+                answer.health = _host_health.ask(client, rules, filters.choose(answer, []), chain(*answer.tunnels.values()))
         finally:
             client.close()
         if self._option("cache"):
@@ -284,9 +294,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
         Which groups there are is known only when they have been made, and a host must not have the name of one. So names are given again until they fit.
         """
-        fields = [wrap_var(variables_of(tunnel, answer.now())) for tunnel in tunnels]
+        health = answer.health if self._option("health") else None
+        fields = [wrap_var({**variables_of(tunnel, answer.now()), **_host_health.variables_of(health, tunnel)}) for tunnel in tunnels]
         wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
-        groups: set[str] = {*inventory.groups, *_GROUPS.values()}
+        groups: set[str] = {*inventory.groups, *_host_names.GROUPS.values()}
         self._before = inventory
         self._renamed_groups = {}
         separate = self._option("existing_hosts") != "combine"
@@ -295,14 +306,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if name in groups or name in _NEVER:
                 return True
             host = inventory.hosts.get(name)
-            return host is not None and not _is_of(host, tunnel) and (separate or _is_tunnel(host))
+            return host is not None and not _host_names.is_of(host.vars, tunnel) and (separate or _host_names.is_a_tunnel(host.get_groups()))
 
         while True:
             heard: list[str] = []
-            names = host_names(tunnels, wishes, taken, heard)
+            names = _host_names.host_names(tunnels, wishes, taken, heard)
             built = self._construct(inventory, tunnels, fields, names)
             if not set(built.groups) & set(names):
-                warnings += [*heard, *renamed_groups(self._renamed_groups)]
+                warnings += [*heard, *_host_names.renamed_groups(self._renamed_groups)]
                 return built, names
             groups |= set(built.groups)
 
@@ -340,7 +351,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         built.current_source = inventory.current_source
         self.inventory = built
         for tunnel, variables, name in zip(tunnels, fields, names):
-            built.add_host(name, built.add_group(_GROUPS[tunnel.kind]))
+            built.add_host(name, built.add_group(_host_names.GROUPS[tunnel.kind]))
             before = inventory.hosts.get(name)
             if before is not None:
                 # Conditions see what the host was before, too.
@@ -381,18 +392,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _sanitize_group_name(self, name: str, *args: t.Any, **keywords: t.Any) -> str:
         """Return the name of a group that is only a name, which may come from Cloudflare, and no name of a host that another source has made."""
-        plain = str(to_safe_group_name(safe_group_name(str(name)), *args, **keywords))
-        free = group_beside_hosts(f"{plain}_" if plain in C.LOCALHOST else plain, self._before.hosts, self._before.groups)
+        plain = str(to_safe_group_name(_host_names.safe_group_name(str(name)), *args, **keywords))
+        free = _host_names.group_beside_hosts(f"{plain}_" if plain in C.LOCALHOST else plain, self._before.hosts, self._before.groups)
         if free != plain and plain not in C.LOCALHOST:
             self._renamed_groups[plain] = free
         return free
-
-
-def _is_of(host: Host, tunnel: Tunnel) -> bool:
-    """Tell whether a host that is there already is this tunnel's; another source may have made it, with another prefix."""
-    return any(name.endswith("id") and value == tunnel.id for name, value in host.vars.items())
-
-
-def _is_tunnel(host: Host) -> bool:
-    """Tell whether this plugin made the host, for another account."""
-    return any(group.name in _GROUPS.values() for group in host.get_groups())

@@ -10,24 +10,29 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_item, as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless, lacks_permission
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import NEW
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._order import Ordered
+    from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Rules, Step
 
     Json = dict[str, t.Any]
@@ -35,6 +40,8 @@ if t.TYPE_CHECKING:
 
 # So many lost answers in a row are an outage, and not the fault of what was sent.
 _OUTAGE = 3
+
+_CANNOT = "Cloudflare's API cannot validate this, so only the collection has judged it."
 
 _READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
 
@@ -81,6 +88,8 @@ class Network:
     steps: dict[Key, Step] = field(default_factory=dict)
     """All that this run does, by their keys."""
     _created: set[str] = field(default_factory=set)
+    # The ids of new objects, by the tokens that stand for them.
+    _ids: dict[str, str] = field(default_factory=dict)
     # The steps of the request that is being sent, in parts perhaps.
     _sending: set[int] = field(default_factory=set)
     # What somebody has created meanwhile, and is not in the design.
@@ -154,6 +163,8 @@ class Network:
             return Outcome(SKIPPED, f"The run had to stop: {self.stopped}")
         if self._read_only:
             return Outcome(NOT_VALIDATED, _READ_ONLY)
+        if self.check_mode and not step.kind.validates:
+            return Outcome(NOT_VALIDATED, _CANNOT)
         if (outcome := self._lacking(index, request)) is not None:
             return outcome
         if step.planned.method == "DELETE" and not safe:
@@ -180,20 +191,22 @@ class Network:
         units: dict[int, list[int]] = {}
         for number in numbers:
             units.setdefault(self.order.unit[number], []).append(number)
-        kind = self.order.steps[numbers[0]].kind
-        there = {item["id"] for item in self.account[kind.several]} | self._created
+        kind, parent_id = self.order.steps[numbers[0]].kind, self._with_ids(self.order.steps[numbers[0]].parent_id)
+        known = [] if parent_id in self._created else self.account[key_of(kind, parent_id)]
+        there = {item["id"] for item in known} | self._created
 
         def send(part: Sequence[list[int]]) -> None:
             steps = self._steps_of(part)
             if len(steps) > 1 and steps[0].planned.method == "POST" and self._one_by_one:
                 raise MagicError("Cloudflare takes them one by one.", reached=REFUSED)
-            answers = write_several(kind, self.client, [step.planned for step in steps], there, ASK if self.check_mode else None)
+            answers = write_several(kind, self.client, [self._planned(step) for step in steps], there, ASK if self.check_mode else None, parent_id)
             self._lost = 0
             for step, answer in zip(steps, answers):
                 self.outcomes[step.key] = Outcome(VALIDATED if self.check_mode else APPLIED, answer=answer)
                 if answer is not None and step.planned.method == "POST":
                     there.add(answer["id"])
                     self._created.add(answer["id"])
+                    self._ids[step.token] = answer["id"]
 
         try:
             self._sending = set(numbers)
@@ -206,6 +219,19 @@ class Network:
             self.stopped = error
             for number in numbers:
                 self.outcomes.setdefault(self.order.steps[number].key, Outcome(SKIPPED, f"The run had to stop: {error}"))
+
+    def _planned(self, step: Step) -> Plan:
+        """Return the request of a step, with the ids that new objects have by now."""
+        if not self._ids:
+            return step.planned
+        return replace(step.planned, body=self._with_ids(step.planned.body), desired=self._with_ids(step.planned.desired))
+
+    def _with_ids(self, value: t.Any) -> t.Any:
+        if isinstance(value, str):
+            return self._ids.get(value, value)
+        if isinstance(value, dict):
+            return {name: self._with_ids(item) for name, item in value.items()}
+        return [self._with_ids(item) for item in value] if isinstance(value, list) else value
 
     def _steps_of(self, part: Iterable[list[int]]) -> list[Step]:
         return [self.order.steps[number] for unit in part for number in unit]
@@ -256,7 +282,7 @@ class Network:
             if outcome is None or outcome.result not in (APPLIED, VALIDATED) or step.planned.method == "DELETE":
                 continue
             if outcome.answer is not None:
-                found += [f"{step.where}: {warning}" for warning in shown_otherwise(step.kind, step.planned, outcome.answer, self.check_mode)]
+                found += [f"{step.where}: {warning}" for warning in shown_otherwise(step.kind, self._planned(step), outcome.answer, self.check_mode)]
             if step.kind.has_psk and step.planned.method == "POST":
                 without_key.append(step.label)
         if without_key:
@@ -268,26 +294,84 @@ class Network:
 
     def after(self) -> dict[str, list[Json]]:
         """Return the kinds of the design as items, as they are or in check mode would be."""
-        found = {}
-        for kind in self.design.kinds:
-            objects = {item["id"]: item for item in self.account[kind.several]}
-            new = []
-            for step in self.order.steps:
-                outcome = self.outcomes.get(step.key)
-                if step.kind is not kind or (not self.check_mode and (outcome is None or outcome.result != APPLIED)):
-                    continue
-                then = step.after if outcome is None or outcome.answer is None or self.check_mode else outcome.answer
-                if step.actual is not None:
-                    objects.pop(step.actual["id"], None)
-                if then is not None:
-                    new.append({"id": "", **then})
-            found[kind.results] = as_items(kind, [*objects.values(), *new])
-        return found
+        then = _Then(self.account, [step for step in self.order.steps if self.check_mode or self._is_applied(step)], self.outcomes, self.check_mode)
+        return {kind.results: _items(kind, then) for kind in self.design.kinds if kind.parent is None}
+
+    def _is_applied(self, step: Step) -> bool:
+        outcome = self.outcomes.get(step.key)
+        return outcome is not None and outcome.result == APPLIED
+
+
+@dataclass
+class _Then:
+    """An account once steps are carried out.
+
+    :ivar steps: what is carried out.
+    """
+
+    account: Account
+    steps: list[Step]
+    outcomes: dict[Key, Outcome]
+    check_mode: bool
+
+    def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
+        """Tell whether the objects are known; see ``Account``."""
+        return self.account.is_read(kind, parent_id) or any(step.kind is kind and self._parent_of(step) == parent_id for step in self.steps)
+
+    def of(self, kind: Kind, parent_id: str | None = None) -> list[Json]:
+        """Return the objects of a kind, or of one parent."""
+        created = any(step.kind is kind.parent and parent_id in (step.token, self._answer(step).get("id")) and step.actual is None for step in self.steps)
+        objects = {item["id"]: item for item in ([] if created else self.account.of(kind, parent_id))}
+        new = []
+        for step in self.steps:
+            if step.kind is not kind or self._parent_of(step) != parent_id:
+                continue
+            outcome = self.outcomes.get(step.key)
+            then = step.after if outcome is None or outcome.answer is None or self.check_mode else outcome.answer
+            if step.actual is not None:
+                objects.pop(step.actual["id"], None)
+            if then is not None:
+                new.append({"id": step.token if step.place else "", **then})
+        return [*objects.values(), *new]
+
+    def _parent_of(self, step: Step) -> str | None:
+        if step.parent_id is None or not step.parent_id.startswith(NEW):
+            return step.parent_id
+        made = next((other for other in self.steps if other.token == step.parent_id and other.place), None)
+        return step.parent_id if made is None else self._answer(made).get("id", step.parent_id)
+
+    def _answer(self, step: Step) -> Json:
+        outcome = self.outcomes.get(step.key)
+        return {} if self.check_mode or outcome is None else outcome.answer or {}
+
+
+def _items(kind: Kind, account: Account | _Then, parent_id: str | None = None) -> list[Json]:
+    """Return the objects of a kind, or of one parent, as items, with what belongs to them, as far as anybody has asked for it."""
+    objects = account.of(kind, parent_id) or []
+    if kind in USUAL:
+        return as_items(kind, objects)
+    count = Counter(str(item.get(kind.keys[0])) for item in objects)
+    found = []
+    for item in objects:
+        own = as_item(kind, item, with_id=count[str(item.get(kind.keys[0]))] > 1)
+        own = named(kind.fields, own, lambda other: account.of(other, parent_id if other.parent is kind.parent else None) or [])
+        lists = {child.in_path: _items(child, account, item["id"]) for child in children_of(kind) if account.is_read(child, item["id"])}
+        found.append({**own, **lists})
+    return sorted(found, key=lambda one: str(one.get(kind.keys[0])))
 
 
 def before(kinds: Sequence[Kind], account: Account) -> dict[str, list[Json]]:
     """Return kinds of an account as a design has them."""
-    return {kind.results: as_items(kind, account[kind.several]) for kind in kinds}
+    return {kind.results: _items(kind, account) for kind in kinds if kind.parent is None}
+
+
+def gather(kinds: Sequence[Kind], account: Account) -> dict[str, list[Json]]:
+    """Return the same, with all that belongs to the objects: a list for each kind of that, and for each object."""
+    for kind in kinds:
+        for child in children_of(kind):
+            for item in account.of(kind):
+                account.of(child, item["id"])
+    return before(kinds, account)
 
 
 def _points_into(error: MagicError, kind: Kind) -> bool:

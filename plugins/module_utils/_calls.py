@@ -5,24 +5,24 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The calls for tunnels, routes and interconnects: what an account has, and writes about one object or several, with what their answers say."""
+"""The calls for all kinds of objects: what an account has, and writes about one object or several, with what their answers say."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, list_objects, member, read_object, without_keys
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, checked, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
     Json = dict[str, t.Any]
@@ -31,35 +31,83 @@ if t.TYPE_CHECKING:
 ASK = {"validate_only": "true"}
 
 
-def list_all(client: Client, kind: Kind) -> list[Json]:
-    """Return all objects of a kind."""
-    return list_objects(client, kind.several, kind.noun, kind.headers, kind.path)
+# What an answer says of a path that there is not: nothing can be told of an object then.
+_NO_SUCH_PATH = 7003
 
 
-def read(client: Client, kind: Kind, object_id: str) -> Json:
+def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[Json]:
+    """Return all objects of a kind, or those of one parent."""
+    if not kind.bare:
+        return list_objects(client, kind.several, kind.noun, kind.headers, "/".join(kind.path()))
+    if not kind.id_option:
+        return _read_single(client, kind, parent_id)
+    answer = client.request("GET", kind.path(parent_id), headers=kind.headers, tree=kind.tree)
+    if not isinstance(answer, list):
+        raise MagicError(f"Cloudflare's answer to the list of {kind.noun}s is not a list, and is not taken. Report it if it stays.")
+    # What has the id of another sort is not of this kind.
+    own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
+    return checked(client, [_received(client, kind, item) for item in own], kind.noun)
+
+
+def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json]:
+    """Return the one object that there can be, or nothing."""
+    try:
+        found = client.request("GET", kind.path(parent_id), headers=kind.headers, tree=kind.tree)
+    except MagicError as error:
+        failure = error.failure or {}
+        if failure.get("status") != 404 or any(entry.get("code") == _NO_SUCH_PATH for entry in failure.get("errors", [])):
+            raise
+        return []
+    return [_received(client, kind, found)] if found else []
+
+
+def _received(client: Client, kind: Kind, item: t.Any) -> t.Any:
+    """Return an object of an answer as it is worked with, without what is secret, which no later message has either."""
+    if not isinstance(item, dict):
+        return item
+    client.keep_secret(*(item[name] for name in kind.hidden if name in item))
+    return without_keys({name: value for name, value in kind.received(item).items() if name not in kind.hidden})
+
+
+def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = None) -> Json:
     """Return one object.
 
     :raises MagicError: if there is none with the id.
     """
-    return read_object(client, kind.path, kind.single, object_id, kind.noun, kind.headers)
+    if not kind.bare:
+        return read_object(client, "/".join(kind.path()), kind.single, object_id, kind.noun, kind.headers)
+    found = [item for item in list_all(client, kind, parent_id) if canonical(item["id"]) == canonical(object_id)]
+    if not found:
+        raise MagicError(f"{kind.id_option}: there is no {kind.noun} with the id '{object_id}'. Check {kind.id_option} and account_id.")
+    return found[0]
 
 
 class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
-    """What an account has: the objects of each kind by ``Kind.several``, read when they are asked for, each kind once."""
+    """What an account has: the objects of each kind by ``key_of``, read when they are asked for, each kind once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kinds = {kind.several: kind for kind in KINDS}
-        self._read: dict[str, list[Json]] = {}
+        self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
+        self._read: dict[tuple[str, str | None], list[Json]] = {}
 
     def __getitem__(self, several: str) -> list[Json]:
-        if several not in self._read:
+        parent_id, dummy, name = several.rpartition("/")
+        return self.of(self._kinds[name], parent_id or None)
+
+    def of(self, kind: Kind, parent_id: str | None = None) -> list[Json]:
+        """Return the objects of a kind, or those of one parent."""
+        key = kind.several, parent_id
+        if key not in self._read:
             try:
-                self._read[several] = list_all(self._client, self._kinds[several])
+                self._read[key] = list_all(self._client, kind, parent_id)
             except MagicError as error:
                 error.unreadable = True
                 raise
-        return self._read[several]
+        return self._read[key]
+
+    def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
+        """Tell whether the objects of a kind, or of one parent, are known already."""
+        return (kind.several, parent_id) in self._read
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
@@ -68,24 +116,27 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
         return len(self._kinds)
 
 
-def send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], params: Mapping[str, str] | None = None) -> t.Any:
+def send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], params: Mapping[str, str] | None = None, parent_id: str | None = None) -> t.Any:
     """Send the request of a plan, and return what the answer says, unchecked."""
-    segments = [kind.path] if planned.object_id is None else [kind.path, planned.object_id]
-    return client.request(str(planned.method), segments, params=params, body=planned.body, headers=kind.headers, secrets=list(secret.values()))
+    segments = [*kind.path(parent_id), *([] if planned.object_id is None else [planned.object_id])]
+    body = [planned.body] if kind.listed and planned.method == "POST" else planned.body
+    return client.request(str(planned.method), segments, params=params, body=body, headers=kind.headers, secrets=list(secret.values()), tree=kind.tree)
 
 
-def write_several(kind: Kind, client: Client, plans: Sequence[Plan], there: Container[str], params: Mapping[str, str] | None = None) -> list[Json | None]:
+def write_several(
+    kind: Kind, client: Client, plans: Sequence[Plan], there: Container[str], params: Mapping[str, str] | None = None, parent_id: str | None = None
+) -> list[Json | None]:
     """Carry out plans of one method by one request, and return the objects as its answer has them, in the order of the plans.
 
     :arg there: the ids of the objects that there were before.
     :raises MagicError: if it does not say that all was done, or is about other objects.
     """
     if len(plans) == 1:
-        return [result_of(kind, plans[0], send(kind, client, plans[0], {}, params), there)]
+        return [result_of(client, kind, plans[0], send(kind, client, plans[0], {}, params, parent_id), there)]
     method = str(plans[0].method)
     what = f"the {method} of {len(plans)} {kind.noun}s"
     bodies = [{**(planned.body or {}), **({} if planned.object_id is None else {"id": planned.object_id})} for planned in plans]
-    answer = client.request(method, [kind.path], params=params, body={kind.several: bodies}, headers=kind.headers)
+    answer = client.request(method, kind.path(), params=params, body={kind.several: bodies}, headers=kind.headers)
     if method == "POST":
         created = member(answer, kind.several, list, what, UNKNOWN)
         if len(created) != len(plans):
@@ -95,7 +146,7 @@ def write_several(kind: Kind, client: Client, plans: Sequence[Plan], there: Cont
         for planned, one in zip(plans, created):
             member(one, "id", str, what, UNKNOWN)
             # Nor may two of them be the same.
-            _check_new(kind, as_object(planned.body), one, there if one["id"] in there else seen, what)
+            _check_new(kind, planned.desired, one, there if one["id"] in there else seen, what)
             seen.add(one["id"])
             found.append(without_keys(one))
         return found
@@ -116,7 +167,7 @@ def _changed(plans: Sequence[Plan], answer: t.Any, done: str, kind: Kind, what: 
     return [without_keys(by_id[object_id]) if done == "modified" else None for object_id in asked]
 
 
-def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], there: Container[str]) -> Json | None:
+def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], there: Container[str], parent_id: str | None = None) -> Json | None:
     """Carry out the plan of a task, and return the object as the answer has it.
 
     :arg there: the ids of the objects that there were before.
@@ -124,16 +175,16 @@ def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, st
     """
     method = str(planned.method)
     try:
-        return result_of(kind, planned, send(kind, client, planned, secret), there)
+        return result_of(client, kind, planned, send(kind, client, planned, secret, None, parent_id), there)
     except MagicError as error:
         if error.reached != UNKNOWN:
             raise
-        state = "may exist now" if method == "POST" else "may be changed" if method == "PUT" else "may be gone"
+        state = {"POST": "may exist now", "DELETE": "may be gone"}.get(method, "may be changed")
         heal = "Run the task again: it reads what there is, and does what is left."
         raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {heal}") from None
 
 
-def result_of(kind: Kind, planned: Plan, answer: t.Any, there: Container[str]) -> Json | None:
+def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: Container[str]) -> Json | None:
     """Return the object in the answer to a write.
 
     :arg there: the ids of the objects that there were before.
@@ -142,19 +193,29 @@ def result_of(kind: Kind, planned: Plan, answer: t.Any, there: Container[str]) -
     method = str(planned.method)
     what = f"the {method} of the {kind.noun}"
     if method == "POST":
-        # Older answers are lists.
-        several = answer.get(kind.several) if isinstance(answer, dict) else None
-        created = several[0] if isinstance(several, list) and several else answer.get(kind.single, answer) if isinstance(answer, dict) else None
-        member(created, "id", str, what, UNKNOWN)
-        _check_new(kind, as_object(planned.body), as_object(created), there, what)
+        created = _received(client, kind, _created(kind, answer))
+        if kind.id_option:
+            member(created, "id", str, what, UNKNOWN)
+        _check_new(kind, planned.desired, as_object(created), there, what)
         return t.cast("Json", without_keys(created))
-    done = "modified" if method == "PUT" else "deleted"
-    if member(answer, done, bool, what, UNKNOWN) is False:
-        raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.", reached=REFUSED)
-    found = answer.get(f"{done}_{kind.single}")
+    if kind.bare:
+        found = _received(client, kind, answer[0] if isinstance(answer, list) and len(answer) == 1 else answer)
+    else:
+        done = "deleted" if method == "DELETE" else "modified"
+        if member(answer, done, bool, what, UNKNOWN) is False:
+            raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.", reached=REFUSED)
+        found = answer.get(f"{done}_{kind.single}")
     if planned.object_id is not None:
         check_id(found, "id", planned.object_id, what)
-    return without_keys(found) if method == "PUT" else None
+    return without_keys(found) if method != "DELETE" and isinstance(found, dict) else None
+
+
+def _created(kind: Kind, answer: t.Any) -> t.Any:
+    """Return the object in the answer to a POST, which is a list for some kinds and was one for others."""
+    several = answer if kind.bare else answer.get(kind.several) if isinstance(answer, dict) else None
+    if isinstance(several, list) and several:
+        return several[0]
+    return answer.get(kind.single, answer) if isinstance(answer, dict) and not kind.bare else answer
 
 
 def _check_new(kind: Kind, sent: Json, created: Json, there: Container[str], what: str) -> None:
@@ -162,11 +223,11 @@ def _check_new(kind: Kind, sent: Json, created: Json, there: Container[str], wha
 
     :raises MagicError: if it is another one. What became of the request is not known then.
     """
-    wrong = [key for key in kind.keys if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
-    if created.get("id") in there:
+    wrong = [key for key in kind.keys_in(sent) if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
+    if kind.id_option and created.get("id") in there:
         wrong.append("id")
     if wrong:
-        asked = " and ".join(f"{key} {sent.get(key)}" for key in kind.keys)
+        asked = " and ".join(f"{key} {sent.get(key)}" for key in kind.keys_in(sent))
         raise MagicError(
             f"Cloudflare's answer to {what} is about another object than the new one with {asked} (see its {listing(wrong)}), and is not taken. "
             "Report it if it stays.",

@@ -142,6 +142,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         secrets: Sequence[str] = (),
+        tree: str = "magic",
     ) -> t.Any:
         """Call ``/accounts/{account_id}/magic/...`` and return the envelope's ``result``.
 
@@ -150,12 +151,13 @@ class Client:
         :arg headers: in addition to those of every request.
         :arg repeatable: whether carrying it out twice is the same as once; by default true for GET alone.
         :arg secrets: what is in the body and must not be in any message, of this request or a later one.
+        :arg tree: the part of the path that follows the account.
         :raises MagicError: if there is no successful answer.
         """
         self.keep_secret(*secrets)
         for name, value in {**(body if isinstance(body, dict) else {}), "the path": segments, "the query": params}.items():
             check_text(name, value)
-        path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, "magic", *segments))
+        path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, tree, *segments))
         send = partial(self._send, method, path, read_answer, params=params, body=body, headers=headers, secrets=self._secrets(secrets))
         return self._until_answered(method, path, method == "GET" if repeatable is None else repeatable, send)
 
@@ -267,7 +269,14 @@ def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, 
     :arg path: the kind's name in the path, if it has another one there.
     :raises MagicError: if one of them cannot be told from all others. What is left out here would be taken for absent.
     """
-    items: list[dict[str, t.Any]] = member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s")
+    return checked(client, member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s"), noun)
+
+
+def checked(client: Client, items: list[t.Any], noun: str) -> list[dict[str, t.Any]]:
+    """Return the objects of an answer, each with an id that can stand in a path.
+
+    :raises MagicError: if one of them cannot be told from all others.
+    """
     seen: set[str] = set()
     for number, item in enumerate(items, 1):
         object_id = item.get("id") if isinstance(item, dict) else None

@@ -12,20 +12,21 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_int, check_type_list
+from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_float, check_type_int, check_type_list
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, read, told
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, read_options
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import read_options
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, ROOTS, USUAL, children_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
     Json = dict[str, t.Any]
 
@@ -46,6 +47,7 @@ _MOST_PROBLEMS = 100
 # The conversions that the options of all modules get, and what to say if there is none.
 _WANTED: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
     "int": (check_type_int, "is not a whole number."),
+    "float": (check_type_float, "is not a number."),
     "bool": (check_type_bool, "is neither true nor false."),
     "list": (check_type_list, "is not a list."),
     "dict": (check_type_dict, "is not a dictionary."),
@@ -60,6 +62,8 @@ class Item:
     :ivar desired: the fields that it sets, in canonical form.
     :ivar object_id: its id, if the design has it.
     :ivar tunnel: the name of the tunnel that it leads through, in place of the field that follows from it.
+    :ivar parent: the item in which it stands.
+    :ivar lists: the kinds of which it has a list, which may be empty.
     """
 
     kind: Kind
@@ -67,6 +71,8 @@ class Item:
     desired: Json
     object_id: str | None = None
     tunnel: str | None = None
+    parent: Item | None = None
+    lists: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ class Design:
 
 
 def _config_options() -> Json:
-    return {kind.results: {"type": "list", "elements": "dict", "options": item_options(kind)} for kind in KINDS}
+    # What is beside tunnels and routes is documented where its modules are.
+    return {kind.results: {"type": "list", "elements": "dict", **({"options": item_options(kind)} if kind in USUAL else {})} for kind in ROOTS}
 
 
 def item_options(kind: Kind) -> Json:
@@ -98,23 +105,37 @@ def read_design(config: t.Any) -> Design:
     """
     if not isinstance(config, Mapping):
         raise MagicError("config: is not a dictionary. Write lists in it: ipsec_tunnels, gre_tunnels, static_routes, interconnects.")
-    known = {kind.results: kind for kind in KINDS}
+    known = {kind.results: kind for kind in ROOTS}
     problems = [_unknown(str(name), "config", known) for name in config if name not in known]
-    items = []
-    for kind in KINDS:
-        written = config.get(kind.results)
-        if written is None:
-            continue
-        if not isinstance(written, (list, tuple)):
-            problems.append(f"{kind.results}: is not a list. Write a '-' before each of the {kind.noun}s.")
-            continue
-        options = item_options(kind)
-        items += [_read_item(kind, f"{kind.results}[{number}]", entry, options, problems) for number, entry in enumerate(written)]
-    kinds = tuple(kind for kind in KINDS if config.get(kind.results) is not None)
+    items: list[Item] = []
+    for kind in ROOTS:
+        if config.get(kind.results) is not None:
+            items += _read_list(kind, kind.results, config[kind.results], problems)
+    kinds = tuple(kind for kind in KINDS if config.get(kind.results) is not None or any(kind in item.lists for item in items))
     problems += _twice(items)
     if problems:
         raise refusal(problems)
     return Design(kinds, tuple(items))
+
+
+def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
+    """Return the items of a list, each followed by those that stand in it; what is wrong is appended to ``problems``."""
+    if not isinstance(written, (list, tuple)):
+        problems.append(f"{place}: is not a list. Write a '-' before each of the {kind.noun}s.")
+        return []
+    options, children = item_options(kind), {child.in_path: child for child in children_of(kind)}
+    items: list[Item] = []
+    for number, entry in enumerate(written):
+        where = f"{place}[{number}]"
+        lists = {name: child for name, child in children.items() if isinstance(entry, Mapping) and entry.get(name) is not None}
+        own: t.Any = dict(entry) if isinstance(entry, Mapping) else entry
+        for name in children if isinstance(own, dict) else ():
+            own.pop(name, None)
+        item = replace(_read_item(kind, where, own, options, problems), parent=parent, lists=tuple(lists.values()))
+        items.append(item)
+        for name, child in lists.items():
+            items += _read_list(child, f"{where}.{name}", entry[name], problems, item)
+    return items
 
 
 def refusal(problems: Sequence[str]) -> MagicError:
@@ -182,7 +203,8 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
     if len(problems) > before:
         return None
     if kind == "list":
-        found = [_value({"type": option["elements"]}, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
+        entry: Json = {"type": option["elements"], **{name: option[name] for name in ("options", "choices") if name in option}}
+        found = [_value(entry, item, f"{where}[{number}]", problems) for number, item in enumerate(value)]
         return [item for item in found if item is not None]
     if "options" in option:
         return _converted(option["options"], value, where, problems)
@@ -204,11 +226,12 @@ def _text(value: t.Any, where: str, problems: list[str]) -> str:
 def _twice(items: Sequence[Item]) -> list[str]:
     """Return what is there twice, as far as that can be told without the account."""
     problems = []
-    places: dict[tuple[str, str, str], str] = {}
+    places: dict[tuple[str, str, str, str], str] = {}
     for item in items:
         name = item.desired.get("name") if item.object_id is None and item.kind.keys == ("name",) else None
         for what, value in ((item.kind.id_option, item.object_id), ("name", name)):
-            first = places.setdefault((item.kind.several, what, value), item.place) if value is not None else item.place
+            above = item.parent.place if item.parent is not None else ""
+            first = places.setdefault((item.kind.several, above, what, value), item.place) if value is not None else item.place
             if first != item.place:
                 problems.append(f"{item.place}.{what}: '{value}' is that of {first}, too. Each {item.kind.noun} is there once.")
     return problems
@@ -219,12 +242,18 @@ def _twice(items: Sequence[Item]) -> list[str]:
 
 def as_item(kind: Kind, actual: Mapping[str, t.Any], with_id: bool = False) -> Json:
     """Return an object as the item of a design that makes one like it: no computed field, and nothing that a new one has anyway."""
-    return {**({kind.id_option: actual["id"]} if with_id else {}), **told(kind.fields, actual)}
+    found = told(kind.fields, actual)
+    # Of what finds an object just as well, one is enough.
+    for key in kind.or_keys if all(key in found for key in kind.keys) else ():
+        found.pop(key, None)
+    # What is empty is left out, unless a new object has to be told.
+    found = {**{name: kind.fields[name].empty for name in kind.required if kind.fields[name].said}, **found}
+    return {**({kind.id_option: actual["id"]} if with_id and kind.id_option else {}), **found}
 
 
 def as_items(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> list[Json]:
     """Return objects as items, in an order that does not depend on when they were created. Those of one name have their ids."""
-    known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), pair[1]["id"]))
+    known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), str(pair[1].get("id"))))
     count = Counter(_identity(kind, item) for item, dummy in known)
     return [as_item(kind, actual, with_id=True) if count[_identity(kind, item)] > 1 else item for item, actual in known]
 

@@ -5,113 +5,22 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Values and comparison of fields: the form in which equal values are equal, and what differs between what there shall be and what there is. Pure."""
+"""Fields of objects: what can be set, and what differs between what there shall be and what there is. Pure."""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Json = dict[str, t.Any]
 
 
-# --- the values of options: each function returns the canonical form, or raises ValueError with what is wrong and the mend
-
-# A network has the same addresses in many places, and reading one takes longer than all else that is done with it.
-_remembered = functools.lru_cache(maxsize=2**16)
-
-
 def _same(value: t.Any) -> t.Any:
-    return value
-
-
-@_remembered
-def address(value: str) -> str:
-    if not value:
-        return ""
-    try:
-        return str(ipaddress.ip_address(value.strip()))
-    except ValueError:
-        raise ValueError("is not an IP address. Write it like 198.51.100.1.") from None
-
-
-@_remembered
-def interface(value: str) -> str:
-    if "/" not in value:
-        raise ValueError("has no prefix length. Add /31 (or /30).")
-    try:
-        interface = ipaddress.IPv4Interface(value.strip())
-    except ValueError:
-        raise ValueError("is not an IPv4 address with prefix length. Write it like 10.213.0.10/31.") from None
-    if interface.network.prefixlen not in (30, 31):
-        raise ValueError("must have the prefix length /31 (or /30).")
-    return str(interface)
-
-
-@_remembered
-def interface6(value: str) -> str:
-    if not value:
-        return ""
-    try:
-        if "/" not in value:
-            raise ValueError(value)
-        return str(ipaddress.IPv6Interface(value.strip()))
-    except ValueError:
-        raise ValueError("is not an IPv6 address with prefix length. Write it like fd00:213::a/127.") from None
-
-
-@_remembered
-def prefix(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value.strip()))
-    except ValueError:
-        pass
-    try:
-        network = ipaddress.ip_network(value.strip(), strict=False)
-    except ValueError:
-        raise ValueError("is not a prefix. Write it like 192.0.2.0/24.") from None
-    raise ValueError(f"has host bits set. Write {network}.")
-
-
-def prefixes(values: list[str]) -> list[str]:
-    return sorted({prefix(value) for value in values})
-
-
-def words(values: list[str]) -> list[str]:
-    return sorted({value.strip() for value in values})
-
-
-def gre_name(value: str) -> str:
-    if len(value) > 15:
-        raise ValueError("is longer than 15 characters, the most that a GRE tunnel's name can have.")
-    return name_of_tunnel(value)
-
-
-def name_of_tunnel(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is empty. Give the tunnel's name.")
-    return value
-
-
-def target(value: t.Any) -> str:
-    """Return the saved target of a health check; the API has two forms of it. Empty: Cloudflare computes one."""
-    if isinstance(value, dict) and not set(value) - {"saved", "effective"}:
-        value = value.get("saved") or ""
-    if not isinstance(value, str):
-        raise ValueError("is neither an IP address nor a dictionary with 'saved'. Write it like 10.213.0.11, or '' for the one that Cloudflare computes.")
-    return address(value)
-
-
-def asn(value: int) -> int:
-    if not 0 < value < 2**32:
-        raise ValueError("is not an autonomous system number (1 to 4294967295).")
     return value
 
 
@@ -121,11 +30,13 @@ class Ignored(t.NamedTuple):
     :ivar by: the part that decides it.
     :ivar value: that it has then.
     :ivar advice: what to do.
+    :ivar refused: whether Cloudflare refuses it then, so that it is not even sent as it is.
     """
 
     by: str
     value: t.Any
     advice: str
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +51,11 @@ class Field:
     :ivar parts: the fields of an object.
     :ivar needed: those of ``parts`` that the object cannot do without.
     :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ for ever.
+    :ivar entry: of a list of objects, the fields of each; ``needed`` are those that none can do without. The order of the list does not matter.
+    :ivar said: whether a new object is told that it is empty.
+    :ivar excludes: fields beside it, of which there is none where it is.
+    :ivar stands_for: the field with the id of another object, if this one has its name. Only what has ids is compared and sent.
+    :ivar of: the kinds of that other object; of a list, those of the objects whose names or ids stand in it.
     """
 
     spec: Json
@@ -150,6 +66,11 @@ class Field:
     parts: dict[str, Field] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
     ignored: Ignored | None = None
+    entry: dict[str, Field] = field(default_factory=dict)
+    said: bool = False
+    excludes: tuple[str, ...] = ()
+    stands_for: str = ""
+    of: tuple[t.Any, ...] = ()
 
     @property
     def initial(self) -> t.Any:
@@ -163,7 +84,7 @@ class Field:
     @property
     def option(self) -> Json:
         """The specification of the option."""
-        return {**self.spec, "options": options_of(self.parts)} if self.parts else self.spec
+        return {**self.spec, "options": options_of(self.parts or self.entry)} if self.parts or self.entry else self.spec
 
 
 def options_of(fields: Mapping[str, Field]) -> Json:
@@ -181,17 +102,42 @@ def read(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = ""
         value = given.get(name)
         if value is None:
             continue
+        both = [other for other in (*one.excludes, one.stands_for) if other and given.get(other) is not None]
+        problems += [f"{path}{name}: excludes {other}. Give one of them." for other in both if other not in found or name not in fields[other].excludes]
         if one.parts:
             inner, more = read(one.parts, value, f"{path}{name}.")
             problems += more
             if inner:
                 found[name] = inner
-            continue
-        try:
-            found[name] = one.canonical(value)
-        except ValueError as exc:
-            problems.append(f"{path}{name}: '{value}' {exc}")
+        elif one.entry:
+            found[name], more = _read_entries(one, value, f"{path}{name}")
+            problems += more
+        else:
+            try:
+                found[name] = one.canonical(value)
+            except ValueError as exc:
+                problems.append(f"{path}{name}: '{value}' {exc}")
     return found, problems
+
+
+def _read_entries(one: Field, values: Sequence[Mapping[str, t.Any]], path: str) -> tuple[list[Json], list[str]]:
+    found, problems = [], []
+    for number, value in enumerate(values):
+        entry, more = read(one.entry, value, f"{path}[{number}].")
+        lacking = [part for part in one.needed if value.get(part) is None and not _is_meant(one, part, value)]
+        problems += [*more, *(f"{path}[{number}].{part}: missing. Each entry needs {' and '.join(one.needed)}." for part in lacking)]
+        found.append(entry)
+    return in_order(one, found), problems
+
+
+def _is_meant(one: Field, part: str, value: Mapping[str, t.Any]) -> bool:
+    """Tell whether an entry has the name of what the part has the id of."""
+    return any(other.stands_for == part and value.get(name) is not None for name, other in one.entry.items())
+
+
+def in_order(one: Field, entries: Iterable[Json]) -> list[Json]:
+    """Return the entries of a list whose order does not matter in the order in which they are compared."""
+    return sorted((without_empty(one.entry, entry) for entry in entries), key=lambda entry: repr(sorted(entry.items())))
 
 
 def wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any]) -> Json:
@@ -215,11 +161,30 @@ def known(one: Field, value: t.Any) -> t.Any:
     if value is None:
         return one.empty
     if one.parts:
-        return {name: known(part, value.get(name)) for name, part in one.parts.items()} if isinstance(value, dict) else value
+        return _known_parts(one.parts, value) if isinstance(value, dict) else value
+    if one.entry:
+        whole = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+        return in_order(one, (_known_parts(one.entry, entry) for entry in value)) if whole else value
     try:
         return one.canonical(value)
     except (ValueError, AttributeError, TypeError):
         return value
+
+
+def _known_parts(parts: Mapping[str, Field], value: Mapping[str, t.Any]) -> Json:
+    return {name: known(part, value.get(name)) for name, part in parts.items()}
+
+
+def lacking(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any], path: str = "") -> list[str]:
+    """Return what objects cannot do without and would not have."""
+    found = []
+    for name, value in desired.items():
+        if fields[name].parts:
+            now = as_object(actual.get(name))
+            missing = [part for part in fields[name].needed if part not in {**now, **value}]
+            found += [f"{path}{name}: {' and '.join(missing)} is missing, which {path}{name} needs."] if missing else []
+            found += lacking(fields[name].parts, value, now, f"{path}{name}.")
+    return found
 
 
 def difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
@@ -270,11 +235,18 @@ def sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.
     for name, value in desired.items():
         one = fields[name]
         if one.parts:
-            now = {part: item for part, item in as_object(known(one, actual.get(name))).items() if item is not None and item != one.parts[part].empty}
-            body[name] = {part: one.parts[part].as_sent(item) for part, item in {**now, **value}.items()}
+            now = without_empty(one.parts, as_object(known(one, actual.get(name))))
+            gone = excluded(one.parts, value, now)
+            body[name] = sendable(one.parts, merged({part: item for part, item in now.items() if part not in gone}, value), {})
         else:
             body[name] = one.as_sent(value)
     return body
+
+
+def excluded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> set[str]:
+    """Return the fields of which there is none where there is what is desired."""
+    refused = {name for name, one in fields.items() if one.ignored is not None and one.ignored.refused and one.is_ignored(desired, actual)}
+    return refused | {other for name in desired if name in fields for other in fields[name].excludes}
 
 
 def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
@@ -282,8 +254,8 @@ def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
     kept: Json = {}
     for name, value in desired.items():
         one = fields[name]
-        inner = without_empty(one.parts, value) if one.parts else value
-        if inner != ({} if one.parts else one.empty):
+        inner = without_empty(one.parts, value) if one.parts and isinstance(value, dict) else value
+        if one.said or inner not in (None, {} if one.parts else one.empty):
             kept[name] = inner
     return kept
 
@@ -294,12 +266,13 @@ def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
 def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
     """Return the defaults of what is not in ``desired`` and has another value. What Cloudflare does not show is left alone."""
     found: Json = {}
+    gone = excluded(fields, desired, actual)
     for name, one in fields.items():
-        now = actual.get(name)
+        now = None if name in gone else actual.get(name)
         if one.parts:
             # An object that cannot do without one of its parts cannot be taken back.
             if name in desired or not one.needed:
-                inner = resets(one.parts, desired.get(name, {}), as_object(now))
+                inner = resets({part: inside for part, inside in one.parts.items() if part not in one.needed}, desired.get(name, {}), as_object(now))
                 if inner:
                     found[name] = inner
         elif name not in desired and None not in (now, one.initial) and known(one, now) != one.initial and not one.is_ignored(desired, actual):
@@ -311,7 +284,7 @@ def merged(first: Json, second: Json) -> Json:
     """Return two sets of fields as one; on fields of one name ``second`` wins, part by part."""
     return {
         **first,
-        **{name: {**first[name], **value} if isinstance(value, dict) and isinstance(first.get(name), dict) else value for name, value in second.items()},
+        **{name: merged(first[name], value) if isinstance(value, dict) and isinstance(first.get(name), dict) else value for name, value in second.items()},
     }
 
 

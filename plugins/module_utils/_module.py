@@ -13,10 +13,12 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_read
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import resolve
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, scrub
 from ansible_collections.cloudflare.magic.plugins.module_utils._wire import HAS_REQUESTS, REQUESTS_IMPORT_ERROR
 
 if t.TYPE_CHECKING:
@@ -35,6 +37,21 @@ def failed(error: MagicError) -> dict[str, t.Any]:
     if error.problems:
         result["problems"] = list(error.problems)
     return result
+
+
+def checked(spec: ArgumentSpec, given: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return options as the specification fills them in, for whoever is no task of Ansible.
+
+    :raises MagicError: naming the options and what to do. No secret is in it.
+    """
+    result = ArgumentSpecValidator(**spec.as_kwargs()).validate({name: value for name, value in given.items() if value is not None})
+    if result.unsupported_parameters:
+        strangers = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in result.unsupported_parameters]
+        raise MagicError(f"There is no option {listing(strangers)}. There are: {', '.join(sorted(spec.argument_spec))}.")
+    if result.error_messages:
+        secrets = [str(given[name]) for name, option in spec.argument_spec.items() if option.get("no_log") and given.get(name)]
+        raise MagicError(str(scrub(" ".join(message.rstrip(".") + "." for message in result.error_messages), secrets)))
+    return t.cast("dict[str, t.Any]", result.validated_parameters)
 
 
 _last: Client | None = None

@@ -14,22 +14,25 @@ import typing as t
 from collections import defaultdict
 from dataclasses import replace
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._checks import check_connectors, check_deletions, check_routes, warn_of_stranded
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS, refusal
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import resolved
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, objects_after, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import children_of, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Rules
 
     Json = dict[str, t.Any]
@@ -42,28 +45,39 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     :raises MagicError: with all problems that the account shows, before anything is written.
     """
     changes = Changes()
-    for kind in (*WITH_INSIDES, ROUTE):
-        if kind in design.kinds:
-            _Matcher(kind, account, rules, changes).work([item for item in design.items if item.kind is kind])
-    _check_routes(account, changes)
-    _check_deletions(design, rules, changes)
-    _warn_of_stranded(account, changes)
+    for kind in design.kinds:
+        items = [item for item in design.items if item.kind is kind]
+        if kind.parent is None:
+            _Matcher(kind, account, rules, changes).work(items)
+        for above in design.items if kind.parent is not None else ():
+            parent = next((step for step in changes.steps if step.place == above.place), None)
+            # Of one that has a problem, or is not there and is not to be, nothing more can be said.
+            if kind in above.lists and parent is not None:
+                _Matcher(kind, account, rules, changes, parent).work([item for item in items if item.parent is above])
+    check_routes(account, changes)
+    check_deletions(design, rules, changes)
+    check_connectors(account, rules, changes)
+    warn_of_stranded(account, changes)
     if changes.problems:
         raise refusal(changes.problems)
     return changes
 
 
 class _Matcher:
-    """Finds out which object of one kind each item means, and what becomes of it."""
+    """Finds out which object of one kind, or of one parent, each item means, and what becomes of it."""
 
-    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes) -> None:
+    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes, parent: Step | None = None) -> None:
         self._kind = kind
+        self._parent_id = None if parent is None else parent.token if parent.actual is None else str(parent.actual["id"])
+        self._above = "" if parent is None else f"{parent.label}/"
+        self._there = [] if parent is not None and parent.actual is None else account[key_of(kind, self._parent_id)]
+        self._beside: dict[str, list[Json]] = {}
         self._account = account
         self._rules = rules
         self._changes = changes
         self._by_id: dict[str, Json] = {}
         self._by_keys: dict[tuple[t.Any, ...], list[Json]] = defaultdict(list)
-        for item in account[kind.several]:
+        for item in self._there:
             self._by_id[canonical(item["id"])] = item
             self._by_keys[self._keys(item)].append(item)
         self._taken: dict[str, str] = {}
@@ -79,7 +93,7 @@ class _Matcher:
 
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for what is to go because no item names it."""
-        led = [item for item in map(self._led, items) if item is not None]
+        led = [item for named in map(self._named_by_ids, items) if named is not None for item in [self._led(named)] if item is not None]
         meant = {id(item): self._by_id.get(canonical(item.object_id)) for item in led if item.object_id is not None}
         self._leaving = {actual["id"] for item in led for actual in [meant.get(id(item))] if actual is not None and self._leaves(item, actual)}
         # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
@@ -93,15 +107,38 @@ class _Matcher:
             except MagicError as error:
                 self._blame(item, error)
         if self._rules.state == "overridden" and not self._kind.given:
-            for actual in self._account[self._kind.several]:
+            for actual in self._there:
                 if actual["id"] not in self._taken and not self._kept(actual):
-                    self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label_of(self._kind, actual)))
+                    self._delete(actual)
 
     def _blame(self, item: Item, error: MagicError) -> None:
         """Note what is wrong with an item."""
         if error.unreadable:
             raise error
         self._changes.say(item, str(error))
+
+    def _named_by_ids(self, item: Item) -> Item | None:
+        """Return the item with ids in place of names; None if it has a problem."""
+        try:
+            return item if self._rules.state == "deleted" else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up))
+        except MagicError as error:
+            self._blame(item, error)
+            return None
+
+    def _look_up(self, other: Kind) -> list[Json]:
+        """Return the objects to which one can refer, as they will be: for a child, those of its parent."""
+        if other.several not in self._beside:
+            parent_id = self._parent_id if other.parent is self._kind.parent else None
+            self._beside[other.several] = objects_after(self._account, self._changes, other, parent_id)
+        return self._beside[other.several]
+
+    def _delete(self, actual: Json, place: str = "") -> None:
+        """Append the steps that delete an object, after those for what belongs to it."""
+        label = self._above + label_of(self._kind, actual)
+        for child in children_of(self._kind):
+            for item in self._account[key_of(child, actual["id"])]:
+                self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"]))
+        self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label, place, self._parent_id))
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
@@ -158,6 +195,9 @@ class _Matcher:
         return as_it_is(self._account)
 
     def _group(self, desired: Json) -> list[Json]:
+        keys = self._kind.keys_in(desired)
+        if keys != self._kind.keys:
+            return [one for one in self._there if all(known(self._kind.fields[key], one.get(key)) == desired[key] for key in keys)]
         return self._by_keys.get(self._keys(desired), [])
 
     def _leaves(self, item: Item, actual: Json) -> bool:
@@ -239,31 +279,34 @@ class _Matcher:
         if state == "deleted":
             if kind.given:
                 raise MagicError(f"Cloudflare creates and deletes {kind.noun}s, so it cannot be deleted here. Leave it out.")
-            if actual is not None and self._kept(actual):
+            if actual is not None and item.lists:
+                # What is to go stands in it.
+                self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
+            elif actual is not None and self._kept(actual):
                 self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")
             elif actual is not None:
-                self._changes.steps.append(Step(kind, plan(kind, None, actual), actual, label_of(kind, actual), item.place))
+                self._delete(actual, item.place)
             return
         if actual is None and kind.given:
             raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and Cloudflare alone creates them. Correct the name, or leave it out.")
         desired = item.desired
         if state in ("replaced", "overridden") and actual is not None:
-            desired = merged(resets(kind.fields, desired, actual), desired)
+            desired = merged(resets({name: one for name, one in kind.fields.items() if name not in kind.fixed}, desired, actual), desired)
         planned = plan(kind, desired, actual)
-        label = label_of(kind, planned.result or {})
+        label = self._above + label_of(kind, planned.result or {})
         if actual is None and self._new.setdefault(repr(self._new_identity(desired)), item.place) != item.place:
             raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
         self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]
-        self._changes.steps.append(Step(kind, planned, actual, label, item.place))
+        self._changes.steps.append(Step(kind, planned, actual, label, item.place, self._parent_id))
 
     def _new_identity(self, desired: Json) -> Json:
-        return {**values_of(self._kind, self._kind.keys, desired), **identity_then(self._kind, desired, {})}
+        return {**values_of(self._kind, self._kind.keys_in(desired), desired), **identity_then(self._kind, desired, {})}
 
     def _kept(self, actual: Json) -> bool:
         """Tell whether an object must not be deleted: one of such a name, or a route of such a prefix or through such a tunnel."""
         keep = self._rules.keep
         if not keep or self._kind is not ROUTE:
-            return by_name(keep, str(actual.get("name")))
+            return by_name(keep, label_of(self._kind, actual))
         prefix = known(ROUTE.fields["prefix"], actual.get("prefix"))
         return by_name(keep, str(prefix)) or prefix in self._kept_prefixes or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
 
@@ -275,67 +318,3 @@ class _Matcher:
     def _kept_insides(self) -> Insides:
         pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
         return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))
-
-
-def _check_routes(account: Account, changes: Changes) -> None:
-    """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
-    now = as_it_is(account)
-    then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
-    moved = any(_loses_its_inside(step) for step in changes.steps)
-    for step in changes.steps:
-        route = step.after
-        if step.kind is not ROUTE or route is None or not step.place:
-            continue
-        nexthop = route.get("nexthop")
-        written = bool({"prefix", "nexthop"} & set(step.planned.after))
-        if not written and not moved:
-            continue
-        found, wrong = then.look_for(nexthop)
-        if not written and (found and not wrong or now.look_for(nexthop) != (True, "")):
-            continue
-        wrong = wrong or mismatch(route.get("prefix"), nexthop)
-        if not found:
-            changes.say(step, f"nexthop: {nexthop} is in no tunnel, neither of the design nor of the account. Use the customer's address inside of a tunnel.")
-        elif wrong:
-            changes.say(step, f"nexthop: {wrong}")
-
-
-def _check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
-    gone = [step for step in changes.steps if step.planned.method == "DELETE"]
-    what = listing(f"{step.kind.noun} {step.label}" for step in gone)
-    if len(gone) > rules.max_deletions:
-        instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
-        changes.problems.append(
-            f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
-            f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
-        )
-        return
-    for kind in design.kinds:
-        emptied = [step for step in gone if step.kind is kind]
-        if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
-            changes.problems.append(
-                f"{kind.results}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
-                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {kind.results} out of config."
-            )
-
-
-def _warn_of_stranded(account: Account, changes: Changes) -> None:
-    """Note routes that the design leaves alone, and whose tunnel it deletes or gives another inside."""
-    tunnels = [(step.kind.noun, step.actual) for step in changes.steps if step.actual is not None and _loses_its_inside(step)]
-    if not tunnels:
-        return
-    lost = Insides(tunnels)
-    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.planned.method in ("DELETE", "PUT")}
-    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
-    # Mostly the routes go, too, and then no further kind needs to be read.
-    then = Insides(tunnels_after(account, changes) if stay else ())
-    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
-    if stay:
-        changes.warnings.append(
-            f"Routes stay that lead through tunnels which are deleted or get another inside, and then lead nowhere: "
-            f"{listing(label_of(ROUTE, route) for route in stay)}. Cloudflare allows that. Delete them, or give them another next hop."
-        )
-
-
-def _loses_its_inside(step: Step) -> bool:
-    return step.kind is not ROUTE and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))

@@ -5,22 +5,25 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One tunnel or route becomes what a task says, or some are read."""
+"""One object becomes what a task says, or some are read."""
 
 from __future__ import annotations
 
 import typing as t
 from contextlib import nullcontext
+from functools import partial
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, carry_out, list_all, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, carry_out, read, send
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import meant, resolved, the_one
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
@@ -30,7 +33,7 @@ if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
     Json = dict[str, t.Any]
@@ -38,16 +41,21 @@ if t.TYPE_CHECKING:
     Claims = Callable[[], AbstractContextManager[list[Claim]]]
 
 
+_NOTHING_TO_DO: dict[str, t.Any] = {"changed": False, "diff": {"before": {}, "after": {}}}
+
+
 def _nobody_else() -> AbstractContextManager[list[Claim]]:
     """Return the claims of a run with a single task."""
     return nullcontext([])
 
 
-def _by_id(client: Client, kind: Kind, object_id: str, state: str) -> list[Json]:
+def _by_id(client: Client, kind: Kind, object_id: str, state: str, parent_id: str | None) -> list[Json]:
     """Return the one object with an id, or none if it may be absent."""
     try:
-        return [read(client, kind, object_id)]
+        return [read(client, kind, object_id, parent_id)]
     except MagicError as error:
+        if kind.bare and error.failure is None and state == "absent":
+            return []
         if error.failure is None or error.failure["status"] != 404 or state == "present":
             raise
         if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
@@ -61,6 +69,8 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     :raises MagicError: naming the option and the mend.
     """
     desired_of(kind, options)
+    if kind.given and options["state"] == "absent":
+        raise MagicError(f"state: {kind.given} Leave state out, or remove the task.")
     key = options.get("psk")
     if key is None:
         return []
@@ -84,10 +94,17 @@ def apply_one(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mo
 
 def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
     desired, account = desired_of(kind, options), Account(client)
-    object_id = options[kind.id_option]
-    there = list_all(client, kind) if object_id is None else _by_id(client, kind, object_id, options["state"])
+    object_id, absent = options.get(kind.id_option), options["state"] == "absent"
+    parent_id = _parent_id(kind, account, options, absent)
+    if kind.parent is not None and parent_id is None:
+        return dict(_NOTHING_TO_DO)
+    there = account.of(kind, parent_id) if object_id is None else _by_id(client, kind, object_id, options["state"], parent_id)
     if kind.through is not None and not _lead_through(kind, account, options, desired, there):
-        return {"changed": False, "diff": {"before": {}, "after": {}}}
+        return dict(_NOTHING_TO_DO)
+    look_up = partial(_beside, kind, account, parent_id)
+    if absent and not _can_be_meant(kind, desired, look_up):
+        return dict(_NOTHING_TO_DO)
+    desired = resolved(kind.fields, desired, look_up)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
@@ -95,7 +112,9 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     if planned.method is not None:
         answer = None
         if not check_mode:
-            shown = answer = carry_out(kind, client, planned, secret, {item["id"] for item in there}) or shown
+            shown = answer = carry_out(kind, client, planned, secret, {str(item.get("id")) for item in there}, parent_id) or shown
+        elif not kind.validates:
+            result["validated"] = False
         elif planned.method != "DELETE" or kind.validates_delete:
             answer = send(kind, client, planned, secret, ASK)
             result["validated"] = True
@@ -105,6 +124,34 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     if shown is not None:
         result[kind.result] = normal(kind, shown)
     return result
+
+
+def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absent: bool) -> str | None:
+    """Return the id of the object that the task's one belongs to; None if there is none, and then nothing in it is there either.
+
+    :raises MagicError: if there has to be one.
+    """
+    if kind.parent is None:
+        return None
+    name, there = options[kind.parent.result], account.of(kind.parent)
+    if absent and not meant(kind.parent, there, name):
+        return None
+    return str(the_one([kind.parent], kind.parent.result, name, account.of)["id"])
+
+
+def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
+    """Tell whether there is what an object is found by, if that is another object's name. Of what shall be absent, other names say nothing."""
+    for name in [name for name in desired if name in kind.fields and (kind.fields[name].of or kind.fields[name].parts)]:
+        if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
+            del desired[name]
+        elif not any(meant(other, look_up(other), desired[name]) for other in kind.fields[name].of):
+            return False
+    return True
+
+
+def _beside(kind: Kind, account: Account, parent_id: str | None, other: Kind) -> list[Json]:
+    """Return the objects to which one of a kind can refer: of a child's kind, those of the same parent."""
+    return account.of(other, parent_id if other.parent is kind.parent else None)
 
 
 def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], desired: Json, there: list[Json]) -> bool:
@@ -145,11 +192,14 @@ def _decide(
     """
     absent = options["state"] == "absent"
     account = f"{client.settings.api_url} {client.settings.account_id}"
-    if options[kind.id_option] is None:
+    if options.get(kind.id_option) is None:
         claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
         actual = find(kind, there, desired, absent=absent, claims=claims)
     else:
         actual = there[0] if there else None
+    if kind.given and actual is None:
+        names = listing(str(item.get(key)) for item in there for key in kind.keys[:1]) or "none"
+        raise MagicError(f"There is no such {kind.noun}. {kind.given} The account has: {names}.")
     secret: dict[str, str] = {}
     if options.get("psk") is not None and (actual is None or options["update_psk"] == "always"):
         secret["psk"] = options["psk"]
@@ -199,11 +249,17 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
 
     :raises MagicError: if they cannot be read, or there is none with the id.
     """
-    wanted = chosen(kind, options)
-    if "id" in wanted:
-        items = [read(client, kind, wanted["id"])]
+    wanted, account = chosen(kind, options), Account(client)
+    parent_id = _parent_id(kind, account, options, absent=False)
+    look_up = partial(_beside, kind, account, parent_id)
+    found = _can_be_meant(kind, wanted, look_up)
+    wanted = resolved(kind.fields, wanted, look_up) if found and "id" not in wanted else wanted
+    if not found:
+        items = []
+    elif "id" in wanted:
+        items = [read(client, kind, wanted["id"], parent_id)]
     else:
-        items = [item for item in list_all(client, kind) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
+        items = [item for item in account.of(kind, parent_id) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
     if options["format"] == "options":
         return {"changed": False, kind.results: as_items(kind, items)}
     shown = [normal(kind, item) for item in items]

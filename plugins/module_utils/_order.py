@@ -24,16 +24,17 @@ except ImportError:  # Python 3.8, which no controller has
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS, ROUTE, WITH_INSIDES
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import NEW, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
 
     Json = dict[str, t.Any]
@@ -66,6 +67,7 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     result.needs = [set() for dummy in result.steps]
     problems = _who_waits_for_whom(account, changes, result)
     units: list[list[int]] = []
+    _who_waits_for_new_ones(result)
     if not problems:
         _routes_wait_for_tunnels(result)
         needs = result.needs
@@ -83,7 +85,7 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
 
 def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
     """Yield what an object has that no other one can have."""
-    if item is None:
+    if item is None or kind not in (*WITH_INSIDES, ROUTE):
         return
     if kind is ROUTE:
         yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
@@ -140,10 +142,25 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
     return problems
 
 
+def _who_waits_for_new_ones(result: Ordered) -> None:
+    """Fill in who has the token of a new object in place of its id."""
+    new = {step.token: number for number, step in enumerate(result.steps) if step.planned.method == "POST" and step.place}
+    for step, needs in zip(result.steps, result.needs):
+        needs.update(new[token] for token in _tokens([step.planned.body, step.parent_id]) if token in new)
+
+
+def _tokens(value: t.Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from (value,) if value.startswith(NEW) else ()
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tokens(item)
+
+
 def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
     """Return the names, and the places in the routing table, of objects that no step is about."""
     found = {}
-    for kind in {step.kind.several: step.kind for step in changes.steps}.values():
+    for kind in {step.kind.several: step.kind for step in changes.steps if step.kind in (*WITH_INSIDES, ROUTE)}.values():
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
         for item in account[kind.several]:
             if item["id"] not in touched:
@@ -246,7 +263,7 @@ def _requests(result: Ordered, units: Sequence[list[int]], batch_size: int) -> I
             due += more
             sorter.done(*more)
             ready = (ready - set(more)) | set(sorter.get_ready())
-            if result.steps[units[more[0]][0]].planned.method != "PUT":
+            if result.steps[units[more[0]][0]].planned.method in ("POST", "DELETE"):
                 # What comes free by these is not free within the same request.
                 break
         first = result.steps[units[due[0]][0]]

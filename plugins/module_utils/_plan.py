@@ -13,14 +13,25 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, difference, heeded, known, picked, sendable, without_empty
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import (
+    as_object,
+    difference,
+    excluded,
+    heeded,
+    known,
+    lacking,
+    picked,
+    sendable,
+    without_empty,
+)
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
     Json = dict[str, t.Any]
 
@@ -71,7 +82,8 @@ def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False
 
     :raises MagicError: if there are several.
     """
-    found = [item for item in objects if all(known(kind.fields[key], item.get(key)) == desired[key] for key in kind.keys)]
+    keys = kind.keys_in(desired)
+    found = [item for item in objects if all(known(kind.fields[key], item.get(key)) == desired[key] for key in keys)]
     just_so = [item for item in found if identity_then(kind, desired, item) == values_of(kind, kind.apart, item)]
     left = just_so if absent else _told_apart(kind, found, desired)
     if len(left) > 1:
@@ -103,7 +115,7 @@ def _told_apart(kind: Kind, found: list[Json], desired: Json) -> list[Json]:
 
 
 def _ambiguous(kind: Kind, items: list[Json], desired: Json) -> str:
-    what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys)
+    what = " and ".join(f"{key} '{desired[key]}'" for key in kind.keys_in(desired))
     labels = []
     for item in items:
         parts = [f"{name} {_in_words(value)}" for name, value in values_of(kind, kind.apart, item).items() if _in_words(value)]
@@ -131,7 +143,7 @@ class Plan:
     :ivar before: the part of the object that changes, as it is.
     :ivar after: the same, as it shall be.
     :ivar result: the object as it will be, as far as that is known before.
-    :ivar method: POST, PUT or DELETE; None if there is nothing to do.
+    :ivar method: POST, PUT, PATCH or DELETE; None if there is nothing to do.
     :ivar body: of the request.
     :ivar object_id: of the object that the request is about; None for a new one.
     :ivar desired: the fields to be set, without those that Cloudflare ignores.
@@ -160,15 +172,21 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     if desired is None:
         if actual is None:
             return Plan({}, {}, None)
-        return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE", object_id=actual.get("id"))
+        return Plan(_settable(kind, actual), {}, normal(kind, actual), "DELETE", object_id=_id_of(kind, actual))
     desired, warnings = heeded(kind.fields, desired, actual or {})
-    for name, value in desired.items():
-        lacking = [part for part in kind.fields[name].needed if part not in {**as_object((actual or {}).get(name)), **value}]
-        if lacking:
-            raise MagicError(f"{name}: {' and '.join(lacking)} is missing, which {name} needs.")
-    if actual is None:
-        return replace(_creation(kind, desired, secret), desired=desired, warnings=warnings)
-    return replace(_update(kind, desired, actual, secret), object_id=actual.get("id"), desired=desired, warnings=warnings)
+    problems = lacking(kind.fields, desired, actual or {})
+    if problems:
+        raise MagicError(" ".join(problems))
+    planned = _creation(kind, desired, secret) if actual is None else _update(kind, desired, actual, secret)
+    problems = kind.rules(planned.result or {}, planned.after) if planned.method else []
+    if problems:
+        raise MagicError(" ".join(problems))
+    return replace(planned, object_id=_id_of(kind, actual), desired=desired, warnings=warnings)
+
+
+def _id_of(kind: Kind, actual: Json | None) -> str | None:
+    """Return the id that stands in the path of an object; there is none of one that is alone."""
+    return actual.get("id") if actual is not None and kind.id_option else None
 
 
 def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
@@ -177,7 +195,7 @@ def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
         raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
     new = without_empty(kind.fields, desired)
     body = sendable(kind.fields, new, {})
-    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", {**body, **secret})
+    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", kind.sent({**body, **secret}))
 
 
 def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) -> Plan:
@@ -185,22 +203,26 @@ def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) 
     for name in kind.fixed:
         if name in changes:
             raise MagicError(
-                f"{name}: cannot be changed. Cloudflare's API sets it only when a {kind.noun} is made. "
-                f"To change it, delete the {kind.noun} (state: absent) and make it again, which interrupts its traffic."
+                f"{name}: cannot be changed. Cloudflare's API sets it only when a {kind.noun} is created. "
+                f"To change it, delete the {kind.noun} (state: absent) and create it again, which interrupts its traffic."
             )
     if not changes and not secret:
         return Plan({}, {}, normal(kind, actual))
     whole = sendable(kind.fields, {name: desired[name] for name in changes}, actual)
-    body = {**{name: actual[name] for name in kind.required if actual.get(name) is not None}, **whole, **secret}
-    result = {**actual, **{name: _merged(actual.get(name), value, changes[name]) if kind.fields[name].parts else value for name, value in whole.items()}}
+    repeated = {name: kind.fields[name].empty if actual.get(name) is None and kind.fields[name].said else actual.get(name) for name in kind.repeats}
+    body = kind.sent({**{name: value for name, value in repeated.items() if value is not None}, **whole, **secret})
+    result = {**actual, **{name: _merged(kind.fields[name], actual.get(name), value, changes[name]) for name, value in whole.items()}}
     before = {**picked(kind.fields, changes, actual), **{name: "(not shown)" for name in secret}}
-    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), "PUT", body)
+    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), kind.updates, body)
 
 
-def _merged(actual: t.Any, sent: Json, changes: Json) -> Json:
-    """Return what an object is after an update; what does not change stays as Cloudflare shows it."""
-    known = as_object(actual)
-    return {**known, **{name: value for name, value in sent.items() if name in changes or name not in known}}
+def _merged(one: Field, actual: t.Any, sent: t.Any, changes: t.Any) -> t.Any:
+    """Return what a field is after an update; what does not change stays as Cloudflare shows it."""
+    if not one.parts:
+        return sent
+    gone = excluded(one.parts, changes, as_object(actual))
+    left = {name: value for name, value in as_object(actual).items() if name not in gone}
+    return {**left, **{name: value for name, value in sent.items() if name in changes or name not in left}}
 
 
 def _settable(kind: Kind, actual: Json) -> Json:

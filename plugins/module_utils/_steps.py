@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import WITH_INSIDES
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Item
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
     Json = dict[str, t.Any]
@@ -33,6 +35,10 @@ if t.TYPE_CHECKING:
 _OPTION = re.compile(r"[a-z0-9_., ]+: ")
 
 
+# What a token begins with; no id has a bracket.
+NEW = "(new: "
+
+
 @dataclass(frozen=True)
 class Rules:
     """What a task says of a design as a whole.
@@ -40,11 +46,13 @@ class Rules:
     :ivar state: of ``_design.STATES``.
     :ivar keep: names and shell patterns of objects that are never deleted.
     :ivar max_deletions: how many objects may be deleted.
+    :ivar says_what_to_keep: whether the task has said anything of that, if only that there is nothing.
     """
 
     state: str = "merged"
     keep: tuple[str, ...] = ()
     max_deletions: int = DEFAULT_MAX_DELETIONS
+    says_what_to_keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Step:
     :ivar actual: the object as it is; None for a new one.
     :ivar label: its name, for messages.
     :ivar place: where it stands in the design; empty if nothing names it.
+    :ivar parent_id: the id of the object that it belongs to, or the token of one that is created.
     """
 
     kind: Kind
@@ -62,11 +71,17 @@ class Step:
     actual: Json | None
     label: str
     place: str = ""
+    parent_id: str | None = None
+
+    @property
+    def token(self) -> str:
+        """What stands in other steps for the id that a new object will have."""
+        return f"{NEW}{self.place})"
 
     @property
     def action(self) -> str:
         """What is done: create, update or delete; empty for nothing."""
-        return {None: "", "POST": "create", "PUT": "update", "DELETE": "delete"}[self.planned.method]
+        return {None: "", "POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}[self.planned.method]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -103,6 +118,8 @@ def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
     """Return the name of an object for people."""
     if kind.keys == ("name",):
         return str(item.get("name"))
+    if kind is not ROUTE:
+        return str(next((item[key] for key in (*kind.keys, *kind.or_keys) if item.get(key)), item.get("id")))
     scope = [str(place) for places in as_object(item.get("scope")).values() if isinstance(places, list) for place in places]
     return f"{item.get('prefix')} via {item.get('nexthop')}, priority {item.get('priority')}" + (f", scope {' '.join(scope)}" if scope else "")
 
@@ -114,6 +131,27 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
         touched = {step.actual["id"] for step in steps if step.actual is not None}
         yield from ((kind.noun, step.after) for step in steps if step.after is not None)
         yield from ((kind.noun, item) for item in account[kind.several] if item["id"] not in touched)
+
+
+def with_health_checks(changes: Changes) -> list[Json]:
+    """Return what the design names of what Cloudflare checks, and is there once all is done, with what keeps it from being healthy."""
+    steps = [step for step in changes.steps if step.kind in WITH_INSIDES and step.place and step.after is not None]
+    return [{"kind": step.kind.results, "name": str((step.after or {}).get("name")), "never_healthy": _obstacle(step)} for step in steps]
+
+
+def _obstacle(step: Step) -> str | None:
+    if as_object((step.after or {}).get("health_check")).get("enabled") is False:
+        return "health_check_off"
+    return "no_psk" if step.kind.has_psk and last_generated_on(step.actual) is None else None
+
+
+def objects_after(account: Account, changes: Changes, kind: Kind, parent_id: str | None = None) -> list[Json]:
+    """Return the objects of a kind, or of one parent, once all is done; new ones have tokens for ids."""
+    steps = [step for step in changes.steps if step.kind is kind and step.parent_id == parent_id]
+    touched = {step.actual.get("id") for step in steps if step.actual is not None}
+    new_parent = parent_id is not None and parent_id.startswith(NEW)
+    there = [] if new_parent else [item for item in account[key_of(kind, parent_id)] if item.get("id") not in touched]
+    return [*({"id": step.token, **step.after} for step in steps if step.after is not None), *there]
 
 
 class Later:

@@ -62,6 +62,17 @@ def is_template(text: str) -> bool:
     return any(mark in text for mark in ("{{", "{%", "{#")) or text.startswith("#jinja2:")
 
 
+def without_templates(text: str) -> str:
+    """Return a text that Ansible cannot take for a template, whatever becomes of the marks that say so: no template begins without this character."""
+    return text.replace("{", r"\x7b")
+
+
+def harmless(value: t.Any) -> t.Any:
+    """Return a JSON value whose strings and names can be printed, and cannot be taken for templates, for those who cannot mark them as data."""
+    changed = _in_strings(value, lambda text: without_templates(shown(text)), harmless)
+    return {without_templates(shown(name)): item for name, item in changed.items()} if isinstance(changed, dict) else changed
+
+
 def all_shown(value: t.Any) -> t.Any:
     """Return a JSON value whose strings and names can be printed; see ``shown``."""
     changed = _in_strings(value, shown, all_shown)

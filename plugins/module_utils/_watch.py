@@ -68,16 +68,34 @@ class Wish:
 
         :raises MagicError: naming the option and the mend.
         """
-        window, wait_timeout, poll_interval = (parse_age(options[name], name) for name in ("window", "wait_timeout", "poll_interval"))
-        if not 1 <= window <= _LONGEST_WINDOW:
-            raise MagicError("window must be from 1s to 7d, which is the most that Cloudflare gives.")
+        wait_timeout, poll_interval = (parse_age(options[name], name) for name in ("wait_timeout", "poll_interval"))
+        window, share = window_of(options["window"], "window"), share_of(options["min_healthy_share"], "min_healthy_share")
         if poll_interval < 1:
             raise MagicError("poll_interval must be at least 1s.")
-        if not 0 < options["min_healthy_share"] <= 1:
-            raise MagicError("min_healthy_share must be above 0 and at most 1, like 0.9 for nine of ten data centers.")
         names = tuple(name.strip() for name in options["names"] or [])
         waits = options["wait_for"] is not None
-        return cls(names, window, _since(options["since"]), options["min_healthy_share"], waits, wait_timeout, poll_interval)
+        return cls(names, window, _since(options["since"]), share, waits, wait_timeout, poll_interval)
+
+
+def window_of(text: str, option: str) -> int:
+    """Return how many seconds to look back.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    window = parse_age(text, option)
+    if not 1 <= window <= _LONGEST_WINDOW:
+        raise MagicError(f"{option} must be from 1s to 7d, which is the most that Cloudflare gives.")
+    return window
+
+
+def share_of(share: float, option: str) -> float:
+    """Return the share of data centers that have to see a tunnel healthy.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    if not 0 < share <= 1:
+        raise MagicError(f"{option} must be above 0 and at most 1, like 0.9 for nine of ten data centers.")
+    return share
 
 
 def _since(text: str | None) -> datetime | None:

@@ -14,7 +14,7 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Creates, updates and deletes the IPsec tunnels, GRE tunnels and static routes of Cloudflare WAN (formerly Magic WAN) or Magic Transit, and updates
-    its interconnects, from one design, in one task.
+    its interconnects, from one design, in one task. Sites, connectors, apps and BGP filter profiles can be in the design as well.
   - Reads each kind of object once, plans everything, and reports all mistakes of the design in one message before anything is changed. Routes can lead
     through tunnels that the same design creates, in check mode as well.
   - Uses requests that change many objects wherever the API has them.
@@ -29,7 +29,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Has Cloudflare check with C(validate_only=true) whatever can be judged now. RV(not_validated) has the rest, with the reason. Cloudflare only checks
+      - Has Cloudflare check with C(validate_only=true) whatever can be judged now. RV(not_validated) has the rest, with the reason, and so everything
+        about sites, connectors, apps and filter profiles, for which the API has no such check. Cloudflare only checks
         for who may write. A credential that may only read gets the whole plan all the same, with a warning.
   diff_mode:
     details:
@@ -48,8 +49,11 @@ options:
     default: merged
   keep:
     description:
-      - Names and shell patterns of tunnels that are never deleted, such as those that another team manages. Routes through them are not deleted either.
+      - Names and shell patterns of tunnels that are never deleted, such as those that another team manages, or that the connector of a site created by
+        itself. Routes through them are not deleted either. Names of sites and what they have, and serial numbers of connectors, count as well.
       - A prefix means the routes with that prefix.
+      - With O(state=overridden), it is required where tunnels or routes would be deleted and the account has sites with connectors, because nothing marks what
+        connectors created. An empty list says that there is nothing to keep.
     type: list
     elements: str
   max_deletions:
@@ -70,6 +74,7 @@ notes:
     is skipped, nothing is deleted, and the next run does what is left.
   - A tunnel takes over the inside of another tunnel only after the routes of this design have moved out of it. Where two tunnels exchange their insides, that
     is not possible. Then give their routes the C(static_route_id), or use O(state=overridden), so that a run that is killed halfway leaves no route behind.
+  - With O(state=deleted), a site goes with all that it has. A site in the design with lists loses only what the lists name.
   - Pre-shared keys are not part of a design. Create and rotate them with M(cloudflare.magic.ipsec_psks).
 seealso:
   - module: cloudflare.magic.ipsec_tunnel
@@ -177,6 +182,30 @@ requests:
   returned: success
   type: int
   sample: 4
+tunnels:
+  description:
+    - The tunnels and interconnects that O(config) names and that are there after the task, as M(cloudflare.magic.tunnel_health_info) knows them.
+  returned: unless O(state=gathered)
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: The kind, as in O(config).
+      returned: always
+      type: str
+      sample: ipsec_tunnels
+    name:
+      description: The name after the task.
+      returned: always
+      type: str
+      sample: lyon-1
+    never_healthy:
+      description:
+        - Why health checks do not find it healthy until something else has happened. Null if nothing is known that prevents it.
+        - V(no_psk) if Cloudflare has no date of a pre-shared key, as of a new IPsec tunnel. V(health_check_off) if its health check is off.
+      returned: always
+      type: str
+      sample: no_psk
 failure:
   description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
   returned: failure, when the account could not be read

@@ -27,6 +27,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.vars.reserved import is_reserved_name
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import without_templates
 
 try:
     # From ansible-core 2.22 on.
@@ -229,7 +230,7 @@ KEEPS_MARKS = VERSION >= (2, 19)
 
 def marked(text: str) -> str:
     """Return a text that Ansible never takes for a template, by ``wrap_var`` (2.18 to 2.22). Where a mark can get lost, the text cannot begin a template."""
-    return t.cast(str, wrap_var(text if KEEPS_MARKS else text.replace("{", r"\x7b")))
+    return t.cast(str, wrap_var(text if KEEPS_MARKS else without_templates(text)))
 
 
 def no_templates(value: t.Any) -> t.Any:

@@ -16,14 +16,30 @@ from collections import Counter, defaultdict
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import KINDS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+    from ansible.inventory.group import Group
 
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
 
+# The groups of all tunnels of a kind.
+GROUPS = {kind: f"{kind}_tunnels" for kind in KINDS}
+
 _NO_NAME = "tunnel"
 _PART_OF_ID = 8
+
+
+def is_of(variables: Mapping[str, t.Any], tunnel: Tunnel) -> bool:
+    """Tell whether a host that is there already is this tunnel's; another source may have made it, with another prefix."""
+    return any(name.endswith("id") and value == tunnel.id for name, value in variables.items())
+
+
+def is_a_tunnel(groups: Iterable[Group]) -> bool:
+    """Tell by a host's groups whether the plugin made it, for another account."""
+    return any(group.name in GROUPS.values() for group in groups)
 
 
 def safe_name(text: str) -> str:

@@ -23,7 +23,8 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNEL_TYPES
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
@@ -35,7 +36,7 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-KINDS = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
+KINDS = TUNNEL_TYPES
 _DAY = timedelta(days=1)
 
 
@@ -89,7 +90,7 @@ FURTHER: dict[str, Json] = {
     "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, **_COMPUTED},
     "gre": _COMPUTED,
 }
-_MADE_HERE = ("tunnel_type", "psk_age_days")
+_MADE_HERE = ("tunnel_type", "psk_age_days", "tunnel_health", "tunnel_health_share", "tunnel_health_checked_until")
 
 # Texts of these forms are no expression that calls anything, and no piece of a template, whatever they are joined with.
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
@@ -169,6 +170,7 @@ class Answer:
     :ivar ahead: seconds by which Cloudflare's clock is ahead of this machine's.
     :ivar tunnels: by kind.
     :ivar others: fields that have another form than the documented one, and are left out.
+    :ivar health: what a cache keeps of the health of tunnels; None if nobody has asked for it.
     """
 
     account_id: str
@@ -176,6 +178,7 @@ class Answer:
     ahead: float = 0.0
     tunnels: dict[str, list[Tunnel]] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
+    health: t.Any = None
 
     def add(self, kind: str, objects: Iterable[Json]) -> None:
         """Take over the objects of a kind.
@@ -195,11 +198,11 @@ class Answer:
     def content(self) -> Json:
         """Return what a cache keeps."""
         tunnels = {kind: [tunnel.fields for tunnel in several] for kind, several in self.tunnels.items()}
-        return {"account_id": self.account_id, "api_url": self.api_url, "ahead": self.ahead, "tunnels": tunnels}
+        return {"account_id": self.account_id, "api_url": self.api_url, "ahead": self.ahead, "tunnels": tunnels, "health": self.health}
 
 
 def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: Iterable[str]) -> Answer | None:
-    """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare.
+    """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare, but for its health.
 
     :arg account_id: whose tunnels are wanted; None if nothing says so, and what there is will do.
     """
@@ -209,7 +212,7 @@ def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: I
     tunnels, ahead = content.get("tunnels"), content.get("ahead")
     if not isinstance(tunnels, Mapping) or isinstance(ahead, bool) or not isinstance(ahead, (int, float)) or not abs(ahead) < 1e10:
         return None
-    answer = Answer(str(kept[0]), str(kept[1]), ahead)
+    answer = Answer(str(kept[0]), str(kept[1]), ahead, health=content.get("health"))
     for kind in kinds:
         several = tunnels.get(kind)
         if not isinstance(several, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in several):
@@ -311,6 +314,12 @@ def _key(name: t.Any) -> t.Any:
         return name
     plain = str.__str__(name)
     return plain if is_harmless(plain) else marked(plain)
+
+
+def other_forms(answer: Answer) -> list[str]:
+    """Return a warning if an answer has fields in another form than the documented one."""
+    others = ", ".join(sorted(answer.others))
+    return [f"Cloudflare's answer has fields in another form than the documented one, which are left out: {others}."] if others else []
 
 
 def changed_texts(tunnels: Iterable[Tunnel]) -> list[str]:

@@ -15,12 +15,16 @@ from collections import Counter
 
 from markupsafe import escape
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_timestamp
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._metrics import STATES, metrics
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import doubt
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     Row = dict[str, t.Any]
 
@@ -49,6 +53,50 @@ def _age(seconds: int | None) -> str:
     return f"{seconds // length} {unit}"
 
 
+# The same of a rotation on both ends, and of its proofs.
+_ENDINGS = {
+    "in_doubt": "IN DOUBT",
+    "back": "KEY BEFORE",
+    "unchanged": "not changed",
+    "set": "new key",
+    "checked": "would get a new key",
+    "not_due": "not due",
+}
+_PROOFS = {"ok": "ok", "failed": "FAILED", "not_asked": "not asked"}
+
+
+def edge_table(tunnels: Mapping[str, Mapping[str, t.Any]], names: Iterable[str]) -> list[str]:
+    """Return the lines of a table of what a rotation on both ends has done: the head, then one for each name, in their order.
+
+    :arg tunnels: what the role has noted, by name; see the filter. Nothing of one that did not have its turn.
+    """
+    rows = [("tunnel", "age before", "after", "device", "health", "seconds")]
+    for name in names:
+        noted = tunnels.get(name)
+        row = noted or {}
+        proofs = [_PROOFS[row.get(proof, "not_asked")] for proof in ("device", "health")]
+        rows.append((shown(name), _age(row["psk_age"]) if noted else "not read", _ENDINGS[row.get("outcome", "unchanged")], *proofs, _window(row)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(f"{cell:{'>' if column in (1, 5) else '<'}{widths[column]}}" for column, cell in enumerate(row)) for row in rows]
+
+
+def _window(row: Mapping[str, t.Any]) -> str:
+    """Return the seconds from Cloudflare's change to the device's load; at most how many, if Cloudflare's clock is not the controller's."""
+    asked, changed, loaded = (_moment(row.get(name)) for name in ("asked", "changed", "loaded"))
+    if asked is None or loaded is None:
+        return "-"
+    if changed is not None and asked <= changed <= loaded:
+        return f"{(loaded - changed).total_seconds():.1f}"
+    return f"<{(loaded - asked).total_seconds():.1f}"
+
+
+def _moment(text: t.Any) -> datetime | None:
+    try:
+        return parse_timestamp(text)
+    except MagicError:
+        return None
+
+
 def doubts(entries: Mapping[str, t.Any], tunnels: Iterable[Mapping[str, t.Any]]) -> dict[str, str]:
     """Return why saved keys may not be in force, by the tunnel's id; see ``doubt``."""
     found = {tunnel["id"]: doubt(entries[tunnel["id"]], last_generated_on(tunnel)) for tunnel in tunnels if tunnel["id"] in entries}
@@ -71,50 +119,86 @@ _BAD = ("interrupted", "replaced", "never", "unknown", "overdue")
 
 _MOST_NAMES = 20
 
+# The states of a tunnel's health, and what the report calls them.
+_HEALTH = {"healthy": "Healthy", "degraded": "Degraded", "down": "Down", "unknown": "Unknown"}
+
 _COLUMNS = ("status", "name", "ipsec_tunnel_id", "psk_age_days", "psk_age_seconds", "max_age_seconds", "last_generated_on")
+_COLUMNS_OF_HEALTH = ("health", "health_share")
 
 # What a spreadsheet would take for a formula. Blanks and quotes in front of the sign do not count there, and full-width and small forms of it do.
 _FORMULA = r"[\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212-]"
 
 
-def psk_audit(tunnels: Iterable[Mapping[str, t.Any]], limit: int, entries: Mapping[str, t.Any]) -> Row:
-    """Return a report on the age of keys.
+class Health:
+    """What is known of the health of tunnels, by their names: nothing is known of one that is not there.
+
+    :arg tunnels: as ``tunnel_health_info`` returns them; None if nobody has asked.
+    """
+
+    def __init__(self, tunnels: Iterable[Mapping[str, t.Any]] | None) -> None:
+        self.asked = tunnels is not None
+        self.tunnels = list(tunnels or ())
+        self._by_name = {str(tunnel["name"]): (str(tunnel["state"]), tunnel["healthy_share"]) for tunnel in self.tunnels}
+        if not {state for state, dummy in self._by_name.values()} <= set(_HEALTH):
+            raise TypeError("another state")
+
+    def of(self, name: str) -> tuple[str, float | None]:
+        """Return the state, and the share of data centers that see the tunnel healthy."""
+        return self._by_name.get(name, ("unknown", None))
+
+
+class Moment(t.NamedTuple):
+    """When an audit was made, in seconds since 1970, and of which account."""
+
+    seconds: int
+    account_id: str
+
+
+def psk_audit(tunnels: Iterable[Mapping[str, t.Any]], limit: int, entries: Mapping[str, t.Any], health: Health, moment: Moment | None = None) -> Row:
+    """Return a report on the age of keys, and on the health of tunnels if somebody has asked.
 
     :arg tunnels: as ``ipsec_tunnel_info`` returns them.
     :arg limit: the age in seconds above which a key is overdue. In the last tenth before, it is due soon.
     :arg entries: of the file of keys.
+    :arg moment: of the audit, if metrics are wanted.
     """
     tunnels = list(tunnels)
     reasons = doubts(entries, tunnels)
     soon = limit * 9 // 10
-    rows = [_row(tunnel, reasons.get(tunnel["id"], ""), limit, soon) for tunnel in tunnels]
+    rows = [_row(tunnel, reasons.get(tunnel["id"], ""), limit, soon, health) for tunnel in tunnels]
     in_doubt = [row for row in rows if row["status"] in ("interrupted", "replaced")]
     without_age = [row for row in rows if row["status"] in ("never", "unknown")]
     with_age = [row for row in rows if row["status"] in ("overdue", "soon", "ok")]
     rows = [*sorted(in_doubt, key=_by_name), *sorted(without_age, key=_by_name), *sorted(with_age, key=lambda row: int(row["psk_age"]), reverse=True)]
-    bad = [row["name"] for row in rows if row["status"] in _BAD]
-    found = Counter(row["status"] for row in rows)
+    bad = [row["name"] for row in rows if row["due"]]
+    found, states = Counter(row["status"] for row in rows), Counter(row["health"] for row in rows)
+    columns = [*_COLUMNS, *(_COLUMNS_OF_HEALTH if health.asked else ())]
     return {
         "total": len(rows),
         "counts": {state: found[state] for state in _STATES},
+        "health": {state: states[state] for state in STATES} if health.asked else {},
         "bad": len(bad),
         "bad_names": ", ".join(map(shown, bad[:_MOST_NAMES])),
-        "page": _page(rows, limit),
-        "csv": "".join(f"{line}\n" for line in [",".join(_COLUMNS), *(_csv(row, limit) for row in rows)]),
+        "page": _page(rows, limit, health.asked),
+        "csv": "".join(f"{line}\n" for line in [",".join(columns), *(_csv(row, limit, health.asked) for row in rows)]),
+        "metrics": metrics(moment.seconds, moment.account_id, limit, rows, health.tunnels) if moment else "",
     }
 
 
-def _row(tunnel: Mapping[str, t.Any], reason: str, limit: int, soon: int) -> Row:
+def _row(tunnel: Mapping[str, t.Any], reason: str, limit: int, soon: int, health: Health) -> Row:
     seconds, made = tunnel["psk_age"], last_generated_on(tunnel) or ""
     status = reason or (("unknown" if made else "never") if seconds is None else "overdue" if seconds > limit else "soon" if seconds > soon else "ok")
-    return {"status": status, "name": str(tunnel["name"]), "id": str(tunnel["id"]), "psk_age": seconds, "made": made}
+    name = str(tunnel["name"])
+    state, share = health.of(name)
+    row = {"status": status, "due": status in _BAD, "name": name, "id": str(tunnel["id"]), "psk_age": seconds, "made": made}
+    return {**row, "health": state, "health_share": share}
 
 
 def _by_name(row: Row) -> str:
     return str(row["name"]).lower()
 
 
-def _page(rows: list[Row], limit: int) -> Row:
+def _page(rows: list[Row], limit: int, with_health: bool) -> Row:
     """Return what the page for people has of the tunnels, as texts to be put between tags.
 
     Its bars end at the oldest key, but the limit is never left of the first quarter. Longer ones are cut off.
@@ -125,7 +209,7 @@ def _page(rows: list[Row], limit: int) -> Row:
         "limit": _span(limit),
         "limit_at": f"{limit * 100 / scale:.2f}",
         "scale": _span(scale) if scale >= limit * 2 else "",
-        "rows": [_page_row(row, limit, scale) for row in rows],
+        "rows": [{**_page_row(row, limit, scale), "health": _health_cell(row) if with_health else ""} for row in rows],
     }
 
 
@@ -142,6 +226,11 @@ def _page_row(row: Row, limit: int, scale: int) -> Row:
     return {**found, "bar": " cut" if seconds > scale else "", "width": f' style="--w: {min(100, seconds * 100 / scale):.2f}%"', "age": _span(seconds)}
 
 
+def _health_cell(row: Row) -> str:
+    share = "no data" if row["health_share"] is None else f"healthy in {row['health_share'] * 100:.0f} %"
+    return f'\n<td class="health"><b class="{row["health"]}">{_HEALTH[row["health"]]}</b><small>{share}</small></td>'
+
+
 def _span(seconds: int) -> str:
     """Return an amount of time in words."""
     if seconds < 120:
@@ -149,9 +238,10 @@ def _span(seconds: int) -> str:
     return _age(seconds)
 
 
-def _csv(row: Row, limit: int) -> str:
+def _csv(row: Row, limit: int, with_health: bool) -> str:
     days, seconds = ("", "") if row["psk_age"] is None else (row["psk_age"] // 86400, row["psk_age"])
-    return f"{row['status']},{_cell(row['name'])},{_cell(row['id'])},{days},{seconds},{limit},{_cell(row['made'])}"
+    health = f",{row['health']},{'' if row['health_share'] is None else row['health_share']}" if with_health else ""
+    return f"{row['status']},{_cell(row['name'])},{_cell(row['id'])},{days},{seconds},{limit},{_cell(row['made'])}{health}"
 
 
 def _cell(text: str) -> str:

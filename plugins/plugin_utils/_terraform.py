@@ -20,7 +20,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
     Json = dict[str, t.Any]
 

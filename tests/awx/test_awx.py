@@ -182,6 +182,7 @@ def test_setup(stand_ins, tmp_path):
         assert template["use_fact_cache"] is False and "execution_environment" not in template
     assert (PROJECT / made["inventory_source"]["Cloudflare tunnels"]["source_path"]).is_file()
     assert templates["Rotate keys"]["survey_spec"] == yaml_of(AWX / "survey_rotate.yml")
+    assert templates["Audit keys"]["extra_vars"] == {"metrics_file": ""} and not templates["Apply network"]["extra_vars"]["network_apply_wait_for_health"]
     assert all(schedule["unified_job_template"] in {**templates, **workflows} for schedule in made["schedule"].values())
     dry_run, approval, rotation = in_a_row(workflows["Rotate keys after approval"], "dry-run")
     assert [node.get("job_type") for node in (dry_run, approval, rotation)] == ["check", None, "run"]
@@ -328,8 +329,10 @@ def test_audit(emulator, job, tmp_path):
     assert ran.status == "failed" and "3 of 5 tunnels need a new key" in ran.screen
     assert "berlin-1" in report.read_text(encoding="utf-8")
     assert ran.leaks(emulator) == {}
-    ran = job("audit.yml", {**answers, "fail_if_overdue": "false"}, token=emulator.read_token)
+    more = {"fail_if_overdue": "false", "psk_audit_health": "true", "metrics_file": str(tmp_path / "mounted.prom")}
+    ran = job("audit.yml", {**answers, **more}, token=emulator.read_token)
     assert ran.status == "successful" and ran.leaks(emulator) == {}
+    assert "cloudflare_magic_tunnel_health{" in (tmp_path / "mounted.prom").read_text(encoding="utf-8")
 
 
 def test_network(emulator, job, tmp_path):
@@ -344,7 +347,7 @@ def test_network(emulator, job, tmp_path):
     assert "+ static_routes 10.30.0.0/24 via 10.213.0.11, priority 7" in ran.screen and "Plan: 1 to create, 0 to update, 3 to delete." in ran.screen
     ran = job("network_apply.yml", {**answers, "network_max_deletions": 2})
     assert ran.status == "failed" and emulator.state() == before and "3 objects would be deleted, and 2 is the limit" in " ".join(ran.screen.split())
-    ran = job("network_apply.yml", answers, "--diff")
+    ran = job("network_apply.yml", {**answers, "network_apply_wait_for_health": True}, "--diff")
     assert ran.status == "successful" and [route["prefix"] for route in emulator.routes()] == ["10.30.0.0/24"], ran.screen
     assert "Applied: 1 created, 0 updated, 3 deleted." in ran.screen
     assert ran.leaks(emulator) == {}

@@ -107,7 +107,11 @@ def _is_collection(match: re.Match[str]) -> bool:
 
 
 def _is_known_package(match: re.Match[str]) -> bool:
-    return set(match.group(1).split()) <= {"flask", "requests", "openapi-schema-validator"}
+    return set(match.group(1).split()) <= {"ansible-core", "ansible-rulebook", "flask", "requests", "openapi-schema-validator"}
+
+
+def _is_installed_for_tests(match: re.Match[str]) -> bool:
+    return match.group(1) in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def _is_known_variable(match: re.Match[str]) -> bool:
@@ -141,6 +145,7 @@ NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"git clone (\S+)", "needs the network; the address has to be the one in galaxy.yml", _is_repository),
     (r"ansible-galaxy collection install (\S+)", "needs the network; it has to be this collection", _is_collection),
     (r"python3? -m pip install ([a-z -]+)", "needs the network; the packages have to be known ones", _is_known_package),
+    (r"apt-get install (\S+)", "needs root and the network; the tests have to install it, too", _is_installed_for_tests),
     (r"export (CLOUDFLARE_\w+)=your-.*", "stands for the reader's own account; the variable has to exist", _is_known_variable),
     (r"python3? (benchmarks/\w+\.py).*", "takes minutes; the script and its options have to exist", _has_help),
     (r"unset (CLOUDFLARE_BASE_URL)", "leads to the reader's own account; the variable has to exist", _is_known_variable),

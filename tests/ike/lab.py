@@ -25,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import AF_UNIX, socket
-from typing import Any, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator
 
 import requests
 import vici
@@ -466,6 +466,55 @@ print(json.dumps([[number, [at for which, at in enumerate(sent) if which not in 
 """
 
 
+CHECK = """
+import json, os, select, socket, struct, sys, time
+interval, patience, pairs = float(sys.argv[1]), float(sys.argv[2]), [pair.split(",") for pair in sys.argv[3:]]
+ends = [socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) for pair in pairs]
+for (mine, theirs), end in zip(pairs, ends):
+    end.bind((mine, 0))
+    end.connect((theirs, 0))
+    end.setblocking(False)
+own = os.getpid() & 0xffff
+waiting, states, following, number = [{} for pair in pairs], [None for pair in pairs], time.time(), 0
+def tell(which, state, at):
+    if states[which] != state:
+        states[which] = state
+        print(json.dumps([which, state, at]), flush=True)
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    return ~((total & 0xffff) + (total >> 16) + ((total & 0xffff) + (total >> 16) >> 16)) & 0xffff
+while True:
+    readable = select.select([*ends, sys.stdin], [], [], max(0.0, following - time.time()))[0]
+    if sys.stdin in readable:
+        break
+    for which, end in enumerate(ends):
+        while end in readable:
+            try:
+                answer = end.recv(2048)[20:]
+            except OSError:
+                break
+            kind, code, dummy, sender, sequence = struct.unpack("!BBHHH", answer[:8])
+            sent = waiting[which].pop(sequence, None) if (kind, sender) == (0, own) else None
+            if sent is not None:
+                tell(which, 1, sent)
+    # What has been answered was read before, however long this process had to wait for the processor.
+    now = time.time()
+    for which, sent in enumerate(waiting):
+        for sequence in [sequence for sequence, at in sent.items() if now - at > patience]:
+            tell(which, 0, sent.pop(sequence))
+    if now >= following:
+        following, number = now + interval, (number + 1) & 0xffff
+        for which, end in enumerate(ends):
+            request = struct.pack("!BBHHH", 8, 0, 0, own, number)
+            request = struct.pack("!BBHHH", 8, 0, checksum(request), own, number)
+            waiting[which][number] = now
+            try:
+                end.send(request)
+            except OSError:
+                pass  # nobody will answer
+"""
+
+
 class Lab:
     """Both ends, and the cable between them.
 
@@ -510,6 +559,39 @@ class Lab:
     def close(self) -> None:
         """Stop everything."""
         self._stack.close()
+
+    @contextmanager
+    def health_checks(self, interval: float = 0.1, patience: float = 1.0) -> Iterator[Callable[[str], int | None]]:
+        """Check the health of all tunnels as Cloudflare does, by requests through each, which the customer's end answers. The API tells what came of them.
+
+        Yields:
+            A function that returns what was found last of a tunnel: 1, 0, or None if that is nothing.
+        """
+        emulator, names = self.cloudflare.emulator, self._tunnels
+        # Cloudflare's data comes with a delay. This one is longer than it takes to know that a request is not answered.
+        emulator.set_health(data_centers=["cdg01", "fra03"], delay_seconds=3 * patience)
+        pairs = [",".join(self.inner(self.cloudflare.tunnel(name))) for name in names]
+        command = self.cloudflare.charon.namespace.command(sys.executable, "-c", CHECK, str(interval), str(patience), *pairs)
+        found: dict[str, int] = {}
+        checks = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def tell() -> None:
+            for line in checks.stdout or ():
+                which, state, at = json.loads(line)
+                emulator.change_health(names[which], state, age_seconds=max(0.0, time.time() - at))
+                found[names[which]] = state
+
+        told = threading.Thread(target=tell)
+        told.start()
+        try:
+            yield found.get
+        finally:
+            assert checks.stdin
+            checks.stdin.close()
+            told.join()
+            checks.wait()
+            assert checks.stdout
+            checks.stdout.close()
 
     @contextmanager
     def traffic(self, interval: float = 0.01) -> Iterator[list[Any]]:

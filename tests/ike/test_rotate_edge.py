@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -28,6 +30,20 @@ def state(site: Site) -> Json:
         "device": {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()},
         "sas": {name: site.ids(name) for name in TUNNELS},
     }
+
+
+def until(what: Callable[[], Any]) -> None:
+    """Wait until it is so, for at most so many tries that the machine's load does not matter."""
+    for _try in range(3000):
+        if what():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never happened")
+
+
+def table(result: Any) -> list[str]:
+    """Return what the table at the end says of each tunnel behind its name and the age of its key."""
+    return [" ".join(line.split()) for line in re.findall(r'"(?:\S+) +(?:\d+ \w+|no key|not read)  (.*)  +\S+",?\n', result.output)]
 
 
 def rotate(site: Site, *options: str, fails: bool = False, tunnels: list[str] | None = None, **variables: Any) -> Any:
@@ -102,8 +118,8 @@ def test_pair_under_traffic(site: Site) -> None:
         assert site.saved(name)["previous_psk"] == before["keys"][name] != site.cloudflare.key(name)
         assert len(site.ids(name)) == 1 and not site.ids(name) & before["sas"][name]
     # One tunnel after the other, and each in the right order.
-    steps = ["Make a key and save it", "Stage the key", "Set the key", "Put the staged key in place and load it", "Wait for a new IKE SA"]
-    positions = [result.output.index(f" : {step}]") for step in steps]
+    steps = ["Make a key and save it for", "Stage the key", "Set the key of", "Put the staged key in place and load it", "Wait for a new IKE SA"]
+    positions = [result.output.index(f" : {step}") for step in steps]
     assert positions == sorted(positions)
     established = [site.customer.events(rf"IKE_SA cloudflare-{name}\[\d+\] established") for name in TUNNELS]
     first, second = (window(site, name, since) for name in TUNNELS)
@@ -139,6 +155,69 @@ def test_device_refuses(site: Site) -> None:
     assert not after["sas"]["paris-1"] & before["sas"]["paris-1"] and after["sas"]["paris-2"] == before["sas"]["paris-2"]
     assert agree(site, "paris-1") and agree(site, "paris-2")
     check_losses(site, counted)
+
+
+# A device that has no way to have the new IKE SA beside the old one, and whose own proof does not look at it.
+CARELESS = {
+    "load": """
+- name: Load the key
+  ansible.builtin.shell: |
+    file=/etc/swanctl/conf.d/cloudflare-{{ edge_tunnel.name }}.secrets.conf
+    mv "$file.new" "$file" && swanctl --load-creds --noprompt
+  no_log: true
+
+- name: End the IKE SA, and begin another one
+  ansible.builtin.shell: |
+    swanctl --terminate --ike cloudflare-{{ edge_tunnel.name }}
+    swanctl --initiate --child cloudflare-{{ edge_tunnel.name }} --timeout 10
+  failed_when: false
+""",
+    "verify": """
+- name: The key is loaded
+  ansible.builtin.stat:
+    path: "/etc/swanctl/conf.d/cloudflare-{{ edge_tunnel.name }}.secrets.conf"
+  register: careless_file
+  failed_when: not careless_file.stat.exists
+""",
+}
+
+
+def test_cloudflares_health_checks(site: Site) -> None:
+    """A tunnel whose IKE SA is down is down at Cloudflare. A rotation that passes both proofs, and one whose device is content with a tunnel that is down."""
+    for step in ("preflight", "stage", "load", "verify"):
+        path = site.folder / "careless" / f"{step}.yml"
+        path.parent.mkdir(exist_ok=True)
+        text = CARELESS.get(step) or block("docs/both_ends.md", f"my_device/{step}.yml")
+        path.write_text(text.replace("/etc/swanctl", str(site.customer.folder / "swanctl")), encoding="utf-8")
+    health = {"rotate_edge_verify_health": True, "rotate_edge_health_window": "5s"}
+    with site.lab.health_checks() as found:
+        until(lambda: all(found(name) == 1 for name in TUNNELS))
+        before = state(site)
+        result = rotate(site, **health)
+        assert table(result) == ["new key ok ok"] * 2
+        assert all(agree(site, name) for name in TUNNELS) and not set(site.cloudflare.key(name) for name in TUNNELS) & set(before["keys"].values())
+
+        before = state(site)
+        site.cloudflare.spoil = 1
+        result = rotate(site, fails=True, rotate_edge_device_path="careless", rotate_edge_health_timeout="8s", **health)
+        assert site.cloudflare.spoil == 0
+        assert result.says(
+            "The proof by Cloudflare's health checks has failed: they do not see paris-1 healthy with its new key, although paris_edge is up with it"
+        )
+        assert result.says("not yet: paris-1 (down).")
+        assert result.says("Cloudflare and the device have the key before again, the tunnel is up with it")
+        assert table(result) == ["KEY BEFORE ok FAILED", "not changed not asked not asked"]
+        after = state(site)
+        assert after["keys"] == before["keys"] and after["sas"]["paris-2"] == before["sas"]["paris-2"]
+        assert agree(site, "paris-1")
+        until(lambda: found("paris-1") == 1)
+
+        # Without the IKE SA of the device, nobody answers.
+        site.customer.vici(lambda session: list(session.terminate({"ike": "cloudflare-paris-1", "timeout": "5000"})))
+        until(lambda: found("paris-1") == 0)
+        assert found("paris-2") == 1
+        site.customer.vici(lambda session: list(session.initiate({"child": "cloudflare-paris-1", "timeout": "5000"})))
+        until(lambda: found("paris-1") == 1)
 
 
 def test_cloudflare_does_not_confirm(site: Site) -> None:

@@ -216,17 +216,20 @@ def test_from_a_pull_request_to_a_quiet_night(jobs: dict[str, str], tmp_path: Pa
         assert "## production" in there.read("posted.md") and "~ ipsec_tunnels oslo-1" in there.read("posted.md")
         assert "7" in there.read("arguments")
 
-        there.clean()
-        there.run(jobs["drift"], fails=True)
-        assert "~ ipsec_tunnels oslo-1" in there.read("plan/production.md")
+        if jobs is JOBS["github"]:
+            there.clean()
+            there.run(jobs["before"])
+            # GitLab keeps what the job has printed.
+            assert "~ ipsec_tunnels oslo-1" in there.read("summary.md")
+            there.run(jobs["apply"], fails=True)
+            assert emulator.state() == before
+        else:
+            there.clean()
+            there.run(jobs["drift"], fails=True)
+            assert "~ ipsec_tunnels oslo-1" in there.read("plan/production.md")
+            there.clean()
+            there.run(jobs["before"])
 
-        there.clean()
-        there.run(jobs["before"])
-        # GitLab keeps what the job has printed.
-        assert jobs is JOBS["gitlab"] or "~ ipsec_tunnels oslo-1" in there.read("summary.md")
-
-        there.run(jobs["apply"], fails=True)
-        assert emulator.state() == before
         there.run(jobs["apply"], token=emulator.write_token)
         assert emulator.tunnel("oslo-1")["description"] == "Oslo"
 

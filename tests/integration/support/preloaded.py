@@ -4,7 +4,7 @@
 
 """Runs programs of Ansible as ``python -m`` does, by forks of a process that has the imports behind it, which take a third of a launch.
 
-Ansible itself is imported by each run, because it reads its configuration then. What Python reads of the environment when it starts decides which of
+The part of Ansible that reads its configuration when it is imported is left to each run. What Python reads of the environment when it starts decides which of
 several such processes forks. The rest is each run's own: arguments, environment, folder, standard streams, exit status.
 """
 
@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-# What Ansible imports, and nothing of Ansible itself: that reads its configuration when it is imported.
+# What Ansible imports, and of Ansible itself what modules are made of, which knows no configuration.
 IMPORTS = (
     *(
         "argparse",
@@ -40,6 +40,7 @@ IMPORTS = (
     ),
     *("ipaddress", "logging", "mimetypes", "multiprocessing.managers", "multiprocessing.pool", "pty", "syslog", "tarfile", "urllib.request", "uuid"),
     *("xml.dom.minidom", "zipfile", "jinja2.nativetypes", "jinja2.sandbox", "packaging.specifiers", "requests", "yaml", "cryptography.hazmat.backends"),
+    *("ansible.module_utils.basic", "ansible.module_utils.urls"),
     *("cryptography.hazmat.primitives.ciphers.modes", "cryptography.hazmat.primitives.kdf.pbkdf2", "cryptography.hazmat.primitives.padding"),
 )
 # Variables that Python, libc or OpenSSL read once.
@@ -111,6 +112,8 @@ def _preload() -> None:
         # What is not there, or is broken on purpose, is so for the run as well.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if "ansible.constants" in sys.modules:
+        sys.exit("The configuration of Ansible was read before there was a run. What of IMPORTS needs it has to go.")
     tempfile.tempdir = None
     gc.freeze()
 

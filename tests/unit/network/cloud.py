@@ -35,7 +35,8 @@ KINDS = ("ipsec_tunnels", "gre_tunnels", "interconnects", "routes")
 FILTERS = ("f1", "f2")
 # What the kinds are called in a design.
 IN_DESIGN = {kind: "static_routes" if kind == "routes" else kind for kind in KINDS}
-PREFIX = f"/client/v4/accounts/{ACCOUNT_ID}/magic/"
+ABOVE = f"/client/v4/accounts/{ACCOUNT_ID}/"
+PREFIX = f"{ABOVE}magic/"
 
 
 class Request(t.NamedTuple):
@@ -145,10 +146,12 @@ class Cloud:
 
     def answer(self, request: requests.PreparedRequest) -> Reply:
         parts = urlsplit(str(request.url))
-        assert parts.path.startswith(PREFIX), parts.path
+        assert parts.path.startswith(ABOVE), parts.path
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else body
-        seen = Request(str(request.method), parts.path[len(PREFIX) :], parts.query, json.loads(data) if data else None)
+        seen = Request(
+            str(request.method), parts.path[len(PREFIX if parts.path.startswith(PREFIX) else ABOVE) :], parts.query, json.loads(data) if data else None
+        )
         self.sent.append(seen)
         return self.between(seen, lambda: self._hand_on(request, parts.path, parts.query, data))
 

@@ -153,8 +153,7 @@ class Drawing:
             "rate": self.rng.choice(["low", "mid", "high"]),
             "type": self.rng.choice(["reply", "request"]),
         }
-        if kind != "interconnects":
-            found["direction"] = self.rng.choice(["unidirectional", "bidirectional"])
+        found["direction"] = self.rng.choice(["unidirectional", "bidirectional"])
         # Cloudflare has never saved what it drops.
         ignored = found.get("direction") == "bidirectional" and self.settings["bidirectional_target"] == "dropped"
         found["target"] = "" if ignored else self.rng.choice(["", "", "192.0.2.77"])
@@ -171,6 +170,7 @@ class Drawing:
         if kind == "interconnects":
             fields["mtu"] = self.rng.choice([1400, 1476])
             fields["gre"] = self.rng.choice([{}, {"cloudflare_endpoint": "203.0.113.3"}])
+            fields["bgp"] = copy.deepcopy(self.rng.choice(BGP))
         else:
             pair = self._pair(kind, things)
             if pair is None:

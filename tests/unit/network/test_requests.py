@@ -11,6 +11,7 @@ from collections import Counter
 
 import pytest
 
+from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
 
 LISTS = {("GET", "ipsec_tunnels"): 1, ("GET", "gre_tunnels"): 1, ("GET", "routes"): 1}
@@ -83,3 +84,29 @@ def test_the_work_grows_with_the_design(job):
         finally:
             sys.setprofile(before)
     assert calls[1] < 4.2 * calls[0], calls
+
+
+def test_what_has_health_checks_is_told():
+    """What the design names and leaves there, by its name afterwards, with what keeps it from being healthy; an id stands for a name."""
+    data = default_seed()
+    by_name = {tunnel["name"]: tunnel["id"] for tunnel in data["ipsec_tunnels"]}
+    renamed = {"ipsec_tunnel_id": by_name["paris-2"], "name": "paris-3"}
+    by_id = {"ipsec_tunnel_id": by_name["berlin-1"], "description": "New"}
+    new = {"name": "lyon-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
+    config = {
+        "ipsec_tunnels": [{"name": "paris-1"}, {"name": "oslo-1"}, renamed, by_id, new],
+        "gre_tunnels": [{"name": "vienna-gre-1", "health_check": {"enabled": False}}],
+        "static_routes": [],
+    }
+    for check in (True, False):
+        found = Cloud(data).run(config, check=check)
+        assert not found.get("failed"), found["msg"]
+        assert sorted((one["kind"], one["name"], one["never_healthy"]) for one in found["tunnels"]) == [
+            ("gre_tunnels", "vienna-gre-1", "health_check_off"),
+            ("ipsec_tunnels", "berlin-1", None),
+            ("ipsec_tunnels", "lyon-1", "no_psk"),
+            ("ipsec_tunnels", "oslo-1", "no_psk"),
+            ("ipsec_tunnels", "paris-1", None),
+            ("ipsec_tunnels", "paris-3", None),
+        ]
+    assert Cloud(data).run({"gre_tunnels": [{"name": "vienna-gre-1"}]}, state="deleted", check=True)["tunnels"] == []

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
+
 IPSEC = ["berlin-1", "lisbon-1", "oslo-1", "paris-1", "paris-2"]
 GRE = ["vienna-gre-1", "vienna-gre-2"]
 AGES = {"paris-1": 10, "paris-2": 100, "berlin-1": 400, "oslo-1": None, "lisbon-1": 45}
@@ -241,7 +243,64 @@ def test_a_cache_without_a_type_is_not_enough(emulator, inventory):
     assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
 
 
+CACHED = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached", "cache_timeout": 600}
+HEALTH = {"health": True, "groups": {"tunnel_down": "tunnel_health == 'down'", "not_known": "tunnel_health == 'unknown'"}}
+
+
+def queries(emulator) -> int:
+    return len([request for request in emulator.requests() if request["path"].endswith("/graphql")])
+
+
+@pytest.mark.cores("ends")
+def test_health(emulator, inventory):
+    """One query for all tunnels, which the cache keeps with them; a cache of other rules, or without it, is not taken."""
+    emulator.change_health("paris-1", 0, age_seconds=7200)
+    emulator.change_health("vienna-gre-1", 0, ["ams01", "fra03"], age_seconds=7200)
+    emulator.change_health("oslo-1", None, age_seconds=7200)
+    assert inventory({**CACHED, "groups": {"tunnel_down": "tunnel_health == 'down'"}}).listed.get("tunnel_down") is None
+    assert queries(emulator) == 0
+    first = inventory({**CACHED, **HEALTH})
+    assert first.rc == 0, first.screen
+    hosts = first.listed["_meta"]["hostvars"]
+    states = {name: variables["tunnel_health"] for name, variables in hosts.items()}
+    assert states == {**dict.fromkeys([*IPSEC, *GRE], "healthy"), "paris-1": "down", "vienna-gre-1": "degraded", "oslo-1": "unknown"}
+    assert {name: hosts[name]["tunnel_health_share"] for name in ("paris-1", "vienna-gre-1", "oslo-1", "berlin-1")} == {
+        "paris-1": 0,
+        "vienna-gre-1": 0.6,
+        "oslo-1": None,
+        "berlin-1": 1,
+    }
+    (until,) = {variables["tunnel_health_checked_until"] for variables in hosts.values()}
+    assert until.endswith("Z") and len(until) == 20
+    assert (first.listed["tunnel_down"]["hosts"], first.listed["not_known"]["hosts"]) == (["paris-1"], ["oslo-1"])
+    assert queries(emulator) == 1
+    # From the cache, without credentials. Other rules are another question.
+    emulator.clear_requests()
+    assert inventory({**CACHED, **HEALTH}, env={}).listed == first.listed and emulator.requests() == []
+    lenient = inventory({**CACHED, **HEALTH, "health_min_healthy_share": 0.6, "health_window": "{{ 10 * 6 }}", "hostvars_prefix": "magic_"})
+    assert lenient.listed["_meta"]["hostvars"]["vienna-gre-1"]["magic_tunnel_health"] == "healthy", lenient.screen
+    assert queries(emulator) == 1
+
+
+@pytest.mark.cores("one")
+def test_health_of_some(emulator, inventory):
+    """Of few tunnels, the data of these alone is asked for; of none, nothing."""
+    ran = inventory({**HEALTH, "filters": {"names": ["paris-*"]}})
+    assert {name: variables["tunnel_health"] for name, variables in ran.listed["_meta"]["hostvars"].items()} == dict.fromkeys(("paris-1", "paris-2"), "healthy")
+    (query,) = [json.loads(request["body"]) for request in emulator.requests() if request["path"].endswith("/graphql")]
+    assert query["variables"]["tunnels"] == ["paris-1", "paris-2"]
+    emulator.clear_requests()
+    assert inventory({**HEALTH, "tunnel_types": []}).rc == 0 and emulator.requests() == []
+
+
 WRONG = {
+    "a blind token": (
+        {"CLOUDFLARE_API_TOKEN": Emulator.blind_token},
+        {"health": True},
+        ("health: the health of the tunnels cannot be read", "'Account Analytics Read'", "set health to false"),
+    ),
+    "a window": ({}, {"health": True, "health_window": "8d"}, ("health_window must be from 1s to 7d",)),
+    "a share": ({}, {"health": True, "health_min_healthy_share": 0}, ("health_min_healthy_share must be above 0",)),
     "unknown token": ({"CLOUDFLARE_API_TOKEN": SECRET}, {}, ("HTTP 403", "[9109]", "Magic WAN Read", "Magic Transit Read")),
     "no credentials": ({"CLOUDFLARE_API_TOKEN": ""}, {}, ("No credentials", "CLOUDFLARE_API_TOKEN")),
     "no account": ({"CLOUDFLARE_ACCOUNT_ID": ""}, {}, ("account_id", "CLOUDFLARE_ACCOUNT_ID")),

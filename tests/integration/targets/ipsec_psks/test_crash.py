@@ -22,7 +22,7 @@ import pytest
 from conftest import VARIABLE, Site, fill, rotate, running, until
 
 TUNNELS, BATCH = 60, 10
-INSTANTS = int(os.environ.get("CRASH_INSTANTS", "12"))
+INSTANTS = int(os.environ.get("CRASH_INSTANTS", "6"))
 SEED = int(os.environ.get("CRASH_SEED", "20261123"))
 OLD = "the-seeded-key-of-tunnel-"
 

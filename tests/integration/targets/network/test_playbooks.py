@@ -22,7 +22,9 @@ def lines_of(screen: str, task: str) -> list[str]:
 
 
 def writes(emulator) -> list[dict]:
-    return [request for request in emulator.requests() if request["method"] != "GET" and "validate_only=true" not in request["query_string"]]
+    """Return the requests that change something; a query of GraphQL, which is a POST, does not."""
+    sent = [request for request in emulator.requests() if request["method"] != "GET" and not request["path"].endswith("/graphql")]
+    return [request for request in sent if "validate_only=true" not in request["query_string"]]
 
 
 def test_a_day(emulator, book, tmp_path):
@@ -147,3 +149,44 @@ def test_what_fails_is_told_with_the_rest(emulator, book, tmp_path):
     assert ran.rc == 0 and '"Applied: 0 created, 1 updated, 0 deleted."' in ran.screen
     ran = book("network_plan", env={"CLOUDFLARE_API_TOKEN": "a-token-of-nobody"})
     assert ran.rc == 2 and lines_of(ran.screen, "The plan")[0].startswith("Error: ") and ran.shows("Magic WAN Read")
+
+
+WAIT = ["-e", "network_apply_wait_for_health=true", "-e", "network_apply_wait_timeout=3s"]
+LONG_AGO = 7200
+
+
+def test_waiting_for_health(emulator, book, tmp_path):
+    """What has a key is waited for, by data from after the change; a tunnel without one is named. A second run waits again, and changes nothing."""
+    tunnels = [{"name": name, "description": "New"} for name in ("paris-1", "oslo-1")]
+    tunnels.append({"name": "lyon-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"})
+    others = {
+        "gre_tunnels": [{"name": "vienna-gre-1"}, {"name": "vienna-gre-2", "health_check": {"enabled": False}}],
+        "interconnects": [{"name": "frankfurt-1"}],
+    }
+    (tmp_path / "network.yml").write_text(yaml.safe_dump({"network_config": {"ipsec_tunnels": tunnels, **others}}), encoding="utf-8")
+    # It was healthy until now, and then there is no more data.
+    emulator.change_health("paris-1", 1, age_seconds=LONG_AGO)
+    emulator.change_health("paris-1", None)
+    emulator.change_health("vienna-gre-1", 0, age_seconds=LONG_AGO)
+    ran = book("network_apply", *WAIT, warns=[NEW_TUNNELS])
+    assert ran.rc == 2 and "Applied: 1 created, 3 updated, 0 deleted." in ran.screen, ran.screen
+    assert ran.shows("The network was applied, and stays so. Its tunnels were not found healthy: wait_for: not all is healthy after 3 s. 1 of 3 healthy;")
+    assert ran.shows("not yet: paris-1 (unknown), vienna-gre-1 (down)")
+    assert ran.shows("create keys with cloudflare.magic.rotate_psks): oslo-1, lyon-1.") and ran.shows("because their health check is off: vienna-gre-2.")
+    for name in ("paris-1", "vienna-gre-1"):
+        emulator.change_health(name, 1)
+    ran = book("network_apply", *WAIT, "-e", "network_apply_wait_timeout=1m")
+    assert ran.rc == 0 and writes(emulator) == [] and "changed=0" in ran.screen, ran.screen
+    # What is gone, or would only be changed, is not waited for.
+    ran = book("network_apply", *WAIT, "-e", json.dumps({"network_state": "deleted", "network_config": {"ipsec_tunnels": [{"name": "lyon-1"}]}}))
+    assert ran.rc == 0 and "Not waited for" not in ran.screen, ran.screen
+    assert len([request for request in emulator.requests() if request["path"].endswith("/graphql")]) == 1
+
+
+def test_waiting_for_what_cannot_be_read(emulator, book, tmp_path):
+    (tmp_path / "network.yml").write_text("network_config: {ipsec_tunnels: [{name: paris-1, description: New}]}\n", encoding="utf-8")
+    ran = book("network_apply", *WAIT, env={"CLOUDFLARE_API_TOKEN": emulator.blind_token})
+    assert ran.rc == 2 and ran.shows("network_apply_wait_for_health: the health of the tunnels cannot be read.") and ran.shows("'Account Analytics Read'")
+    assert writes(emulator) == [] and emulator.tunnel("paris-1")["description"] != "New"
+    ran = book("network_apply", *WAIT, "-e", "network_apply_wait_timeout=soon")
+    assert ran.rc == 2 and ran.shows("network_apply_wait_timeout: 'soon' is not an age") and emulator.requests() == []

@@ -196,6 +196,7 @@ UNFIT: list[tuple[str, dict]] = [
     ("name", {"name": "a\nreload"}),
     ("name", {"name": "a b"}),
     ("name", {"name": "a|b"}),
+    ("name", {"name": "a*"}),
     ("name", {"name": "a\n"}),
     ("id", {"id": "0' or '1"}),
     ("cloudflare_endpoint", {"cloudflare_endpoint": "203.0.113.1\n"}),
@@ -220,6 +221,15 @@ UNFIT: list[tuple[str, dict]] = [
 ]
 
 
+# What the module says of options, and what the role that sets them makes of it.
+SAID_OF_HEALTH = {
+    "wait_timeout: 'x' is not an age.": "rotate_edge_health_timeout: 'x' is not an age.",
+    "min_healthy_share must be above 0": "rotate_edge_health_share must be above 0",
+    "window must be from 1s to 7d": "rotate_edge_health_window must be from 1s to 7d",
+    "window: 'x' is not an age; the window of a house": "rotate_edge_health_window: 'x' is not an age; the window of a house",
+}
+
+
 def test_what_rotate_edge_gives_to_devices(tmp_path):
     roles = Path(__file__).parents[4] / "roles"
     files = [str(roles / "strongswan_edge/vars/main/forms.yml"), str(roles / "rotate_edge/vars/main.yml")]
@@ -230,6 +240,8 @@ def test_what_rotate_edge_gives_to_devices(tmp_path):
         others = [{**tunnel, "name": "another", "cloudflare_endpoint": "of no interest\n"}]
         variables = {"rotate_edge_account": {"ipsec_tunnels": [tunnel, *others]}, "rotate_edge_tunnels": [tunnel["name"]]}
         tasks.append({"ansible.builtin.debug": {"msg": f"<{number}: {{{{ rotate_edge_unfit }}}}>"}, "vars": variables})
+    for number, said in enumerate(SAID_OF_HEALTH, start=len(cases)):
+        tasks.append({"ansible.builtin.debug": {"msg": f"<{number}: {{{{ rotate_edge_health_reason }}}}>"}, "vars": {"ansible_failed_result": {"msg": said}}})
     screen, _files = run(tmp_path, tasks)
     found = {int(number): said.split(" of the tunnel ")[0] for number, said in re.findall('"msg": "<([0-9]+): (.*?)>"', screen)}
-    assert found == dict(enumerate([*("" for _fine in FINE), *(field for field, _changes in UNFIT)]))
+    assert found == dict(enumerate([*("" for _fine in FINE), *(field for field, _changes in UNFIT), *SAID_OF_HEALTH.values()]))

@@ -187,6 +187,48 @@ def test_another_limit_and_place(emulator, run, tmp_path):
     assert not list(ran.folder.glob("psk_audit*"))
 
 
+HEALTH = ["-e", "psk_audit_health=true"]
+
+
+def test_health_and_metrics(emulator, run):
+    """One look for all tunnels; those without a key, too, are in the metrics."""
+    emulator.change_health("paris-1", 0, age_seconds=7200)
+    emulator.change_health("oslo-1", None, age_seconds=7200)
+    emulator.change_health("vienna-gre-1", 0.5, age_seconds=7200)
+    ran = run("psk_audit", *HEALTH, "-e", "metrics_file=node/magic.prom", env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.read_token})
+    # The folder is not there: the other reports are.
+    assert ran.rc == 2 and ran.shows("node/magic.prom: No such file or directory"), ran.screen
+    assert len([request for request in emulator.requests() if request["path"].endswith("/graphql")]) == 1
+    found = report(ran.folder)
+    states = {"oslo-1": "unknown", "berlin-1": "healthy", "paris-2": "healthy", "lisbon-1": "healthy", "paris-1": "down"}
+    assert {line["name"]: line["health"] for line in found.lines} == states
+    assert [line["health_share"] for line in found.lines] == ["", "1.0", "1.0", "1.0", "0.0"]
+    assert {row["tunnel"]: row["health"] for row in found.page.rows} == {
+        **dict.fromkeys(("berlin-1", "paris-2", "lisbon-1"), "Healthyhealthy in 100 %"),
+        "oslo-1": "Unknownno data",
+        "paris-1": "Downhealthy in 0 %",
+    }
+    tiles = re.findall(r'<li class="card (\w+)"><b>(\d+)</b>', found.text)
+    assert tiles[-4:] == [("healthy", "3"), ("degraded", "0"), ("down", "1"), ("unknown", "1")]
+    ran = run("psk_audit", *HEALTH, "-e", f"metrics_file={ran.folder}/magic.prom", "-e", "psk_audit_health_min_healthy_share=1")
+    assert ran.rc == 0 and ran.shows("Health: 3 healthy, 0 degraded, 1 down, 1 unknown. The report is"), ran.screen
+    file = ran.folder / "magic.prom"
+    assert file.stat().st_mode & 0o777 == 0o644 and not list(ran.folder.glob(".report-*"))
+    lines = file.read_text(encoding="utf-8").splitlines()
+    account = f'{{account_id="{emulator.account_id}"'
+    for name in ("paris-1", "vienna-gre-1"):
+        shown_state = "down" if name == "paris-1" else "degraded"
+        assert f'cloudflare_magic_tunnel_health{account},tunnel="{name}",state="{shown_state}"}} 1' in lines
+    assert [line.rpartition(" ")[2] for line in lines if line.startswith("cloudflare_magic_ipsec_psk_due{")] == ["1", "1", "1", "0", "0"]
+    assert ran.leaked([tunnel["psk"] for tunnel in emulator.tunnels() if "psk" in tunnel]) == []
+
+
+def test_health_that_cannot_be_read(emulator, run):
+    ran = run("psk_audit", *HEALTH, env={**emulator.environment(), "CLOUDFLARE_API_TOKEN": emulator.blind_token})
+    assert ran.rc == 2 and not list(ran.folder.glob("psk_audit*"))
+    assert ran.shows("psk_audit_health: the health of the tunnels cannot be read.") and ran.shows("'Account Analytics Read'")
+
+
 def test_due_soon(emulator, run):
     fleet(emulator, [80, 82.5, 89.9, 90.1])
     found = report(run("psk_audit").folder)
@@ -302,7 +344,7 @@ def test_names_that_nobody_should_have(emulator, run):
     tunnels.append({"id": "f" * 32, "name": "odd", "psk_metadata": {"last_generated_on": "<b>yesterday</b>"}})
     body = json.dumps({"success": True, "errors": [], "messages": [], "result": {"ipsec_tunnels": tunnels}})
     emulator.fault(kind="html", path="ipsec_tunnels", status=200, body=body, headers={"Content-Type": "application/json"})
-    ran = run("psk_audit")
+    ran = run("psk_audit", "-e", "metrics_file=magic.prom")
     emulator.clear_violations()
     assert ran.rc == 0, ran.screen
     found = report(ran.folder)
@@ -312,6 +354,8 @@ def test_names_that_nobody_should_have(emulator, run):
         name = next(tunnel["name"] for tunnel in tunnels if tunnel["id"] == line["ipsec_tunnel_id"])
         assert line["name"] == CELLS.get(name, shown(name))
         assert line["status"] == ("unknown" if name == "odd" else "never")
+    metrics = (ran.folder / "magic.prom").read_text(encoding="utf-8")
+    assert metrics.count("\ncloudflare_magic_ipsec_psk_due{") == len(tunnels) and all(character.isprintable() or character == "\n" for character in metrics)
     # A spreadsheet that separates by semicolons begins cells elsewhere. An apostrophe makes one text.
     for line in (ran.folder / "psk_audit.csv").read_text(encoding="utf-8").splitlines():
         assert not [cell for cell in line.split(";") if FORMULA.match(cell)], line
@@ -358,7 +402,7 @@ document.getElementById("probe").textContent = JSON.stringify({
     rows: [...document.querySelectorAll("tbody tr")].map(row => ({
         name: row.querySelector("bdi").textContent, row: box(row), track: box(row.querySelector(".bar")), bar: box(row.querySelector(".bar i")),
         colour: getComputedStyle(row.querySelector(".bar i")).backgroundColor, cells: [...row.children].map(box).filter(([left, top, width]) => width),
-        contrast: [...row.querySelectorAll("bdi, .state b, .state small, .age, .made")].map(node => contrast(node, card)),
+        contrast: [...row.querySelectorAll("bdi, .state b, .state small, .age, .made, .health b, .health small")].map(node => contrast(node, card)),
     })),
 });
 </script>"""
@@ -383,7 +427,9 @@ def browser(tmp_path):
 @pytest.mark.parametrize("width", [1280, 500])
 def test_it_looks_right(emulator, run, browser, tmp_path, width, theme):
     fleet(emulator, [10, None, 45, 400, 100, 85, 500, 0.5])
-    ran = run("psk_audit")
+    for name, state in (("branch-1", 0.5), ("branch-3", 0), ("branch-6", None)):
+        emulator.change_health(name, state, age_seconds=7200)
+    ran = run("psk_audit", *(HEALTH if theme == "dark" else []))
     assert ran.rc == 0, ran.screen
     file = ran.folder / "psk_audit.html"
     probe = tmp_path / "probe.html"

@@ -98,6 +98,15 @@ def test_names_and_age(emulator, run):
     assert set(table(ran)) == {"paris-1", "paris-2", "oslo-1"}
 
 
+def test_the_folder_of_a_rulebook_is_no_place_for_keys(emulator, run, tmp_path):
+    """It is deleted when the playbook has ended. What tests/events does with an absolute path."""
+    tunnel_id = next(tunnel["id"] for tunnel in emulator.tunnels() if tunnel["name"] == "paris-2")
+    (tmp_path / "rulebook.json").write_text(json.dumps({"ansible_eda": {"event": {"type": "psk_due"}}, "ipsec_tunnel_ids": [tunnel_id]}), encoding="utf-8")
+    ran = run("rotate_psks", *FILE, "-e", f"@{tmp_path / 'rulebook.json'}")
+    assert ran.rc == 2 and "Give an absolute path in the extra_vars of the action. Nothing has been changed." in ran.screen
+    assert sent(emulator) == []
+
+
 def test_credentials_as_variables(emulator, run, tmp_path):
     variables = {"cloudflare_api_token": emulator.write_token, "cloudflare_account_id": emulator.account_id, "cloudflare_api_url": emulator.url}
     (tmp_path / "credentials.json").write_text(json.dumps(variables), encoding="utf-8")

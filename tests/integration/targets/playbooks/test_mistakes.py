@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+pytestmark = pytest.mark.cores("one")
+
 TUNNEL = "c4a7362d577a6c3019a474fd6f485821"
 LEAVE_OUT = object()
 SECRET = "a-secret-that-must-not-be-shown"

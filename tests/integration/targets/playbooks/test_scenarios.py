@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+pytestmark = pytest.mark.cores("ends")
+
 PLACES = ("here", "there")
 PHASES = ("check", "live", "again")
 DAY = 86400

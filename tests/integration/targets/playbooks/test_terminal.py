@@ -12,6 +12,8 @@ import pytest
 
 from ansible_collections.cloudflare.magic.tests.integration.support.hostile import FORGED, NAMES, SHOWN, assert_harmless, evil
 
+pytestmark = pytest.mark.cores("ends")
+
 __all__ = ["evil"]
 
 ERROR = {

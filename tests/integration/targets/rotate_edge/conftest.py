@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudflare.magic.tests.integration.support.edge import _emulator, checked_emulator, edge, leaked
+from ansible_collections.cloudflare.magic.tests.integration.support.edge import _emulator, checked_emulator, edges, leaked
 
-__all__ = ["_emulator", "checked_emulator", "edge", "leaked"]
+__all__ = ["_emulator", "checked_emulator", "edges", "leaked"]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudflare.magic.tests.integration.support.edge import edge
+from ansible_collections.cloudflare.magic.tests.integration.support.edge import edges
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import _emulator, checked_emulator, command, leaked, play
 
-__all__ = ["_emulator", "checked_emulator", "command", "edge", "leaked", "play"]
+__all__ = ["_emulator", "checked_emulator", "command", "edges", "leaked", "play"]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
-from ansible_collections.cloudflare.magic.tests.integration.support.edge import Edge
+from ansible_collections.cloudflare.magic.tests.integration.support.edge import Edges
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet, unexpected
 
 PASSWORD = ["--vault-id", "prod@password"]
@@ -161,9 +161,11 @@ def test_playbooks_of_the_network(emulator: Emulator, command, home):
     assert {tunnel["name"]: tunnel["description"] for tunnel in emulator.tunnels()} == before
 
 
-def test_rotate_edge(edge: Edge):
-    edge.rotate()
-    assert edge.keys() == edge.loaded() == edge.saved() != edge.before
+def test_rotate_edge(edges: Edges):
+    edges.add("edge", tunnels=2, rotate_edge_verify_health=True)
+    edges.rotate()
+    assert edges.has_new_keys("edge")
+    assert [line[1:4] for line in edges.table("edge")] == [["new key", "ok", "ok"]] * 2
 
 
 def test_strongswan_edge_refuses_what_would_be_a_command(play):

@@ -23,7 +23,7 @@ import yaml
 
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import VARIABLE, Site, fill, rotate, until
 
-INSTANTS = int(os.environ.get("CRASH_INSTANTS") or 12)
+INSTANTS = int(os.environ.get("CRASH_INSTANTS") or 6)
 SEED = int(os.environ.get("CRASH_SEED") or 20261123)
 # Each playbook rotates this many keys, one after the other, into one file.
 LOOP = 3

@@ -24,7 +24,7 @@ from ansible_collections.cloudflare.magic.tests.emulator.client import running
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 
 SEED = 20261123
-BATCHES = 10
+BATCHES = 5
 BATCH = 100
 
 # What takes an answer away, says that the server could not do its work, or comes from something on the way: the client must not believe that nothing has
@@ -176,8 +176,8 @@ def test_a_key_that_is_returned_is_in_force(emulator):
     assert sum(outcomes.values()) == BATCHES * BATCH
     # What the test is about did happen, and not rarely.
     for outcome in ("key", "key after a lost answer", "not due", "error, key as before", "error, key unknown"):
-        assert outcomes[outcome] >= 50, shown
+        assert outcomes[outcome] >= 25, shown
     for kind in ("status", "html", "empty", "no_success_field", "cut_body", "disconnect", "redirect", "slow"):
         for when in ("before", "after"):
-            assert kinds[kind, when] >= 5, shown
-    assert kinds["not_success", "before"] >= 5, shown
+            assert kinds[kind, when] >= 3, shown
+    assert kinds["not_success", "before"] >= 3, shown

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE, chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import chosen, desired_of, normal
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, find, plan
 from ansible_collections.cloudflare.magic.tests import emulator as emulator_package
 
@@ -99,7 +100,7 @@ def writable(kind, method):
 
 
 def tree_of(fields):
-    return {name: tree_of(field.parts) for name, field in fields.items()}
+    return {name: tree_of(field.parts) for name, field in fields.items() if not field.stands_for}
 
 
 @BY_NOUN

@@ -634,7 +634,7 @@ RUNS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(count=st.integers(1, 6), runs=RUNS)
 def test_the_key_in_force_is_always_in_the_file(count, runs):
     server = Server(count)

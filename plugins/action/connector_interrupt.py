@@ -1,0 +1,22 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils import _interrupts
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+
+
+class ActionModule(ClientAction):
+    MODULE = "cloudflare.magic.connector_interrupt"
+    OPTIONS = _interrupts.OPTIONS
+    check = staticmethod(_interrupts.check)
+
+    def work(self, client: Client) -> dict[str, t.Any]:
+        return _interrupts.interrupt(client, self.options, self._task.check_mode)

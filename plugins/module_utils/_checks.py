@@ -1,0 +1,108 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What is wrong with what a design comes to, and what users may not expect of it. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Later, as_it_is, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Rules, Step
+
+
+def check_routes(account: Account, changes: Changes) -> None:
+    """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
+    now = as_it_is(account)
+    then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
+    moved = any(_loses_its_inside(step) for step in changes.steps)
+    for step in changes.steps:
+        route = step.after
+        if step.kind is not ROUTE or route is None or not step.place:
+            continue
+        nexthop = route.get("nexthop")
+        written = bool({"prefix", "nexthop"} & set(step.planned.after))
+        if not written and not moved:
+            continue
+        found, wrong = then.look_for(nexthop)
+        if not written and (found and not wrong or now.look_for(nexthop) != (True, "")):
+            continue
+        wrong = wrong or mismatch(route.get("prefix"), nexthop)
+        if not found:
+            changes.say(step, f"nexthop: {nexthop} is in no tunnel, neither of the design nor of the account. Use the customer's address inside of a tunnel.")
+        elif wrong:
+            changes.say(step, f"nexthop: {wrong}")
+
+
+def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
+    gone = [step for step in changes.steps if step.planned.method == "DELETE"]
+    what = listing(f"{step.kind.noun} {step.label}" for step in gone)
+    if len(gone) > rules.max_deletions:
+        instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
+        changes.problems.append(
+            f"max_deletions: {len(gone)} objects would be deleted, and {rules.max_deletions} is the limit: {what}. "
+            f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
+        )
+        return
+    for kind in design.kinds:
+        emptied = [step for step in gone if step.kind is kind]
+        if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
+            name, whole = (kind.results, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
+            changes.problems.append(
+                f"{name}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
+                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {name} out of {whole}."
+            )
+
+
+def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:
+    """Note that what is to go may be what a connector has created, which nothing marks, unless the task says what to keep."""
+    gone = [step for step in changes.steps if step.action == "delete" and step.kind in (*TUNNELS, ROUTE)]
+    if rules.state != "overridden" or rules.says_what_to_keep or not gone:
+        return
+    try:
+        sites = [site for site in account[SITE.several] if site.get("connector_id") or site.get("secondary_connector_id")]
+    except MagicError as error:
+        if (error.failure or {}).get("status") not in (400, 401, 403, 404):
+            raise
+        return  # an account without Cloudflare WAN has none
+    if sites:
+        changes.problems.append(
+            f"keep: missing. The account has sites with connectors ({listing(str(site.get('name')) for site in sites)}), which create tunnels and routes by "
+            f"themselves, and nothing marks these. The design does not name {listing(f'{step.kind.noun} {step.label}' for step in gone)}, which would be "
+            "deleted. Give the names of tunnels that connectors created to keep, as patterns, or keep: [] if there are none among them."
+        )
+
+
+def warn_of_stranded(account: Account, changes: Changes) -> None:
+    """Note routes that the design leaves alone, and whose tunnel it deletes or gives another inside."""
+    tunnels = [(step.kind.noun, step.actual) for step in changes.steps if step.actual is not None and _loses_its_inside(step)]
+    if not tunnels:
+        return
+    lost = Insides(tunnels)
+    leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.action in ("delete", "update")}
+    stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
+    # Mostly the routes go, too, and then no further kind needs to be read.
+    then = Insides(tunnels_after(account, changes) if stay else ())
+    stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
+    if stay:
+        changes.warnings.append(
+            f"Routes stay that lead through tunnels which are deleted or get another inside, and then lead nowhere: "
+            f"{listing(label_of(ROUTE, route) for route in stay)}. Cloudflare allows that. Delete them, or give them another next hop."
+        )
+
+
+def _loses_its_inside(step: Step) -> bool:
+    return step.kind in WITH_INSIDES and (step.action == "delete" or bool({own for own, dummy in ENDS.values()} & set(step.planned.after)))

@@ -1,0 +1,228 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a kind of objects is, for the machinery; the kinds themselves are declarations in other files."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, options_of, read, wanted
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Json = dict[str, t.Any]
+
+
+def _nothing(dummy: t.Any) -> Json:
+    return {}
+
+
+def _no_rules(dummy_item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of objects.
+
+    :ivar noun: for messages.
+    :ivar single: its name in the API's answers to reading one.
+    :ivar several: its name in the path and in the API's lists.
+    :ivar id_option: the option with the id; empty if there is one object at most.
+    :ivar keys: the options that find an object without its id.
+    :ivar or_keys: options that find it just as well, each by itself.
+    :ivar apart: the fields that tell objects of the same ``keys`` apart, the most important one first.
+    :ivar fields: what can be set.
+    :ivar required: what a new object has to have, and what an update repeats.
+    :ivar repeated: what an update repeats, if that is something else.
+    :ivar not_found: the error code for an id that there is not.
+    :ivar fixed: what can only be set when it is created.
+    :ivar rules: from an object as it would be, and what of it changes, to what is wrong with it, each with the option and what to write.
+    :ivar headers: of each request.
+    :ivar validates: whether a write heeds ``validate_only``; if not, check mode sends nothing.
+    :ivar validates_delete: whether a DELETE heeds it, too.
+    :ivar more: further options.
+    :ivar returns: the modules' return value, one object and a list of them; by default ``single`` and ``several``.
+    :ivar id_aliases: further names of ``id_option``.
+    :ivar through: the option with the name of a tunnel, in place of the field that follows from it.
+    :ivar has_psk: whether it has a pre-shared key.
+    :ivar given: who creates and deletes the objects, which can only be changed; empty if users do.
+    :ivar many: the methods of which one request can be about several objects.
+    :ivar ends: the outer addresses, Cloudflare's and the customer's.
+    :ivar in_path: its name in the path, if it is another one there.
+    :ivar tree: the first part of the path.
+    :ivar parent: the kind of the object that it belongs to, which the option ``parent.result`` names.
+    :ivar computed: what the modules return in addition, computed from the object.
+    :ivar bare: whether an answer is the object itself, or the list of them, without a name around it. No error code is known for an id that there is not then,
+        so one object is read from the list.
+    :ivar updates: the method that changes one.
+    :ivar id_field: the name of its id in the API.
+    :ivar listed: whether what creates one is a list.
+    :ivar within: for fields that stand in another place in the API, their path there.
+    :ivar hidden: what answers have and nobody is shown, because it is secret.
+    """
+
+    noun: str
+    single: str
+    several: str
+    id_option: str
+    keys: tuple[str, ...]
+    fields: dict[str, Field]
+    required: tuple[str, ...] = ()
+    not_found: int = 0
+    fixed: tuple[str, ...] = ()
+    repeated: tuple[str, ...] | None = None
+    rules: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
+    headers: Mapping[str, str] = field(default_factory=dict)
+    validates: bool = True
+    validates_delete: bool = True
+    more: ArgumentSpec = field(default_factory=ArgumentSpec)
+    returns: tuple[str, str] = ("", "")
+    id_aliases: tuple[str, ...] = ()
+    or_keys: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    through: tuple[str, str] | None = None
+    computed: Callable[[Mapping[str, t.Any]], Json] = _nothing
+    has_psk: bool = False
+    given: str = ""
+    many: tuple[str, ...] = ("PUT",)
+    ends: tuple[str, ...] = ()
+    in_path: str = ""
+    tree: str = "magic"
+    parent: Kind | None = None
+    bare: bool = False
+    updates: str = "PUT"
+    id_field: str = "id"
+    listed: bool = False
+    within: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+
+    def path(self, parent_id: str | None = None) -> list[str]:
+        """Return the path of all of them, or of those of one parent."""
+        above = [] if self.parent is None else [*self.parent.path(), str(parent_id)]
+        return [*above, *(self.in_path or self.several).split("/")]
+
+    @property
+    def result(self) -> str:
+        """The return value of the module that manages an object."""
+        return self.returns[0] or self.single
+
+    @property
+    def results(self) -> str:
+        """The return value of the module that reads objects."""
+        return self.returns[1] or self.several
+
+    @property
+    def repeats(self) -> tuple[str, ...]:
+        """What an update repeats."""
+        return self.required if self.repeated is None else self.repeated
+
+    def keys_in(self, values: Mapping[str, t.Any]) -> tuple[str, ...]:
+        """Return the options that find the object which values mean: the usual ones, or one that does just as well."""
+        other = next(((key,) for key in self.or_keys if values.get(key) is not None), self.keys)
+        return self.keys if all(values.get(key) is not None for key in self.keys) else other
+
+    @property
+    def finders(self) -> tuple[str, ...]:
+        """The options that find an object, or have a part in that: fields, and names in place of ids."""
+        keys = (*self.keys, *self.or_keys)
+        return (*keys, *(name for name, one in self.fields.items() if one.stands_for and one.stands_for in keys))
+
+    def by_names(self, values: Mapping[str, t.Any]) -> set[str]:
+        """Return the fields with ids for which values have names."""
+        return {one.stands_for for name, one in self.fields.items() if one.stands_for and values.get(name) is not None}
+
+    @property
+    def _who(self) -> Json:
+        own = {self.id_option: {"type": "str", **({"aliases": list(self.id_aliases)} if self.id_aliases else {})}} if self.id_option else {}
+        return {**({self.parent.result: {"type": "str", "required": True}} if self.parent is not None else {}), **own}
+
+    @property
+    def options(self) -> ArgumentSpec:
+        """The options of the module that manages objects of this kind."""
+        own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, **self._who, **options_of(self.fields)}
+        one_of = [(self.id_option, self.keys[0], *self.finders[len(self.keys) :])] if self.id_option else []
+        return SHARED.merge(self.more).merge(ArgumentSpec(own, required_one_of=one_of))
+
+    @property
+    def info_options(self) -> ArgumentSpec:
+        """The options of the module that reads objects of this kind."""
+        own = {**self._who, **options_of({key: self.fields[key] for key in self.finders})}
+        own["format"] = {"type": "str", "choices": ["api", "options"], "default": "api"}
+        return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.finders]))
+
+    def received(self, raw: Json) -> Json:
+        """Return an object of an answer with its id and each field in the place that its option has."""
+        found = raw if self.id_field == "id" or self.id_field not in raw else {**raw, "id": raw[self.id_field]}
+        for name, (outer, inner) in self.within.items():
+            if isinstance(raw.get(outer), dict) and inner in raw[outer]:
+                found = {**found, name: raw[outer][inner]}
+        return found
+
+    def sent(self, body: Json) -> Json:
+        """Return a body with each field in the place that it has in the API."""
+        found = {name: value for name, value in body.items() if name not in self.within}
+        for name, (outer, inner) in self.within.items():
+            if name in body:
+                found[outer] = {**found.get(outer, {}), inner: body[name]}
+        return found
+
+
+def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[str]]:
+    """Return the fields that are set, in canonical form, and all that is wrong with them, each with the option and what to write."""
+    desired, problems = read(kind.fields, options)
+    object_id = options.get(kind.id_option)
+    if object_id is not None:
+        try:
+            check_segment(kind.id_option, object_id)
+        except MagicError as error:
+            problems.append(str(error))
+    through, follows = kind.through or ("", "")
+    tunnel = options.get(through)
+    if tunnel is not None and not tunnel.strip():
+        problems.append(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
+    missing = [key for key in kind.keys_in(options) if options.get(key) is None and not (key == follows and tunnel is not None)]
+    if missing and object_id is None and not kind.by_names(options) & {*kind.keys, *kind.or_keys}:
+        instead = f" (or {through})" if through else "".join(f" (or {key})" for key in kind.or_keys)
+        problems.append(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
+    return desired, problems
+
+
+def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
+    """Return the fields that a task sets, in canonical form.
+
+    :raises MagicError: naming the options and what to write.
+    """
+    desired, problems = read_options(kind, options)
+    if problems:
+        raise MagicError(" ".join(problems))
+    return desired
+
+
+def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
+    """Return an object as the modules show it: with the simple fields that the API leaves out where they are empty, and with what follows from others."""
+    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw, **kind.computed(raw)}
+    health_check = shown.get("health_check")
+    if isinstance(health_check, dict) and isinstance(health_check.get("target"), str):
+        shown["health_check"] = {**health_check, "target": {"saved": health_check["target"]}}
+    return shown
+
+
+def chosen(kind: Kind, options: Mapping[str, t.Any]) -> Json:
+    """Return the values by which an info module chooses objects, in canonical form.
+
+    :raises MagicError: naming the option and the mend.
+    """
+    if options.get(kind.id_option) is not None:
+        return {"id": check_segment(kind.id_option, options[kind.id_option])}
+    return wanted({key: kind.fields[key] for key in kind.finders}, options)

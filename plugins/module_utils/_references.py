@@ -1,0 +1,95 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Other objects that a task means by their names: the object that an object belongs to, and those whose ids stand in its fields. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import in_order, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
+
+    Json = dict[str, t.Any]
+    # Returns the objects of a kind, for a child those of the same parent.
+    Lookup = Callable[[Kind], Sequence[Json]]
+
+
+def meant(kind: Kind, objects: Sequence[Json], text: str) -> list[Json]:
+    """Return the objects that have this id, or else this name or whatever else finds one."""
+    same = [item for item in objects if canonical(str(item.get("id"))) == canonical(text)]
+    keys = (*kind.keys[:1], *kind.or_keys)
+    return same or [item for item in objects if any(known(kind.fields[key], item.get(key)) == text for key in keys)]
+
+
+def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Json:
+    """Return the one object of some kinds that a text means.
+
+    :raises MagicError: if there is none, or more than one.
+    """
+    found: list[Json] = []
+    for kind in kinds:
+        found += meant(kind, lookup(kind), text)
+    nouns = " or ".join(kind.noun for kind in kinds)
+    if len(found) > 1:
+        raise MagicError(f"{option}: '{text}' means {len(found)} of them: {listing(str(item['id']) for item in found)}. Give the id of the {nouns}.")
+    if not found:
+        there = listing(str(item.get(kind.keys[0])) for kind in kinds for item in lookup(kind))
+        raise MagicError(f"{option}: there is no {nouns} '{text}'. There are: {there or 'none'}.")
+    return found[0]
+
+
+def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
+    """Return fields with names in place of ids, where there is an object with the id and no other one with its name."""
+    found = dict(item)
+    for name, one in fields.items():
+        if one.parts and isinstance(found.get(name), dict):
+            found[name] = named(one.parts, found[name], lookup)
+        elif one.of and not one.stands_for and isinstance(found.get(name), list):
+            found[name] = [_name_of(one, object_id, lookup) or object_id for object_id in found[name]]
+        elif one.stands_for and found.get(one.stands_for):
+            word = _name_of(one, found[one.stands_for], lookup)
+            if word:
+                found[name] = word
+                del found[one.stands_for]
+    return {name: found[name] for name in (*fields, *found) if name in found}
+
+
+def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
+    """Return the name of the object with an id; empty if there is none, or if others have its name."""
+    word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == object_id), "")
+    return word if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1 else ""
+
+
+def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "") -> Json:
+    """Return fields with ids in place of names.
+
+    :raises MagicError: naming the option, if a name means no object, or several.
+    """
+    found: Json = {}
+    for name, value in desired.items():
+        one = fields[name]
+        if one.parts:
+            found[name] = resolved(one.parts, value, lookup, f"{path}{name}.")
+        elif one.entry:
+            found[name] = in_order(one, [resolved(one.entry, entry, lookup, f"{path}{name}.") for entry in value])
+        elif one.of and not one.stands_for:
+            found[name] = [the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value]
+        elif one.stands_for:
+            # Empty takes it back.
+            found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which kinds a design can have, and in which order they are worked on. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, ROUTE, WITH_INSIDES
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as NETWORK
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
+    APP,
+    CONNECTOR,
+    MANAGED_APP,
+    SITE,
+    SITE_ACL,
+    SITE_APP_CONFIG,
+    SITE_LAN,
+    SITE_WAN,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
+
+# What others refer to comes before them; a child comes after its parent, and is written in its parent's item.
+KINDS = (BGP_FILTER_PROFILE, APP, CONNECTOR, *WITH_INSIDES, ROUTE, SITE, SITE_LAN, SITE_WAN, SITE_ACL, SITE_APP_CONFIG)
+
+# What others refer to, and no design has.
+REFERRED = (MANAGED_APP,)
+
+# Those that are read if nobody says which.
+USUAL = NETWORK
+
+# Those that stand in a design by themselves.
+ROOTS = tuple(kind for kind in KINDS if kind.parent is None)
+
+
+def children_of(kind: Kind) -> tuple[Kind, ...]:
+    """Return the kinds whose objects belong to one of this kind."""
+    return tuple(child for child in KINDS if child.parent is kind)
+
+
+def key_of(kind: Kind, parent_id: str | None = None) -> str:
+    """Return the key of an account's objects of a kind, or of those of one parent."""
+    return kind.several if parent_id is None else f"{parent_id}/{kind.several}"

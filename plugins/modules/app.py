@@ -1,0 +1,147 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: app
+short_description: Manage an app of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Creates, changes, renames and deletes apps of the account, which sites of Cloudflare WAN (formerly Magic WAN) let out to the Internet directly, or serve
+    first.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  app_id:
+    description:
+      - The id of the app. With it, another O(name) renames it.
+      - At least one of O(app_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the app. Without O(app_id) it finds the app, and it is an error if several have it.
+    type: str
+  type:
+    description:
+      - The category of the app. Required for a new app.
+    type: str
+  hostnames:
+    description:
+      - The names of hosts that belong to the app, all of them. The order does not matter.
+    type: list
+    elements: str
+  ip_subnets:
+    description:
+      - IPv4 prefixes that belong to the app, all of them. The order does not matter.
+    type: list
+    elements: str
+  source_subnets:
+    description:
+      - IPv4 prefixes from which the app is used, all of them. The order does not matter.
+    type: list
+    elements: str
+seealso:
+  - module: cloudflare.magic.app_info
+  - module: cloudflare.magic.site
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/apps/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create an app
+  cloudflare.magic.app:
+    name: payroll
+    type: Business
+    hostnames:
+      - payroll.example.com
+    ip_subnets:
+      - 192.0.2.0/24
+
+- name: Change one field, and leave the others as they are
+  cloudflare.magic.app:
+    name: payroll
+    hostnames:
+      - payroll.example.com
+      - hr.example.com
+
+- name: Delete it
+  cloudflare.magic.app:
+    name: payroll
+    state: absent
+"""
+
+RETURN = r"""
+app:
+  description:
+    - The app as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the app.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    type:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    hostnames:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    ip_subnets:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    source_subnets:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    account_app_id:
+      description:
+        - The id, as the API calls it.
+      returned: if Cloudflare tells it
+      type: str
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import APP
+
+
+def main() -> None:
+    refuse(APP.options)
+
+
+if __name__ == "__main__":
+    main()

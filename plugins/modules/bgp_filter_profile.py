@@ -1,0 +1,142 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bgp_filter_profile
+short_description: Manage a BGP filter profile of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Creates, changes, renames and deletes the profiles by which BGP sessions of Cloudflare WAN (formerly Magic WAN) or Magic Transit filter routes.
+  - Tunnels and interconnects name a profile in the options C(import_filter) and C(export_filter) of C(bgp). Create the profile before them, and delete it
+    after them.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  bgp_filter_profile_id:
+    description:
+      - The id of the filter profile. With it, another O(name) renames the profile.
+      - At least one of O(bgp_filter_profile_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the filter profile. Without O(bgp_filter_profile_id) it finds the profile, and it is an error if several have it.
+    type: str
+  description:
+    description:
+      - A text for people.
+    type: str
+  match_action:
+    description:
+      - What becomes of a route that one of O(targets) matches. Required for a new profile.
+    type: str
+    choices:
+      - allow
+      - deny
+  targets:
+    description:
+      - The prefixes that the profile is about. Required for a new profile. The order does not matter.
+      - A prefix alone means just that prefix. With two lengths, like V(10.0.0.0/8{16,24}), it means all prefixes in it whose lengths are in that range.
+    type: list
+    elements: str
+seealso:
+  - module: cloudflare.magic.bgp_filter_profile_info
+  - module: cloudflare.magic.ipsec_tunnel
+  - module: cloudflare.magic.gre_tunnel
+  - module: cloudflare.magic.interconnect
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create a profile that takes the networks of the branch offices, and no smaller parts of them than /24
+  cloudflare.magic.bgp_filter_profile:
+    name: branches
+    match_action: allow
+    targets:
+      - 10.64.0.0/12{16,24}
+      - 192.168.0.0/16{24,24}
+
+- name: Have a tunnel accept nothing else
+  cloudflare.magic.ipsec_tunnel:
+    name: paris-1
+    bgp:
+      customer_asn: 65010
+      import_filter: branches
+
+- name: Take the filter back
+  cloudflare.magic.ipsec_tunnel:
+    name: paris-1
+    bgp:
+      import_filter: ""
+
+- name: Delete the profile
+  cloudflare.magic.bgp_filter_profile:
+    name: branches
+    state: absent
+"""
+
+RETURN = r"""
+bgp_filter_profile:
+  description:
+    - The BGP filter profile as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the BGP filter profile.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    description:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    match_action:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    targets:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+
+
+def main() -> None:
+    refuse(BGP_FILTER_PROFILE.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bgp_settings
+short_description: Change the BGP settings of an account of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Changes the BGP settings that an account of Cloudflare WAN (formerly Magic WAN) has. Nobody creates or removes them, so O(state=absent) is an error.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  cloudflare_asn:
+    description:
+      - The autonomous system number that Cloudflare uses in BGP sessions with the account's devices.
+    type: int
+  redistribute_static_wan:
+    description:
+      - Whether static routes are announced over BGP as well. The API calls it C(redistribute) with C(static:wan).
+    type: bool
+seealso:
+  - module: cloudflare.magic.bgp_settings_info
+  - module: cloudflare.magic.bgp_filter_profile
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/
+"""
+
+EXAMPLES = r"""
+---
+- name: Have Cloudflare announce static routes
+  cloudflare.magic.bgp_settings:
+    redistribute_static_wan: true
+"""
+
+RETURN = r"""
+bgp_settings:
+  description:
+    - The BGP settings as it is now, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success
+  type: dict
+  contains:
+    cloudflare_asn:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    redistribute_static_wan:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS
+
+
+def main() -> None:
+    refuse(BGP_SETTINGS.options)
+
+
+if __name__ == "__main__":
+    main()

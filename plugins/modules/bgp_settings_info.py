@@ -1,0 +1,81 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bgp_settings_info
+short_description: Read the BGP settings of an account of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns the BGP settings of an account of Cloudflare WAN (formerly Magic WAN), in a list with one entry.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  format:
+    description:
+      - The form in which settings are returned.
+    type: str
+    choices:
+      api: As the API describes them.
+      options: >-
+        As M(cloudflare.magic.bgp_settings) takes them back. Only what can be set is in it, without what a new one has anyway.
+    default: api
+seealso:
+  - module: cloudflare.magic.bgp_settings
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the BGP settings
+  cloudflare.magic.bgp_settings_info:
+  register: account
+
+- name: Say which number Cloudflare uses
+  ansible.builtin.debug:
+    msg: "{{ account.bgp_settings[0].cloudflare_asn }}"
+"""
+
+RETURN = r"""
+bgp_settings:
+  description:
+    - The settings, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    cloudflare_asn:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    redistribute_static_wan:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS
+
+
+def main() -> None:
+    refuse(BGP_SETTINGS.info_options)
+
+
+if __name__ == "__main__":
+    main()

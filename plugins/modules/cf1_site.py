@@ -1,0 +1,132 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cf1_site
+short_description: Manage a site of Cloudflare One
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - >-
+    Creates, changes, renames and deletes sites of Cloudflare One, the newer kind of sites. Sites of Cloudflare WAN with connectors are another kind: see
+    M(cloudflare.magic.site).
+  - The ramps of such a site, which are the tunnels, interconnects and connectors by which it is reached, are left as they are.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  cf1_site_id:
+    description:
+      - The id of the site. With it, another O(name) renames it.
+      - At least one of O(cf1_site_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the site. Without O(cf1_site_id) it finds the site, and it is an error if several have it.
+    type: str
+  description:
+    description:
+      - A text for people.
+    type: str
+  location:
+    description:
+      - Where the site is.
+    type: dict
+    suboptions:
+      lat:
+        description:
+          - The latitude in degrees.
+        type: float
+      long:
+        description:
+          - The longitude in degrees.
+        type: float
+      name:
+        description:
+          - The nearest town.
+        type: str
+seealso:
+  - module: cloudflare.magic.cf1_site_info
+  - module: cloudflare.magic.site
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/cf1_sites/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create a site
+  cloudflare.magic.cf1_site:
+    name: lyon
+    location:
+      lat: 45.764
+      long: 4.8357
+      name: Lyon
+
+- name: Change one field, and leave the others as they are
+  cloudflare.magic.cf1_site:
+    name: lyon
+    description: Branch office in Lyon
+
+- name: Delete it
+  cloudflare.magic.cf1_site:
+    name: lyon
+    state: absent
+"""
+
+RETURN = r"""
+cf1_site:
+  description:
+    - The site of Cloudflare One as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the site of Cloudflare One.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    description:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    location:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE
+
+
+def main() -> None:
+    refuse(CF1_SITE.options)
+
+
+if __name__ == "__main__":
+    main()

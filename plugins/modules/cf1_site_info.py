@@ -1,0 +1,100 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cf1_site_info
+short_description: Read the sites of Cloudflare One
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns the sites of Cloudflare One as the API describes them, without their ramps.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  cf1_site_id:
+    description:
+      - The id of the one site of Cloudflare One to return. It is an error if there is none.
+      - Excludes O(name).
+    type: str
+  name:
+    description:
+      - The name of the site of Cloudflare One to return. The list is empty if there is none.
+    type: str
+  format:
+    description:
+      - The form in which sites are returned.
+    type: str
+    choices:
+      api: As the API describes them.
+      options: >-
+        As M(cloudflare.magic.cf1_site) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
+        have the same name.
+    default: api
+seealso:
+  - module: cloudflare.magic.cf1_site
+"""
+
+EXAMPLES = r"""
+---
+- name: Read all sites of Cloudflare One
+  cloudflare.magic.cf1_site_info:
+  register: account
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ account.cf1_sites | map(attribute='name') | join(', ') }}"
+"""
+
+RETURN = r"""
+cf1_sites:
+  description:
+    - The sites, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the site of Cloudflare One.
+      returned: always
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    description:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    location:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE
+
+
+def main() -> None:
+    refuse(CF1_SITE.info_options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: connector
+short_description: Manage a connector of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Registers, changes and deletes connectors of Cloudflare WAN (formerly Magic WAN), Cloudflare's appliance for sites.
+  - A connector that belongs to a site has to be taken out of it with M(cloudflare.magic.site) before it is deleted.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes_elsewhere
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+notes:
+  - Cloudflare puts the license key of a connector into every answer about it. It is a secret, so no result, message or log of this collection ever has it.
+    There is no option that shows it or creates a new one.
+  - Requests about connectors need the permission C(Magic WAN Write), and C(Magic WAN Read) to read. Permissions for Magic Transit are not enough.
+options:
+  connector_id:
+    description:
+      - The id of the connector.
+      - At least one of O(connector_id), O(serial_number) and O(device_id) is required.
+    type: str
+  serial_number:
+    description:
+      - The serial number of the device. It finds the connector, and registers the device if there is none. It cannot be changed.
+    type: str
+  device_id:
+    description:
+      - The id of the device, which finds or registers it in place of O(serial_number). It cannot be changed.
+    type: str
+  activated:
+    description:
+      - Whether the connector carries traffic. V(false) takes its site down.
+    type: bool
+  notes:
+    description:
+      - A text for people.
+    type: str
+  timezone:
+    description:
+      - The time zone in which the times of the upgrade window are meant, like V(Europe/Paris).
+    type: str
+  interrupt_window_days_of_week:
+    description:
+      - The days on which Cloudflare may upgrade the device, all of them. Cloudflare chooses every day for a new connector. The order does not matter.
+    type: list
+    elements: str
+    choices:
+      - Sunday
+      - Monday
+      - Tuesday
+      - Wednesday
+      - Thursday
+      - Friday
+      - Saturday
+  interrupt_window_hour_of_day:
+    description:
+      - The hour at which the upgrade window begins, from V(0) to V(23).
+    type: int
+  interrupt_window_duration_hours:
+    description:
+      - How many hours the upgrade window lasts, from V(1) to V(24).
+    type: int
+  interrupt_window_embargo_dates:
+    description:
+      - Dates without upgrades, like V(2026-12-24), all of them. The order does not matter.
+    type: list
+    elements: str
+seealso:
+  - module: cloudflare.magic.connector_info
+  - module: cloudflare.magic.site
+  - module: cloudflare.magic.connector_interrupt
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/connectors/
+"""
+
+EXAMPLES = r"""
+---
+- name: Register a connector, and let Cloudflare upgrade it on Sunday night
+  cloudflare.magic.connector:
+    serial_number: MC-2209-0417
+    notes: Lyon, rack 3
+    timezone: Europe/Paris
+    interrupt_window_days_of_week:
+      - Sunday
+    interrupt_window_hour_of_day: 2
+    interrupt_window_duration_hours: 4
+
+- name: Let it carry traffic
+  cloudflare.magic.connector:
+    serial_number: MC-2209-0417
+    activated: true
+
+- name: Delete it
+  cloudflare.magic.connector:
+    serial_number: MC-2209-0417
+    state: absent
+"""
+
+RETURN = r"""
+connector:
+  description:
+    - The connector as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the connector.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    serial_number:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    device_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    activated:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    notes:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    timezone:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    interrupt_window_days_of_week:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    interrupt_window_hour_of_day:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    interrupt_window_duration_hours:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    interrupt_window_embargo_dates:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    last_heartbeat:
+      description:
+        - When Cloudflare heard from the device last.
+      returned: if Cloudflare tells it
+      type: str
+    last_seen_version:
+      description:
+        - The version of its software then.
+      returned: if Cloudflare tells it
+      type: str
+    last_updated:
+      description:
+        - When the registration was changed last.
+      returned: if Cloudflare tells it
+      type: str
+    device:
+      description:
+        - The device with its id, its type and its serial number.
+      returned: if Cloudflare tells it
+      type: dict
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
+
+
+def main() -> None:
+    refuse(CONNECTOR.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: connector_info
+short_description: Read the connectors of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns the connectors of Cloudflare WAN (formerly Magic WAN) as the API describes them, without their license keys.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads_elsewhere
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
+notes:
+  - Cloudflare puts the license key of a connector into every answer about it. It is a secret, so no result, message or log of this collection ever has it.
+    There is no option that shows it or creates a new one.
+  - Requests about connectors need the permission C(Magic WAN Write), and C(Magic WAN Read) to read. Permissions for Magic Transit are not enough.
+options:
+  connector_id:
+    description:
+      - The id of the one connector to return. It is an error if there is none.
+      - Excludes O(serial_number) and O(device_id).
+    type: str
+  serial_number:
+    description:
+      - The serial number of the connector to return. The list is empty if there is none.
+    type: str
+  device_id:
+    description:
+      - The device's id of the connector to return. The list is empty if there is none.
+    type: str
+  format:
+    description:
+      - The form in which connectors are returned.
+    type: str
+    choices:
+      api: As the API describes them.
+      options: >-
+        As M(cloudflare.magic.connector) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
+        have the same name.
+    default: api
+seealso:
+  - module: cloudflare.magic.connector
+"""
+
+EXAMPLES = r"""
+---
+- name: Read all connectors
+  cloudflare.magic.connector_info:
+  register: account
+
+- name: Name those that were heard from, and their versions
+  ansible.builtin.debug:
+    msg: "{{ account.connectors | selectattr('last_heartbeat', 'defined') | map(attribute='serial_number') | join(', ') }}"
+"""
+
+RETURN = r"""
+connectors:
+  description:
+    - The connectors, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the connector.
+      returned: always
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    serial_number:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    device_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    activated:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    notes:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    timezone:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    interrupt_window_days_of_week:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    interrupt_window_hour_of_day:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    interrupt_window_duration_hours:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    interrupt_window_embargo_dates:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    last_heartbeat:
+      description:
+        - When Cloudflare heard from the device last.
+      returned: if Cloudflare tells it
+      type: str
+    last_seen_version:
+      description:
+        - The version of its software then.
+      returned: if Cloudflare tells it
+      type: str
+    last_updated:
+      description:
+        - When the registration was changed last.
+      returned: if Cloudflare tells it
+      type: str
+    device:
+      description:
+        - The device with its id, its type and its serial number.
+      returned: if Cloudflare tells it
+      type: dict
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
+
+
+def main() -> None:
+    refuse(CONNECTOR.info_options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: connector_interrupt
+short_description: Reboot, restart or shut down a connector of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Has a connector of Cloudflare WAN (formerly Magic WAN) reboot, restart its software or shut down. This interrupts the traffic of its site.
+  - It is an event and no state, so each run of the task does it again. One run never sends it twice. If the answer is lost, the list of interrupts tells
+    whether Cloudflare accepted it, and if it does not tell, the task fails.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads_elsewhere
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.actiongroup_all
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Looks for the connector, and sends nothing else. Returns C(validated=false).
+  diff_mode:
+    support: full
+    details:
+      - Shows what is or would be done.
+  idempotent:
+    support: none
+    details:
+      - Each run interrupts the connector.
+notes:
+  - The request needs the permission C(Magic WAN Write).
+options:
+  connector:
+    description:
+      - The connector, by its serial number or id.
+    type: str
+    required: true
+  interrupt:
+    description:
+      - What to do.
+    type: str
+    required: true
+    choices:
+      reboot: The device starts anew.
+      restart: The software of the device starts anew.
+      shutdown: The device switches itself off, and somebody has to go there to switch it on.
+  purge:
+    description:
+      - Whether the connector also forgets what it has stored.
+    type: bool
+    default: false
+  confirm:
+    description:
+      - Has to be V(true), so that nobody interrupts a site by mistake.
+    type: bool
+    default: false
+seealso:
+  - module: cloudflare.magic.connector
+  - module: cloudflare.magic.connector_info
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/connectors/
+"""
+
+EXAMPLES = r"""
+---
+- name: Register a connector
+  cloudflare.magic.connector:
+    serial_number: MC-2209-0417
+
+- name: Reboot it
+  cloudflare.magic.connector_interrupt:
+    connector: MC-2209-0417
+    interrupt: reboot
+    confirm: true
+"""
+
+RETURN = r"""
+connector_id:
+  description: The id of the connector.
+  returned: success
+  type: str
+  sample: c4a7362d577a6c3019a474fd6f485821
+connector_interrupt:
+  description: The interrupt as Cloudflare describes it.
+  returned: success, not in check mode
+  type: dict
+  contains:
+    submitted_at:
+      description: When Cloudflare accepted it.
+      returned: if Cloudflare tells it
+      type: str
+    triggered_at:
+      description: When the connector began with it.
+      returned: if Cloudflare tells it
+      type: str
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._interrupts import OPTIONS
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+
+
+def main() -> None:
+    refuse(OPTIONS)
+
+
+if __name__ == "__main__":
+    main()

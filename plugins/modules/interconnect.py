@@ -1,0 +1,255 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: interconnect
+short_description: Change an interconnect of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Changes and renames interconnects of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
+  - Cloudflare creates them with the physical or virtual connection that they stand for, and removes them with it. So O(state=absent) is an error, and so is
+    the name of an interconnect that there is not.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  interconnect_id:
+    description:
+      - The id of the interconnect. With it, another O(name) renames the interconnect.
+      - At least one of O(interconnect_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the interconnect. Without O(interconnect_id) it finds the interconnect, and it is an error if several have it.
+    type: str
+  interface_address:
+    description:
+      - Cloudflare's IPv4 address inside of the interconnect with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+        169.254.240.0/20. The customer's device has the other address.
+      - Interconnects of version 1.5 take a V(/31) alone, which may be from the account's own prefixes as well.
+    type: str
+  interface_address6:
+    description:
+      - Cloudflare's IPv6 address inside of the interconnect with prefix length, usually V(/127).
+    type: str
+  description:
+    description:
+      - A text for people.
+    type: str
+  gre:
+    description:
+      - The GRE tunnel of the interconnect. Interconnects of version 1.5 have none.
+    type: dict
+    suboptions:
+      cloudflare_endpoint:
+        description:
+          - Cloudflare's address of the GRE tunnel.
+        type: str
+  health_check:
+    description:
+      - How Cloudflare checks whether the interconnect works. Options that are not set stay as they are.
+    type: dict
+    suboptions:
+      enabled:
+        description:
+          - Whether to check at all.
+        type: bool
+      rate:
+        description:
+          - How often.
+        type: str
+        choices:
+          - low
+          - mid
+          - high
+      type:
+        description:
+          - What to send, an ICMP reply or an ICMP request.
+        type: str
+        choices:
+          - reply
+          - request
+      direction:
+        description:
+          - Whether the answer comes back through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
+        type: str
+        choices:
+          - unidirectional
+          - bidirectional
+      target:
+        description:
+          - The address to check. An empty string means the one that Cloudflare computes, the customer's end of the inside.
+          - Cloudflare ignores it if the direction is V(bidirectional). It is left out then, with a warning.
+          - Either an address, or a dictionary with the key C(saved), as the modules return it; its key C(effective) is ignored.
+        type: raw
+      source:
+        description:
+          - The address that Cloudflare checks from. Only interconnects of version 1.5 have it, and need it if the direction is V(bidirectional).
+          - With V(unidirectional) there is none. It is left out then, and taken back if there was one.
+        type: str
+  mtu:
+    description:
+      - The largest packet in bytes, at least 576.
+    type: int
+  automatic_return_routing:
+    description:
+      - Whether traffic returns through the interconnect that it came from. Cloudflare has to enable this for the account.
+    type: bool
+  bgp:
+    description:
+      - BGP with the customer's device over the interconnect. Cloudflare's API has no way to remove it again.
+    type: dict
+    suboptions:
+      customer_asn:
+        description:
+          - The autonomous system number of the customer's device. Required for BGP.
+        type: int
+      extra_prefixes:
+        description:
+          - Prefixes to announce to the device in addition to those of the account. The order does not matter.
+        type: list
+        elements: str
+      md5_key:
+        description:
+          - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody who may
+            read the interconnect, and so do the modules.
+        type: str
+      import_filter_id:
+        description:
+          - The id of a filter for what Cloudflare accepts.
+        type: str
+      export_filter_id:
+        description:
+          - The id of a filter for what Cloudflare announces.
+        type: str
+      import_filter:
+        description:
+          - The name of the filter for what Cloudflare accepts, in place of O(bgp.import_filter_id). An empty string takes the filter back.
+        type: str
+      export_filter:
+        description:
+          - The name of the filter for what Cloudflare announces, in place of O(bgp.export_filter_id). An empty string takes the filter back.
+        type: str
+seealso:
+  - module: cloudflare.magic.interconnect_info
+  - module: cloudflare.magic.network
+  - module: cloudflare.magic.static_route
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/cf_interconnects/
+"""
+
+EXAMPLES = r"""
+---
+- name: Change the inner address and the health check
+  cloudflare.magic.interconnect:
+    name: frankfurt-1
+    interface_address: 10.213.0.40/31
+    health_check:
+      rate: high
+
+- name: Run BGP with the device
+  cloudflare.magic.interconnect:
+    name: frankfurt-1
+    bgp:
+      customer_asn: 65030
+      extra_prefixes:
+        - 192.0.2.0/24
+"""
+
+RETURN = r"""
+interconnect:
+  description:
+    - The interconnect as it is now, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: The id of the interconnect.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    interface_address:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    interface_address6:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    description:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    gre:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    health_check:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    mtu:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    automatic_return_routing:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    bgp:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    customer_address:
+      description:
+        - The customer's IPv4 address inside of the interconnect, the other one of the network of C(interface_address).
+      returned: if Cloudflare tells it
+      type: str
+    colo_name:
+      description:
+        - The data center in which it is.
+      returned: if Cloudflare tells it
+      type: str
+    version:
+      description:
+        - V(1), V(1.5) or V(2). Nobody can change it.
+      returned: if Cloudflare tells it
+      type: str
+validated:
+  description: That Cloudflare accepted the request without carrying it out.
+  returned: in check mode, when something would change
+  type: bool
+  sample: true
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+
+
+def main() -> None:
+    refuse(INTERCONNECT.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: interconnect_info
+short_description: Read the interconnects of Cloudflare WAN or Magic Transit
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns the interconnects of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  interconnect_id:
+    description:
+      - The id of the one interconnect to return. It is an error if there is none.
+      - Excludes O(name).
+    type: str
+  name:
+    description:
+      - The name of the interconnect to return. The list is empty if there is none.
+    type: str
+  format:
+    description:
+      - The form in which interconnects are returned.
+    type: str
+    choices:
+      api: As the API describes them.
+      options: >-
+        As M(cloudflare.magic.interconnect) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where
+        several have the same name.
+    default: api
+seealso:
+  - module: cloudflare.magic.interconnect
+"""
+
+EXAMPLES = r"""
+---
+- name: Read all interconnects
+  cloudflare.magic.interconnect_info:
+  register: account
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ account.interconnects | map(attribute='name') | join(', ') }}"
+"""
+
+RETURN = r"""
+interconnects:
+  description:
+    - The interconnects, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the interconnect.
+      returned: always
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    interface_address:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    interface_address6:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    description:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    gre:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    health_check:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    mtu:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    automatic_return_routing:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    bgp:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    customer_address:
+      description:
+        - The customer's IPv4 address inside of the interconnect, the other one of the network of C(interface_address).
+      returned: if Cloudflare tells it
+      type: str
+    colo_name:
+      description:
+        - The data center in which it is.
+      returned: if Cloudflare tells it
+      type: str
+    version:
+      description:
+        - V(1), V(1.5) or V(2). Nobody can change it.
+      returned: if Cloudflare tells it
+      type: str
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import INTERCONNECT
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+
+
+def main() -> None:
+    refuse(INTERCONNECT.info_options)
+
+
+if __name__ == "__main__":
+    main()

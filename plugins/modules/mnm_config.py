@@ -1,0 +1,132 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mnm_config
+short_description: Manage the configuration of Magic Network Monitoring
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - >-
+    Creates, changes and deletes the one configuration that an account has for Magic Network Monitoring. Rules need it: see M(cloudflare.magic.mnm_rule).
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes_elsewhere
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+notes:
+  - Requests about network monitoring need the permission to edit it for the account, C(Magic Network Monitoring Config Write).
+options:
+  name:
+    description:
+      - A name for the account. Required if there is no configuration yet.
+    type: str
+  default_sampling:
+    description:
+      - One of how many packets the routers report where they do not say so themselves. Required if there is no configuration yet.
+    type: int
+  router_ips:
+    description:
+      - The addresses of the routers that send flow data, all of them. The order does not matter.
+    type: list
+    elements: str
+  warp_devices:
+    description:
+      - The devices with Cloudflare's WARP connector that pass flow data on, all of them. The order does not matter.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description:
+          - The id of the device. Required.
+        type: str
+      name:
+        description:
+          - The name of the device. Required.
+        type: str
+      router_ip:
+        description:
+          - The address of the router whose data it passes on, as a prefix like V(192.0.2.1/32). Required.
+        type: str
+seealso:
+  - module: cloudflare.magic.mnm_config_info
+  - module: cloudflare.magic.mnm_rule
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_network_monitoring/subresources/configs/
+"""
+
+EXAMPLES = r"""
+---
+- name: Monitor the traffic of two routers
+  cloudflare.magic.mnm_config:
+    name: Example Corporation
+    default_sampling: 1000
+    router_ips:
+      - 203.0.113.9
+      - 203.0.113.10
+
+- name: Change one field, and leave the others as they are
+  cloudflare.magic.mnm_config:
+    default_sampling: 500
+
+- name: Delete the configuration
+  cloudflare.magic.mnm_config:
+    state: absent
+"""
+
+RETURN = r"""
+mnm_config:
+  description:
+    - The configuration of network monitoring as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    default_sampling:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    router_ips:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    warp_devices:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: dict
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import MNM_CONFIG
+
+
+def main() -> None:
+    refuse(MNM_CONFIG.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site
+short_description: Manage a site of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Creates, changes, renames and deletes sites of Cloudflare WAN (formerly Magic WAN), which are places with one or two connectors, Cloudflare's appliance.
+  - LANs, WANs and ACLs belong to a site. The order of a deletion is ACLs, LANs and WANs, the site, and the connector.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+notes:
+  - When the connector of a site comes up, Cloudflare creates an IPsec tunnel for each WAN and static routes for the LANs by itself. No design and no task has
+    to name them.
+options:
+  site_id:
+    description:
+      - The id of the site. With it, another O(name) renames the site.
+      - At least one of O(site_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the site. Without O(site_id) it finds the site, and it is an error if several have it.
+    type: str
+  description:
+    description:
+      - A text for people.
+    type: str
+  connector:
+    description:
+      - The connector of the site, by its serial number or id. An empty string takes it out of the site.
+    type: str
+  connector_id:
+    description:
+      - The id of the connector, in place of O(connector).
+    type: str
+  secondary_connector:
+    description:
+      - The second connector of a site with O(ha_mode=true), by its serial number or id. An empty string takes it out of the site.
+    type: str
+  secondary_connector_id:
+    description:
+      - The id of the second connector, in place of O(secondary_connector).
+    type: str
+  ha_mode:
+    description:
+      - Whether the site can have two connectors, of which one takes over for the other. It can only be set when the site is created.
+    type: bool
+  location:
+    description:
+      - Where the site is.
+    type: dict
+    suboptions:
+      lat:
+        description:
+          - The latitude in degrees, like V(48.8566).
+        type: str
+      lon:
+        description:
+          - The longitude in degrees, like V(2.3522).
+        type: str
+seealso:
+  - module: cloudflare.magic.site_info
+  - module: cloudflare.magic.connector
+  - module: cloudflare.magic.site_lan
+  - module: cloudflare.magic.site_wan
+  - module: cloudflare.magic.site_acl
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
+"""
+
+EXAMPLES = r"""
+---
+- name: Register the connector
+  cloudflare.magic.connector:
+    serial_number: MC-2209-0417
+
+- name: Create a site with it
+  cloudflare.magic.site:
+    name: lyon
+    connector: MC-2209-0417
+    location:
+      lat: "45.764"
+      lon: "4.8357"
+
+- name: Change one field, and leave the others as they are
+  cloudflare.magic.site:
+    name: lyon
+    description: Branch office in Lyon
+
+- name: Delete the site
+  cloudflare.magic.site:
+    name: lyon
+    state: absent
+"""
+
+RETURN = r"""
+site:
+  description:
+    - The site as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the site.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    description:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    connector_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    secondary_connector_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    ha_mode:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    location:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE
+
+
+def main() -> None:
+    refuse(SITE.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_app_config
+short_description: Manage what a site of Cloudflare WAN does with an app
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Lets traffic of an app out of a site of Cloudflare WAN (formerly Magic WAN) directly, or has it come first.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  site:
+    description:
+      - The site that it belongs to, by its name or id.
+    type: str
+    required: true
+  site_app_config_id:
+    description:
+      - The id of the configuration.
+      - One of O(site_app_config_id), O(app), O(account_app_id), O(managed_app) and O(managed_app_id) is required.
+    type: str
+  app:
+    description:
+      - The app of the account, by its name or id. It finds the configuration, because a site has one for each app.
+    type: str
+  account_app_id:
+    description:
+      - The id of the app of the account, in place of O(app).
+    type: str
+  managed_app:
+    description:
+      - The app, by its name or id, if it is one of Cloudflare's own.
+    type: str
+  managed_app_id:
+    description:
+      - The id of Cloudflare's app, in place of O(managed_app).
+    type: str
+  breakout:
+    description:
+      - Whether traffic of the app goes to the Internet directly, and not through Cloudflare.
+    type: bool
+  preferred_wans:
+    description:
+      - The WANs over which it does, by their names or ids, the first choice first. Only with O(breakout=true).
+    type: list
+    elements: str
+  priority:
+    description:
+      - V(1) if traffic of the app comes first, V(0) if not.
+    type: int
+seealso:
+  - module: cloudflare.magic.site_app_config_info
+  - module: cloudflare.magic.app
+  - module: cloudflare.magic.site
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create an app
+  cloudflare.magic.app:
+    name: payroll
+    type: Business
+    hostnames:
+      - payroll.example.com
+
+- name: Create a site
+  cloudflare.magic.site:
+    name: lyon
+
+- name: Create its WAN
+  cloudflare.magic.site_wan:
+    site: lyon
+    name: fiber
+    physport: 1
+
+- name: Let the app out there
+  cloudflare.magic.site_app_config:
+    site: lyon
+    app: payroll
+    breakout: true
+    preferred_wans:
+      - fiber
+
+- name: Have it go through Cloudflare again
+  cloudflare.magic.site_app_config:
+    site: lyon
+    app: payroll
+    state: absent
+"""
+
+RETURN = r"""
+site_app_config:
+  description:
+    - The app configuration as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the app configuration.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    account_app_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    managed_app_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    breakout:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    preferred_wans:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    priority:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_APP_CONFIG
+
+
+def main() -> None:
+    refuse(SITE_APP_CONFIG.options)
+
+
+if __name__ == "__main__":
+    main()

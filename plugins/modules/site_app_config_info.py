@@ -1,0 +1,127 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_app_config_info
+short_description: Read what a site of Cloudflare WAN does with apps
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Returns what a site of Cloudflare WAN (formerly Magic WAN) does with apps, as the API describes it.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.reads
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.reads
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  site:
+    description:
+      - The site whose configurations to return, by its name or id.
+    type: str
+    required: true
+  site_app_config_id:
+    description:
+      - The id of the one app configuration to return. It is an error if there is none.
+      - Excludes O(account_app_id) and O(managed_app_id).
+    type: str
+  account_app_id:
+    description:
+      - The app's id of the app configuration to return. The list is empty if there is none.
+    type: str
+  managed_app_id:
+    description:
+      - The id of Cloudflare's app of the app configuration to return. The list is empty if there is none.
+    type: str
+  app:
+    description:
+      - The name of the app of the app configuration to return. The list is empty if there is none.
+    type: str
+  managed_app:
+    description:
+      - The name of Cloudflare's app of the app configuration to return. The list is empty if there is none.
+    type: str
+  format:
+    description:
+      - The form in which configurations are returned.
+    type: str
+    choices:
+      api: As the API describes them.
+      options: >-
+        As M(cloudflare.magic.site_app_config) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where
+        several have the same name.
+    default: api
+seealso:
+  - module: cloudflare.magic.site_app_config
+"""
+
+EXAMPLES = r"""
+---
+- name: Create a site
+  cloudflare.magic.site:
+    name: lyon
+
+- name: Read what it does with apps
+  cloudflare.magic.site_app_config_info:
+    site: lyon
+  register: lyon
+"""
+
+RETURN = r"""
+site_app_configs:
+  description:
+    - The configurations, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - With O(format=options), what can be set, and none of the fields below that cannot.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the app configuration.
+      returned: always
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    account_app_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    managed_app_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    breakout:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    preferred_wans:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: str
+    priority:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_APP_CONFIG
+
+
+def main() -> None:
+    refuse(SITE_APP_CONFIG.info_options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_lan
+short_description: Manage a LAN of a site of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Creates, changes, renames and deletes LANs of a site of Cloudflare WAN (formerly Magic WAN).
+  - LANs of a site reach each other only where a M(cloudflare.magic.site_acl) allows it.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  site:
+    description:
+      - The site that it belongs to, by its name or id.
+    type: str
+    required: true
+  site_lan_id:
+    description:
+      - The id of the LAN. With it, another O(name) renames the LAN.
+      - At least one of O(site_lan_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the LAN. Without O(site_lan_id) it finds the LAN, and it is an error if several have it.
+    type: str
+  physport:
+    description:
+      - The number of the connector's port.
+    type: int
+  vlan_tag:
+    description:
+      - The VLAN of the port, V(0) for untagged.
+    type: int
+  bond_id:
+    description:
+      - The number of the bond that the port belongs to.
+    type: int
+  ha_link:
+    description:
+      - Whether the two connectors of a site with C(ha_mode) watch each other over this LAN. One LAN of a site can do that. It can only be set when the LAN is
+        created.
+    type: bool
+  is_breakout:
+    description:
+      - Whether traffic of this LAN goes to the Internet directly, and not through Cloudflare.
+    type: bool
+  is_prioritized:
+    description:
+      - Whether traffic of this LAN comes first.
+    type: bool
+  nat:
+    description:
+      - Whether and how Cloudflare sees other addresses than those of the LAN.
+    type: dict
+    suboptions:
+      static_prefix:
+        description:
+          - The prefix that stands for that of the LAN, address by address. An empty string takes it back.
+        type: str
+  routed_subnets:
+    description:
+      - Further networks behind a router in the LAN, all of them. The order does not matter.
+    type: list
+    elements: dict
+    suboptions:
+      prefix:
+        description:
+          - The network. Required.
+        type: str
+      next_hop:
+        description:
+          - The IPv4 address of the router. Required.
+        type: str
+      nat:
+        description:
+          - Whether and how Cloudflare sees other addresses than those of the network.
+        type: dict
+        suboptions:
+          static_prefix:
+            description:
+              - The prefix that stands for that of the network, address by address.
+            type: str
+  static_addressing:
+    description:
+      - The addresses of the connector in the LAN. Without it, the connector gets one by DHCP. Cloudflare's API has no documented way to remove it again.
+      - A site with C(ha_mode) needs it, with all three addresses.
+    type: dict
+    suboptions:
+      address:
+        description:
+          - The IPv4 address of the connector with the prefix length of the LAN, like V(192.168.10.1/24).
+        type: str
+      secondary_address:
+        description:
+          - The address of the second connector.
+        type: str
+      virtual_address:
+        description:
+          - The address that the connector in charge has (VRRP).
+        type: str
+      dhcp_server:
+        description:
+          - That the connector gives out addresses in the LAN. Excludes O(static_addressing.dhcp_relay), and takes its place.
+        type: dict
+        suboptions:
+          dhcp_pool_start:
+            description:
+              - The first address to give out.
+            type: str
+          dhcp_pool_end:
+            description:
+              - The last address to give out.
+            type: str
+          dns_servers:
+            description:
+              - The addresses of DNS servers, the first one first.
+            type: list
+            elements: str
+          dhcp_options:
+            description:
+              - Further DHCP options to give out, all of them. The order does not matter.
+            type: list
+            elements: dict
+            suboptions:
+              code:
+                description:
+                  - The number of the option, from 1 to 254, except 3, 6 and 51, which the connector sets itself. Required.
+                type: int
+              type:
+                description:
+                  - How O(static_addressing.dhcp_server.dhcp_options[].value) is to be read. Required.
+                type: str
+                choices:
+                  - text
+                  - hex
+                  - ip
+                  - byte
+                  - short
+                  - integer
+              value:
+                description:
+                  - The value, like V(boot.example.com), V(01:04:aa:bb:cc), V(192.0.2.1) or V(300). Required.
+                type: str
+          reservations:
+            description:
+              - IPv4 addresses that are kept for devices, by their MAC addresses, all of them.
+            type: dict
+      dhcp_relay:
+        description:
+          - That the connector passes requests for addresses on. Excludes O(static_addressing.dhcp_server), and takes its place.
+        type: dict
+        suboptions:
+          server_addresses:
+            description:
+              - The addresses of the DHCP servers, the first one first.
+            type: list
+            elements: str
+seealso:
+  - module: cloudflare.magic.site_lan_info
+  - module: cloudflare.magic.site
+  - module: cloudflare.magic.site_acl
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/subresources/lans/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create a site
+  cloudflare.magic.site:
+    name: lyon
+
+- name: Create a LAN in it, whose devices get their addresses from the connector
+  cloudflare.magic.site_lan:
+    site: lyon
+    name: office
+    physport: 2
+    vlan_tag: 20
+    static_addressing:
+      address: 192.168.20.1/24
+      dhcp_server:
+        dhcp_pool_start: 192.168.20.10
+        dhcp_pool_end: 192.168.20.199
+        dns_servers:
+          - 192.168.20.1
+        reservations:
+          00:00:5e:00:53:01: 192.168.20.10
+
+- name: Have requests for addresses passed on instead
+  cloudflare.magic.site_lan:
+    site: lyon
+    name: office
+    static_addressing:
+      dhcp_relay:
+        server_addresses:
+          - 192.0.2.67
+
+- name: Reach another network through a router in the LAN
+  cloudflare.magic.site_lan:
+    site: lyon
+    name: office
+    routed_subnets:
+      - prefix: 192.168.30.0/24
+        next_hop: 192.168.20.2
+
+- name: Delete the LAN
+  cloudflare.magic.site_lan:
+    site: lyon
+    name: office
+    state: absent
+"""
+
+RETURN = r"""
+site_lan:
+  description:
+    - The LAN as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the LAN.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    physport:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    vlan_tag:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    bond_id:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    ha_link:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    is_breakout:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    is_prioritized:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    nat:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+    routed_subnets:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: list
+      elements: dict
+    static_addressing:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_LAN
+
+
+def main() -> None:
+    refuse(SITE_LAN.options)
+
+
+if __name__ == "__main__":
+    main()

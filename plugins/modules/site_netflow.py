@@ -1,0 +1,125 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_netflow
+short_description: Manage the NetFlow configuration of a site of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Has the connector of a site of Cloudflare WAN (formerly Magic WAN) report its traffic to a NetFlow collector. A site has one such configuration, or none.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+options:
+  site:
+    description:
+      - The site, by its name or id.
+    type: str
+    required: true
+  collector_ip:
+    description:
+      - The IPv4 address of the collector. Required if the site has no configuration yet.
+    type: str
+  collector_port:
+    description:
+      - The UDP port of the collector.
+    type: int
+  sampling_rate:
+    description:
+      - One of how many packets is counted; V(1) means each of them.
+    type: int
+  active_timeout:
+    description:
+      - After how many seconds a connection that goes on is reported.
+    type: int
+  inactive_timeout:
+    description:
+      - After how many seconds without a packet a connection is reported.
+    type: int
+seealso:
+  - module: cloudflare.magic.site_netflow_info
+  - module: cloudflare.magic.site
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create a site
+  cloudflare.magic.site:
+    name: lyon
+
+- name: Report its traffic to a collector
+  cloudflare.magic.site_netflow:
+    site: lyon
+    collector_ip: 192.168.20.5
+    collector_port: 2055
+    sampling_rate: 100
+
+- name: Stop that
+  cloudflare.magic.site_netflow:
+    site: lyon
+    state: absent
+"""
+
+RETURN = r"""
+site_netflow:
+  description:
+    - The NetFlow configuration as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    collector_ip:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    collector_port:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    sampling_rate:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    active_timeout:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    inactive_timeout:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_NETFLOW
+
+
+def main() -> None:
+    refuse(SITE_NETFLOW.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_wan
+short_description: Manage a WAN of a site of Cloudflare WAN
+version_added: 1.0.0
+author:
+  - The cloudflare.magic contributors (@cloudflare)
+description:
+  - Creates, changes, renames and deletes WANs of a site of Cloudflare WAN (formerly Magic WAN), over which its connector reaches Cloudflare.
+  - To delete a WAN takes that uplink away from the site.
+extends_documentation_fragment:
+  - cloudflare.magic.options
+  - cloudflare.magic.options.writes
+  - cloudflare.magic.attributes
+  - cloudflare.magic.attributes.client
+  - cloudflare.magic.attributes.state_unchecked
+  - cloudflare.magic.attributes.actiongroup_all
+notes:
+  - When the connector of the site comes up, Cloudflare creates an IPsec tunnel for each WAN by itself.
+options:
+  site:
+    description:
+      - The site that it belongs to, by its name or id.
+    type: str
+    required: true
+  site_wan_id:
+    description:
+      - The id of the WAN. With it, another O(name) renames the WAN.
+      - At least one of O(site_wan_id) and O(name) is required.
+    type: str
+  name:
+    description:
+      - The name of the WAN. Without O(site_wan_id) it finds the WAN, and it is an error if several have it.
+    type: str
+  physport:
+    description:
+      - The number of the connector's port. Required for a new WAN.
+    type: int
+  vlan_tag:
+    description:
+      - The VLAN of the port, V(0) for untagged.
+    type: int
+  priority:
+    description:
+      - The rank of the WAN where a site has several.
+    type: int
+  health_check_rate:
+    description:
+      - How often Cloudflare checks the tunnels over this WAN. Cloudflare chooses V(mid) for a new one.
+    type: str
+    choices:
+      - low
+      - mid
+      - high
+  load_balance_inner_flows:
+    description:
+      - Whether connections inside of the tunnels are spread over several WANs.
+    type: bool
+  static_addressing:
+    description:
+      - The addresses of the connector in the WAN. Without it, the connector gets one by DHCP. Cloudflare's API has no documented way to remove it again.
+    type: dict
+    suboptions:
+      address:
+        description:
+          - The IPv4 address of the connector with prefix length, like V(198.51.100.2/30).
+        type: str
+      gateway_address:
+        description:
+          - The IPv4 address of the provider's router.
+        type: str
+      secondary_address:
+        description:
+          - The address of the second connector of a site with C(ha_mode).
+        type: str
+seealso:
+  - module: cloudflare.magic.site_wan_info
+  - module: cloudflare.magic.site
+  - name: Cloudflare's API
+    description: The requests that this module makes.
+    link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/subresources/wans/
+"""
+
+EXAMPLES = r"""
+---
+- name: Create a site
+  cloudflare.magic.site:
+    name: lyon
+
+- name: Create a WAN in it
+  cloudflare.magic.site_wan:
+    site: lyon
+    name: fiber
+    physport: 1
+    priority: 1
+    static_addressing:
+      address: 198.51.100.82/30
+      gateway_address: 198.51.100.81
+
+- name: Have its tunnels checked more often
+  cloudflare.magic.site_wan:
+    site: lyon
+    name: fiber
+    health_check_rate: high
+
+- name: Delete it
+  cloudflare.magic.site_wan:
+    site: lyon
+    name: fiber
+    state: absent
+"""
+
+RETURN = r"""
+site_wan:
+  description:
+    - The WAN as it is now, the one that was deleted, or in check mode as it would be.
+    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+  returned: success, unless there is none and shall be none
+  type: dict
+  contains:
+    id:
+      description: The id of the WAN.
+      returned: always, but for a new one in check mode
+      type: str
+      sample: c4a7362d577a6c3019a474fd6f485821
+    name:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    physport:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    vlan_tag:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    priority:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: int
+    health_check_rate:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: str
+    load_balance_inner_flows:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: bool
+    static_addressing:
+      description: As in the options of the module.
+      returned: if Cloudflare tells it
+      type: dict
+validated:
+  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  returned: in check mode, when something would change
+  type: bool
+  sample: false
+failure:
+  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was made
+  type: dict
+"""
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_WAN
+
+
+def main() -> None:
+    refuse(SITE_WAN.options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What an event source does but for waiting: it looks at an account again and again, knows what it has told, and how long to wait after an error."""
+
+from __future__ import annotations
+
+import os
+import random
+import typing as t
+from contextlib import ExitStack
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._events import HEALTH, OPTIONS, Seen, Watch, compare, name_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import pause
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNEL_TYPES
+from ansible_collections.cloudflare.magic.plugins.module_utils._module import checked, settings_for
+from ansible_collections.cloudflare.magic.plugins.module_utils._watch import Wish, look, span
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._state_file import StateFile, default_path
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._known import State
+
+    Json = dict[str, t.Any]
+
+# Seconds of the waits after errors that follow each other.
+_FIRST_BACKOFF = 5.0
+_LONGEST_BACKOFF = 300.0
+
+
+def backoff(error: MagicError, failures: int) -> float:
+    """Return the seconds to wait after an error.
+
+    :arg failures: how many there were before it without a success between them.
+    """
+    seconds = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(failures, 30)) * random.uniform(0.5, 1)
+    return max(seconds, error.retry_after or 0.0)
+
+
+class Polling:
+    """An account that is looked at again and again, as a context manager.
+
+    :arg args: the arguments of the event source.
+    :arg warn: called with a line that somebody should read.
+    :raises MagicError: if they cannot be used.
+    """
+
+    def __init__(self, args: Mapping[str, t.Any], warn: Callable[[str], None]) -> None:
+        options = checked(OPTIONS, args)
+        self._watch = Watch.of(options)
+        self._wish = Wish.of({**options, "since": None, "wait_for": None, "wait_timeout": "0"})
+        self._client = Client(settings_for(options))
+        settings = self._client.settings
+        path = options["state_file"]
+        self._file = StateFile(default_path(settings, os.environ) if path is None else path, own_folder=path is None)
+        self._held = ExitStack()
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._state: State | None = None
+        self._succeeded = self._health_succeeded = False
+        self._saved = True
+        self._queries = 0
+
+    def __enter__(self) -> Polling:
+        with ExitStack() as stack:
+            stack.callback(self._client.close)
+            stack.enter_context(self._file)
+            self._state = self._file.read()
+            settings, state = self._client.settings, self._state
+            if state is not None and (state.account_id, state.api_url) != (settings.account_id, settings.api_url):
+                raise self._file.problem("it is about another account or URL", "Give each account a state_file of its own.")
+            self._held = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self._held.close()
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        return float(pause(self._wish.poll_interval, max(self._queries, 1)))
+
+    def poll(self) -> list[Json]:
+        """Look at the account, and return what has to be told. That is saved before: whoever comes after a kill knows what may not have been told.
+
+        :raises MagicError: if it cannot be read, or nothing can be saved. Then nothing has changed here.
+        """
+        seen = self._look()
+        outcome = compare(self._state, seen, self._watch, started=not self._succeeded)
+        if outcome.state != self._state or not self._saved:
+            self._file.save(outcome.state)
+        self._state, self._succeeded, self._saved = outcome.state, True, True
+        for note in outcome.notes:
+            self._warn_once(note)
+        return list(outcome.events)
+
+    def told(self, event: Json) -> None:
+        """Note that somebody has taken an event. If that cannot be saved now, it is with the next one, or with the next look."""
+        if self._state is None:
+            return
+        self._state.unsent = [other for other in self._state.unsent if other is not event]
+        try:
+            self._file.save(self._state)
+            self._saved = True
+        except MagicError as error:
+            self._saved = False
+            self._warn_once(f"{error} If ansible-rulebook ended now, events that it has taken would be emitted once more.")
+
+    def is_hopeless(self, error: MagicError) -> bool:
+        """Tell whether an error is one of the options: Cloudflare has refused the first look, and will refuse the next one."""
+        return not self._succeeded and error.failure is not None and not error.transient
+
+    def _warn_once(self, line: str) -> None:
+        if line not in self._warned:
+            self._warned.add(line)
+            self._warn(line)
+
+    def _look(self) -> Seen:
+        client = self._client
+        lists = {kind: list_all(client, TUNNEL_TYPES[kind]) for kind in self._watch.types}
+        health = self._health(lists) if HEALTH in self._watch.events else None
+        return Seen.of(client.settings.account_id, client.settings.api_url, client.now(), lists, health)
+
+    def _health(self, lists: Mapping[str, list[Json]]) -> list[Json] | None:
+        """Return the health of the tunnels that are meant; None if it cannot be read this time, because keys do not wait for that."""
+        client = self._client
+        there = {name_of(item) for items in lists.values() for item in items}
+        names = {name_of(item) for items in lists.values() for item in items if self._watch.means(item["id"], name_of(item))}
+        start, until = span(client.now(), self._wish.window, None)
+        before = client.sent
+        try:
+            found = look(client, names, there, start, until).result(until, self._wish.min_healthy_share) if names else []
+        except MagicError as error:
+            if not self._health_succeeded and not error.transient:
+                raise
+            self._warn(f"The health of tunnels is not known this time: {error}")
+            return None
+        self._health_succeeded, self._queries = True, client.sent - before
+        return found

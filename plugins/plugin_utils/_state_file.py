@@ -1,0 +1,139 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The file that keeps what an event source knows over its end: one process at a time, for its user alone, whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import typing as t
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._known import State
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._settings import Settings
+
+# Of two thousand tunnels, it has about two MiB.
+_LARGEST = 64 * 1024 * 1024
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def default_path(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return where the file of an account is if nobody says otherwise."""
+    above = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    account = hashlib.sha256(f"{settings.api_url} {settings.account_id}".encode()).hexdigest()[:16]
+    return os.path.join(above, "cloudflare_magic", f"tunnels-{account}.json")
+
+
+class StateFile:
+    """The file, locked as long as this context manager lasts.
+
+    :arg path: of the file. Its folder has to be there.
+    :arg own_folder: whether the folder is created if it is missing.
+    """
+
+    def __init__(self, path: str, own_folder: bool = False) -> None:
+        self.path = os.path.abspath(path)
+        self._folder, name = os.path.split(self.path)
+        self._own_folder = own_folder
+        self._lock_path = os.path.join(self._folder, f".{name}.lock")
+        self._new_path = os.path.join(self._folder, f".{name}.new")
+        self._lock: int | None = None
+
+    def problem(self, what: str, advice: str) -> MagicError:
+        """Return the error that says what is wrong with the file."""
+        return MagicError(f"state_file: {self.path} cannot be used: {what}. {advice}")
+
+    def __enter__(self) -> StateFile:
+        try:
+            if self._own_folder:
+                os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._release()
+            raise self.problem(
+                "another event source uses it", "Two of them would each get a part of the events. End the other one, or give each a state_file of its own."
+            ) from None
+        except OSError as exc:
+            self._release()
+            raise self.problem(str(exc.strerror), "Give the path of a file in a folder that is there, and that you may write to.") from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def read(self) -> State | None:
+        """Return what is known; None if there is no file yet.
+
+        :raises MagicError: if it is somebody else's, or holds something else. To begin anew is the user's decision: it forgets what was told.
+        """
+        try:
+            with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS), "rb") as stream:
+                self._check(os.fstat(stream.fileno()))
+                data = stream.read(_LARGEST)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise self.problem(str(exc.strerror), "Check the path and its permissions; it must not be a symbolic link.") from None
+        try:
+            content = json.loads(data)
+        except (ValueError, RecursionError):
+            content = None
+        try:
+            return State.of(content)
+        except MagicError as error:
+            advice = "Restore it, or delete it: then all that there is now is taken as it is, and each key that is due is told of once more."
+            raise self.problem(str(error), advice) from None
+
+    def _check(self, found: os.stat_result) -> None:
+        """Refuse a file that another user may have written: what is in it decides what is told."""
+        if not stat.S_ISREG(found.st_mode):
+            raise self.problem("it is no regular file", "Give the path of a file.")
+        if found.st_uid != os.geteuid():
+            raise self.problem("it belongs to another user", "Run ansible-rulebook as its owner, or give another path.")
+        if stat.S_IMODE(found.st_mode) & 0o022:
+            raise self.problem("other users may write it", f"Look whether it is as it should be, and take that away: chmod 600 {self.path}")
+
+    def save(self, state: State) -> None:
+        """Put a new file in the place of the old one.
+
+        :raises MagicError: if that fails; the old one is as it was.
+        """
+        if self._lock is None:
+            raise self.problem("it is not locked any more", "Start the event source again.")
+        data = json.dumps(state.content(), separators=(",", ":")).encode()
+        try:
+            try:
+                os.unlink(self._new_path)
+            except FileNotFoundError:
+                pass
+            with os.fdopen(os.open(self._new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600), "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(self._new_path, self.path)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as exc:
+            raise self.problem(str(exc.strerror), "Check the folder, its permissions and the free space.") from None

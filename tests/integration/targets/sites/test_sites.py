@@ -1,0 +1,90 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A site from box to traffic by ansible-playbook, while every answer about a connector has its license key. What each module does with each field is tested in
+tests/unit/kinds."""
+
+from __future__ import annotations
+
+from ansible_collections.cloudflare.magic.tests.integration.support.hostile import Evil
+
+KEY = "LicenseKeyLicenseKeyLicenseKey-0123456789"
+
+
+def licensed(value):
+    """Put a license key into each connector of an answer, and into what errors say of one."""
+    if isinstance(value, dict):
+        found = {name: licensed(item) for name, item in value.items()}
+        if "device" in found:
+            found["license_key"] = KEY
+        if found.get("success") is False:
+            found["errors"] = [{**error, "message": f"{error['message']} (license {KEY})"} for error in found["errors"]]
+        return found
+    return [licensed(item) for item in value] if isinstance(value, list) else value
+
+
+BOX = {"serial_number": "MC-1"}
+LANS = [{"name": "office", "physport": 2, "vlan_tag": 20}, {"name": "printers", "physport": 2, "vlan_tag": 30}]
+ACL = {"name": "printing", "lan_1": {"lan": "office"}, "lan_2": {"lan": "printers", "ports": [631]}}
+DESIGN = {"connectors": [BOX], "sites": [{"name": "lyon", "connector": "MC-1", "lans": LANS, "acls": [ACL]}]}
+# Of each module, the options, and whether it changes something.
+TASKS = [
+    ("box", "connector", {**BOX, "notes": "Lyon"}, True),
+    ("again", "connector", {**BOX, "notes": "Lyon"}, False),
+    ("site", "site", {"name": "lyon", "connector": "MC-1"}, True),
+    ("wan", "site_wan", {"site": "lyon", "name": "fiber", "physport": 1}, True),
+    ("lan", "site_lan", {"site": "lyon", **LANS[0]}, True),
+    ("lan_2", "site_lan", {"site": "lyon", **LANS[1]}, True),
+    ("acl", "site_acl", {"site": "lyon", **ACL}, True),
+    ("netflow", "site_netflow", {"site": "lyon", "collector_ip": "192.168.20.5"}, True),
+    ("on", "connector", {**BOX, "activated": True}, True),
+    ("read", "connector_info", {}, False),
+    ("one", "connector_info", {**BOX, "format": "options"}, False),
+    ("sites", "site_info", {"name": "lyon"}, False),
+    ("lans", "site_lan_info", {"site": "lyon"}, False),
+    ("wans", "site_wan_info", {"site": "lyon"}, False),
+    ("acls", "site_acl_info", {"site": "lyon"}, False),
+    ("netflows", "site_netflow_info", {"site": "lyon"}, False),
+    ("reboot", "connector_interrupt", {"connector": "MC-1", "interrupt": "reboot", "confirm": True}, True),
+    ("design", "network", {"config": DESIGN}, False),
+    ("gathered", "network", {"config": {"connectors": [], "sites": []}, "state": "gathered"}, False),
+    ("filter", "bgp_filter_profile", {"name": "lyon", "match_action": "allow", "targets": ["192.168.0.0/16"]}, True),
+    ("filters", "bgp_filter_profile_info", {"name": "lyon"}, False),
+    ("bgp", "bgp_settings", {"redistribute_static_wan": True}, True),
+    ("bgps", "bgp_settings_info", {}, False),
+    ("link", "interconnect", {"name": "frankfurt-1", "bgp": {"customer_asn": 65030, "import_filter": "lyon"}}, True),
+    ("links", "interconnect_info", {}, False),
+    ("app", "app", {"name": "payroll", "type": "Business"}, True),
+    ("apps", "app_info", {}, False),
+    ("breakout", "site_app_config", {"site": "lyon", "app": "payroll", "breakout": True, "preferred_wans": ["fiber"]}, True),
+    ("breakouts", "site_app_config_info", {"site": "lyon", "app": "payroll"}, False),
+    ("newer", "cf1_site", {"name": "lyon"}, True),
+    ("newers", "cf1_site_info", {}, False),
+    ("monitoring", "mnm_config", {"name": "Example", "default_sampling": 1000}, True),
+    ("monitorings", "mnm_config_info", {}, False),
+    ("rule", "mnm_rule", {"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"]}, True),
+    ("rules", "mnm_rule_info", {}, False),
+    ("refused", "connector", {**BOX, "state": "absent"}, None),
+    ("gone", "network", {"config": {"sites": [{"name": "lyon"}], "connectors": [BOX]}, "state": "deleted", "max_deletions": 7}, True),
+]
+
+
+def test_a_site_from_box_to_traffic(emulator, play, leaked):
+    emulator.reset()
+    server = Evil(emulator, licensed)
+    tasks = [{f"cloudflare.magic.{module}": options, "register": name, "ignore_errors": changed is None} for name, module, options, changed in TASKS]
+    dry = {"cloudflare.magic.network": {"config": {**DESIGN, "sites": [{"name": "nice", "lans": LANS}]}}, "register": "dry", "check_mode": True}
+    try:
+        played = play([*tasks, dry], env=server.environment, args=["-vvv", "--diff"])
+    finally:
+        server.close()
+    assert played.rc == 0, played.screen
+    found = played["here"]
+    assert {name: found[name]["changed"] for name, dummy, dummy_options, changed in TASKS if changed is not None} == {
+        name: changed for name, dummy, dummy_options, changed in TASKS if changed is not None
+    }
+    assert found["refused"]["failed"] and "(license ********)" in found["refused"]["msg"]
+    assert found["read"]["connectors"][-1]["last_heartbeat"] and found["dry"]["not_validated"]
+    assert found["gathered"]["gathered"]["sites"][0]["acls"][0]["lan_1"] == {"lan": "office"}
+    assert leaked(played.written() + str(found), [KEY]) == []

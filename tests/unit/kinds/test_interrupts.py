@@ -1,0 +1,75 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A connector is interrupted once, if somebody says that this is wanted, whatever becomes of the answer."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._interrupts import INTERRUPTS, OPTIONS, check, interrupt
+from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
+from ansible_collections.cloudflare.magic.tests.unit.kinds.test_scenarios import options_of
+from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud
+
+
+def run(cloud, check_mode=False, **chosen):
+    cloud.sent = []
+    options = options_of(None, {"connector": "EMU-0001", "interrupt": "reboot", "confirm": True, **chosen}, OPTIONS)
+    check(options)
+    return interrupt(cloud._client, options, check_mode)
+
+
+def posts(cloud):
+    return [request.body for request in cloud.sent if request.is_write]
+
+
+@pytest.fixture(name="cloud")
+def _cloud():
+    return Cloud(default_seed())
+
+
+@pytest.mark.parametrize("name", INTERRUPTS)
+def test_each_interrupt_is_sent_once(cloud, name):
+    dry = run(cloud, True, interrupt=name)
+    assert (dry["changed"], dry["validated"], posts(cloud)) == (True, False, [])
+    done = run(cloud, interrupt=name)
+    assert done["changed"] and posts(cloud) == [{name: {}}] and done["connector_interrupt"]["submitted_at"]
+    run(cloud, interrupt=name, purge=True)
+    assert posts(cloud) == [{name: {"purge": True}}]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_lost_answer_is_looked_for_and_nothing_is_sent_again(cloud, arrives):
+    def between(request, forward):
+        if not request.is_write:
+            return forward()
+        if arrives:
+            forward()
+        raise requests.ConnectionError("lost")
+
+    cloud.between = between
+    if arrives:
+        assert "submitted_at" in run(cloud)["connector_interrupt"]
+    else:
+        with pytest.raises(MagicError) as caught:
+            run(cloud)
+        assert "It was not sent again." in str(caught.value)
+    assert len(posts(cloud)) == 1
+
+
+WRONG = {
+    "not confirmed": ({"confirm": False}, "confirm: is not true. The reboot of connector 'EMU-0001' interrupts the traffic of its site, and each run"),
+    "and purged": ({"confirm": False, "purge": True}, "and what the connector has stored is lost"),
+    "nobody": ({"connector": "EMU-0009"}, "connector: there is no connector 'EMU-0009'. There are: EMU-0001, EMU-0002."),
+}
+
+
+@pytest.mark.parametrize("chosen, words", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_and_nothing_is_sent(cloud, chosen, words):
+    with pytest.raises(MagicError) as caught:
+        run(cloud, **chosen)
+    assert words in str(caught.value) and posts(cloud) == []

@@ -1,0 +1,218 @@
+# Copyright (c) 2026, cloudflare.magic contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sites as trees, with what they refer to, in one design with tunnels: created, changed, read as a design, and deleted, in an order that Cloudflare takes."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import requests
+
+from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
+from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
+
+LANS = [
+    {"name": "office", "physport": 2, "vlan_tag": 20, "static_addressing": {"address": "192.168.20.1/24"}},
+    {"name": "printers", "physport": 2, "vlan_tag": 30, "static_addressing": {"address": "192.168.30.1/24"}},
+]
+ACLS = [{"name": "printing", "lan_1": {"lan": "office"}, "lan_2": {"lan": "printers", "ports": [631]}, "protocols": ["tcp"]}]
+DESIGN = {
+    "bgp_filter_profiles": [{"name": "branches", "match_action": "allow", "targets": ["10.0.0.0/8{16,24}"]}],
+    "ipsec_tunnels": [tunnel(1, bgp={"customer_asn": 65010, "import_filter": "branches"})],
+    "connectors": [{"serial_number": "MC-1", "notes": "Lyon"}],
+    "sites": [
+        {"name": "lyon", "connector": "MC-1", "lans": LANS, "wans": [{"name": "fiber", "physport": 1, "priority": 1}], "acls": ACLS},
+        {"name": "nice", "lans": LANS[:1], "wans": None},
+    ],
+}
+MANY = {"max_deletions": 30}
+
+
+def bare():
+    """Return an account that has nothing."""
+    return Cloud({**seed(), "bgp_filter_profiles": []})
+
+
+@pytest.fixture(name="cloud")
+def _cloud():
+    return bare()
+
+
+def done(cloud, config=None, state="merged", **options):
+    result = cloud.run(copy.deepcopy(config or DESIGN), state, **options)
+    assert not result.get("failed"), result["msg"]
+    return result
+
+
+def names(result):
+    return [f"{change['action']} {change['kind']} {change['name']}" for change in result["changes"]]
+
+
+def with_sites(*sites):
+    return {"sites": list(sites)}
+
+
+LYON = DESIGN["sites"][0]
+
+
+def test_a_tree_is_created_in_one_run(cloud):
+    dry = done(cloud, check=True)
+    assert dry["changed"] and cloud.writes == [] and not [request for request in cloud.sent if request.is_write]
+    assert "sites[0].acls[0]" in dry["not_validated"] and "cannot validate" in dry["not_validated"]["sites[0]"]
+    made = done(cloud)
+    assert sorted(names(dry)) == sorted(names(made)) and made["changes"] == dry["changes"]
+    assert "create site_acls lyon/printing" in names(made) and len(cloud.writes) == 10
+    assert made["before"] == {kind: [] for kind in DESIGN}
+    assert made["after"]["sites"] == dry["after"]["sites"]
+    lyon = made["after"]["sites"][0]
+    assert (lyon["connector"], lyon["acls"][0]["lan_1"]) == ("MC-1", {"lan": "office"})
+    again = done(cloud)
+    assert not again["changed"] and again["before"] == again["after"] == made["after"]
+    assert cloud.writes == [] and len(cloud.sent) == again["requests"] == 4 + 4  # what the design lists: four kinds, three of Lyon and one of Nice
+
+
+def test_what_is_read_makes_the_same_again(cloud):
+    done(cloud)
+    found = cloud.run({"sites": [], "connectors": [], "bgp_filter_profiles": []}, "gathered")["gathered"]
+    assert len(cloud.lists) == 3 + 2 * 4
+    assert not done(cloud, found, "overridden")["changed"]
+    empty = bare()
+    done(empty, found)
+    assert empty.run({"sites": [], "connectors": [], "bgp_filter_profiles": []}, "gathered")["gathered"] == found
+    # Without a design, what was read before sites were known is read.
+    assert list(empty.run(None, "gathered")["gathered"]) == ["ipsec_tunnels", "gre_tunnels", "interconnects", "static_routes"]
+
+
+def test_an_app_of_the_same_design_gets_out_over_a_new_wan(cloud):
+    site = {"name": "lyon", "wans": [{"name": "lte", "physport": 5}], "app_configs": [{"app": "payroll", "breakout": True, "preferred_wans": ["lte"]}]}
+    config = {"apps": [{"name": "payroll", "type": "Business"}], "sites": [site]}
+    made = done(cloud, config)
+    assert [change["action"] for change in made["changes"]] == ["create"] * 4 and made["after"]["sites"][0]["app_configs"] == site["app_configs"]
+    assert not done(cloud, config)["changed"] and not done(cloud, made["after"], "overridden")["changed"]
+    gone = done(cloud, {"sites": [{"name": "lyon"}], "apps": [{"name": "payroll"}]}, "deleted")
+    assert [change["kind"] for change in gone["changes"]] == ["site_app_configs", "site_wans", "sites", "apps"]
+
+
+def test_only_what_differs_changes(cloud):
+    done(cloud)
+    changed = done(cloud, with_sites({"name": "lyon", "description": "x", "lans": [{"name": "office", "vlan_tag": 21}]}))
+    assert names(changed) == ["update sites lyon", "update site_lans lyon/office"]
+    assert [request.body for request in cloud.writes] == [{"description": "x"}, {"vlan_tag": 21}]
+    assert changed["changes"][1]["fields"] == {"vlan_tag": {"before": 20, "after": 21}}
+    # Of sites that the design does not name, nothing is read; the connectors are, for their names.
+    assert len(cloud.lists) == 3
+
+
+def test_a_new_lan_is_named_by_an_acl_of_the_same_design(cloud):
+    done(cloud)
+    lab = {"name": "lab", "physport": 3}
+    acl = {"name": "lab", "lan_1": {"lan": "lab"}, "lan_2": {"lan": "office"}}
+    assert names(done(cloud, with_sites({"name": "lyon", "lans": [lab], "acls": [acl]}))) == ["create site_lans lyon/lab", "create site_acls lyon/lab"]
+
+
+def test_overridden_deletes_what_a_site_lists_and_does_not_name(cloud):
+    done(cloud)
+    config = {**DESIGN, "sites": [{**LYON, "lans": LANS, "acls": []}, DESIGN["sites"][1]]}
+    refused = cloud.run(config, "overridden")
+    assert "acls: the list is empty" in refused["msg"] and "leave acls out of the site." in refused["msg"] and cloud.writes == []
+    assert names(done(cloud, config, "overridden", **MANY)) == ["delete site_acls lyon/printing"]
+    # Lists that are not there are left alone; whole sites go with all that they have, from the inside.
+    gone = done(cloud, with_sites({"name": "lyon", "connector": "MC-1"}), "overridden", **MANY)
+    assert names(gone) == ["delete site_lans nice/office", "delete sites nice"]
+    refused = cloud.run(with_sites(), "overridden")
+    assert refused["failed"] and "the list is empty" in refused["msg"] and cloud.writes == []
+
+
+def test_deleted_follows_the_order_of_references(cloud):
+    done(cloud)
+    lans = done(cloud, with_sites({"name": "nice", "lans": [{"name": "office"}]}), "deleted")
+    assert names(lans) == ["delete site_lans nice/office"]
+    config = {
+        "sites": [{"name": "lyon"}, {"name": "nice"}],
+        "connectors": [{"serial_number": "MC-1"}],
+        "ipsec_tunnels": [{"name": "site-1"}],
+        "bgp_filter_profiles": [{"name": "branches"}],
+    }
+    gone = names(done(cloud, config, "deleted", **MANY))
+    assert gone[0] == "delete site_acls lyon/printing" and gone[-1] == "delete bgp_filter_profiles branches" and len(gone) == 9
+    assert not done(cloud, config, "deleted", **MANY)["changed"]
+
+
+def test_a_connector_moves_to_another_site(cloud):
+    done(cloud)
+    moved = with_sites({"name": "lyon", "connector": ""}, {"name": "nice", "connector": "MC-1"})
+    assert names(done(cloud, moved)) == ["update sites lyon", "update sites nice"]
+
+
+def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
+    data = cloud.export()
+    cloud.replace({**data, "settings": {**data["settings"], "connectors_make_tunnels": True}})
+    lans = [{**LANS[0], "vlan_tag": 0}]
+    site = {"name": "lyon", "connector": "MC-1", "wans": [{"name": "fiber", "physport": 1}], "lans": lans}
+    config = {"connectors": [{"serial_number": "MC-1", "activated": True}], "sites": [site], "ipsec_tunnels": [tunnel(1)], "static_routes": []}
+    done(cloud, config)
+    made = [item["name"] for item in cloud.run({"ipsec_tunnels": []}, "gathered")["gathered"]["ipsec_tunnels"]]
+    assert made == ["lyon-fiber", "site-1"]
+    refused = cloud.run(config, "overridden", **MANY)
+    for words in ("keep: missing. The account has sites with connectors (lyon)", "IPsec tunnel lyon-fiber", "route 192.168.20.0/24 via", "keep: []"):
+        assert words in refused["msg"]
+    assert cloud.writes == []
+    kept = done(cloud, config, "overridden", keep=["lyon-*"], **MANY)
+    assert not kept["changed"]
+    assert sorted(change["action"] for change in done(cloud, config, "overridden", keep=[], **MANY)["changes"]) == ["delete", "delete"]
+
+
+WRONG = {
+    "no list": ({"sites": [{"name": "lyon", "lans": {}}]}, "sites[0].lans: is not a list"),
+    "twice": ({"sites": [{"name": "lyon", "lans": [LANS[0], LANS[0]]}]}, "sites[0].lans[1].name: 'office' is that of sites[0].lans[0], too."),
+    "no such option": ({"sites": [{"name": "lyon", "lans": [{"name": "x", "port": 1}]}]}, "sites[0].lans[0].port: there is no such option."),
+    "deep": (
+        {"sites": [{"name": "lyon", "lans": [{"name": "x", "static_addressing": {"address": "192.168.0.1"}}]}]},
+        "sites[0].lans[0].static_addressing.address: '192.168.0.1' has no prefix length",
+    ),
+    "no such LAN": (
+        {"sites": [{"name": "lyon", "lans": LANS, "acls": [{**ACLS[0], "lan_2": {"lan": "cellar"}}]}]},
+        "sites[0].acls[0].lan_2.lan: there is no LAN 'cellar'. There are: office, printers.",
+    ),
+    "no such connector": ({"sites": [{"name": "lyon", "connector": "MC-9"}]}, "sites[0].connector: there is no connector 'MC-9'."),
+    "no such filter": (
+        {"ipsec_tunnels": [tunnel(1, bgp={"customer_asn": 1, "import_filter": "x"})]},
+        "ipsec_tunnels[0].bgp.import_filter: there is no BGP filter",
+    ),
+    "too little": ({"sites": [{"name": "lyon", "wans": [{"name": "lte"}]}]}, "sites[0].wans[0].physport: missing"),
+    "a choice in a list": ({"sites": [{"name": "lyon", "acls": [{**ACLS[0], "protocols": ["esp"]}]}]}, "protocols[0]: 'esp' is none of tcp, udp, icmp."),
+    "by itself": ({"site_lans": [LANS[0]]}, "config.site_lans: there is no such option."),
+}
+
+
+@pytest.mark.parametrize("config, words", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_has_its_place(cloud, config, words):
+    result = cloud.run(config)
+    assert result["failed"] and words in result["msg"] and cloud.writes == []
+
+
+def test_what_a_failure_leaves_out_is_done_by_the_next_run(cloud):
+    """Whichever answer is lost, and whether or not the request arrived, and whatever is refused."""
+    done(cloud)
+    whole, total = cloud.run({"sites": [], "connectors": []}, "gathered")["gathered"], 10
+    for arrives in (True, False):
+        for number in range(total):
+            one = bare()
+            count = iter(range(1000))
+
+            def between(request, forward, count=count, number=number, arrives=arrives):
+                if not request.is_write or next(count) != number:
+                    return forward()
+                if arrives:
+                    forward()
+                raise requests.ConnectionError("lost")
+
+            one.between = between
+            first = one.run(copy.deepcopy(DESIGN))
+            again = done(one)
+            assert not first.get("failed") or again["changed"] is not None
+            assert not done(one)["changed"]
+            assert one.run({"sites": [], "connectors": []}, "gathered")["gathered"] == whole
