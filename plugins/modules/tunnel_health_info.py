@@ -151,6 +151,13 @@ tunnels:
           returned: always
           type: float
           sample: 0.25
+    same_name:
+      description:
+        - How many tunnels and interconnects have this name. Cloudflare tells the health of those together, so if there are several, nothing is known of each
+          of them. A warning says so, too.
+      returned: always
+      type: int
+      sample: 1
     checked_until:
       description:
         - Up to when data was asked for, by Cloudflare's clock. The latest data may not have been there yet.
