@@ -4,7 +4,19 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import reads
+import typing as t
 
-ActionModule = reads(CONNECTOR)
+from ansible_collections.cloudflare.magic.plugins.module_utils import _telemetry
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+
+if t.TYPE_CHECKING:
+    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+
+
+class ActionModule(ClientAction):
+    MODULE = "cloudflare.magic.connector_info"
+    OPTIONS = _telemetry.OPTIONS
+    check = staticmethod(_telemetry.check)
+
+    def work(self, client: Client) -> dict[str, t.Any]:
+        return _telemetry.read_connectors(client, self.options)

@@ -39,6 +39,16 @@ options:
     description:
       - The device's id of the connector to return. The list is empty if there is none.
     type: str
+  telemetry:
+    description:
+      - Whether to return the latest snapshot of each connector as C(telemetry), which costs a request for each.
+    type: bool
+    default: false
+  events_since:
+    description:
+      - Return the events of each connector since this time before now as C(events), as a whole number with a unit, like V(45m), V(12h) or V(7d). It costs a
+        request for each, or several where there are many events.
+    type: str
   format:
     description:
       - The form in which connectors are returned.
@@ -58,6 +68,12 @@ EXAMPLES = r"""
 - name: Read all connectors
   cloudflare.magic.connector_info:
   register: account
+
+- name: See what one of them has done in the last day, and how it is
+  cloudflare.magic.connector_info:
+    serial_number: EMU-0001
+    telemetry: true
+    events_since: 1d
 
 - name: Name those that were heard from, and their versions
   ansible.builtin.debug:
@@ -136,6 +152,17 @@ connectors:
         - The device with its id, its type and its serial number.
       returned: if Cloudflare tells it
       type: dict
+    telemetry:
+      description:
+        - The latest snapshot of the connector as Cloudflare describes it; empty if there is none.
+      returned: with O(telemetry=true)
+      type: dict
+    events:
+      description:
+        - The events, the oldest first. C(t) is the time in seconds since 1970, C(k) the kind, C(n) a number that tells events of one time apart.
+      returned: with O(events_since)
+      type: list
+      elements: dict
 failure:
   description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
   returned: failure, when a request was made
@@ -143,11 +170,11 @@ failure:
 """
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
+from ansible_collections.cloudflare.magic.plugins.module_utils._telemetry import OPTIONS
 
 
 def main() -> None:
-    refuse(CONNECTOR.info_options)
+    refuse(OPTIONS)
 
 
 if __name__ == "__main__":

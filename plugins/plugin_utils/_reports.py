@@ -70,7 +70,7 @@ def edge_table(tunnels: Mapping[str, Mapping[str, t.Any]], names: Iterable[str])
 
     :arg tunnels: what the role has noted, by name; see the filter. Nothing of one that did not have its turn.
     """
-    rows = [("tunnel", "age before", "after", "device", "health", "seconds")]
+    rows: list[tuple[str, ...]] = [("tunnel", "age before", "after", "device", "health", "seconds")]
     for name in names:
         noted = tunnels.get(name)
         row = noted or {}

@@ -47,10 +47,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+    from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 else:
     # The checkout need not be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import Emulator, running
+    from integration.support import preloaded
 
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -268,11 +270,8 @@ class Workshop:
         """Run a playbook. No key may be in what it prints."""
         playbook, dumped = self.folder / f"{name}.yml", yaml.safe_dump(plays, sort_keys=False)
         playbook.write_text(self.adapt(dumped), encoding="utf-8")
-        command = [str(BIN / "ansible-playbook"), str(playbook), "-e", json.dumps(VARIABLES)]
-        done = subprocess.run(
-            command, env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
-        )
-        self.output = done.stdout + done.stderr
+        done = preloaded.run(["ansible.cli.playbook", str(playbook), "-e", json.dumps(VARIABLES)], self.folder, self.environ)
+        self.output = (done.stdout + done.stderr).decode()
         if fails is None:
             assert done.returncode == 0, self.output
             assert re.search(r"\bok=[1-9]", self.output), f"nothing was run:\n{self.output}"
@@ -282,6 +281,13 @@ class Workshop:
             assert fails in " ".join(self.output.split()), self.output
         shown = [entry["how"] for entry in self.emulator.key_log() if entry["psk"] in self.output]
         assert not shown, f"keys in the output: {shown}"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Emulator]:
+    """Return an emulator for one after the other."""
+    with running(check_schema=False) as emulator:
+        yield emulator
 
 
 @pytest.fixture(scope="session")
@@ -422,21 +428,21 @@ def examples_of(plugin: Path) -> str:
 
 
 @pytest.mark.parametrize("module", MODULES + FILTERS, ids=lambda path: path.stem)
-def test_examples(module: Path, tmp_path: Path) -> None:
+def test_examples(module: Path, tmp_path: Path, shared: Emulator) -> None:
     """Run all tasks in the EXAMPLES of a module or a filter."""
     plays = as_plays(yaml.safe_load(examples_of(module)))
-    with running(check_schema=False) as emulator:
-        seed = emulator.state()
-        for number, (name, tunnel_id) in enumerate(TUNNEL_IDS.items()):
-            seed["ipsec_tunnels"].append({**seed["ipsec_tunnels"][0], "id": tunnel_id, "name": name, "interface_address": f"10.214.0.{number * 2}/31"})
-        emulator.set_state(seed)
-        workshop = Workshop(tmp_path, emulator)
-        for name, content in TEMPLATES.items():
-            tmp_path.joinpath(name).write_text(content, encoding="utf-8")
-        (tmp_path / "group_vars" / "all").mkdir(parents=True)
-        workshop.play(plays, "examples")
-        recap = workshop.output[workshop.output.index("PLAY RECAP") :]
-        assert re.search(r"skipped=0", recap), f"a task was skipped:\n{workshop.output}"
+    shared.reset()
+    seed = shared.state()
+    for number, (name, tunnel_id) in enumerate(TUNNEL_IDS.items()):
+        seed["ipsec_tunnels"].append({**seed["ipsec_tunnels"][0], "id": tunnel_id, "name": name, "interface_address": f"10.214.0.{number * 2}/31"})
+    shared.set_state(seed)
+    workshop = Workshop(tmp_path, shared)
+    for name, content in TEMPLATES.items():
+        tmp_path.joinpath(name).write_text(content, encoding="utf-8")
+    (tmp_path / "group_vars" / "all").mkdir(parents=True)
+    workshop.play(plays, "examples")
+    recap = workshop.output[workshop.output.index("PLAY RECAP") :]
+    assert re.search(r"skipped=0", recap), f"a task was skipped:\n{workshop.output}"
     counts["modules' examples"] = counts.get("modules' examples", 0) + 1
 
 

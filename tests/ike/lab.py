@@ -472,7 +472,6 @@ interval, patience, pairs = float(sys.argv[1]), float(sys.argv[2]), [pair.split(
 ends = [socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) for pair in pairs]
 for (mine, theirs), end in zip(pairs, ends):
     end.bind((mine, 0))
-    end.connect((theirs, 0))
     end.setblocking(False)
 own = os.getpid() & 0xffff
 waiting, states, following, number = [{} for pair in pairs], [None for pair in pairs], time.time(), 0
@@ -490,12 +489,14 @@ while True:
     for which, end in enumerate(ends):
         while end in readable:
             try:
-                answer = end.recv(2048)[20:]
+                answer, sender = end.recvfrom(2048)
             except OSError:
                 break
-            kind, code, dummy, sender, sequence = struct.unpack("!BBHHH", answer[:8])
-            sent = waiting[which].pop(sequence, None) if (kind, sender) == (0, own) else None
+            kind, code, dummy, asker, sequence = struct.unpack("!BBHHH", answer[20:28])
+            sent = waiting[which].get(sequence) if (kind, sender[0], asker) == (0, pairs[which][1], own) else None
             if sent is not None:
+                # Of requests before this one, it does not matter any more what becomes of them.
+                waiting[which] = {later: at for later, at in waiting[which].items() if at > sent}
                 tell(which, 1, sent)
     # What has been answered was read before, however long this process had to wait for the processor.
     now = time.time()
@@ -509,7 +510,7 @@ while True:
             request = struct.pack("!BBHHH", 8, 0, checksum(request), own, number)
             waiting[which][number] = now
             try:
-                end.send(request)
+                end.sendto(request, (pairs[which][1], 0))
             except OSError:
                 pass  # nobody will answer
 """
@@ -578,7 +579,9 @@ class Lab:
         def tell() -> None:
             for line in checks.stdout or ():
                 which, state, at = json.loads(line)
-                emulator.change_health(names[which], state, age_seconds=max(0.0, time.time() - at))
+                # What was found first is what it was before.
+                before = 0 if names[which] in found else 60
+                emulator.change_health(names[which], state, age_seconds=before + max(0.0, time.time() - at))
                 found[names[which]] = state
 
         told = threading.Thread(target=tell)

@@ -118,7 +118,7 @@ def test_pair_under_traffic(site: Site) -> None:
         assert site.saved(name)["previous_psk"] == before["keys"][name] != site.cloudflare.key(name)
         assert len(site.ids(name)) == 1 and not site.ids(name) & before["sas"][name]
     # One tunnel after the other, and each in the right order.
-    steps = ["Make a key and save it for", "Stage the key", "Set the key of", "Put the staged key in place and load it", "Wait for a new IKE SA"]
+    steps = ["Make a key and save it for", "Stage the key", "Set at Cloudflare the key of", "Put the staged key in place and load it", "Wait for a new IKE SA"]
     positions = [result.output.index(f" : {step}") for step in steps]
     assert positions == sorted(positions)
     established = [site.customer.events(rf"IKE_SA cloudflare-{name}\[\d+\] established") for name in TUNNELS]
@@ -189,7 +189,7 @@ def test_cloudflares_health_checks(site: Site) -> None:
         path.parent.mkdir(exist_ok=True)
         text = CARELESS.get(step) or block("docs/both_ends.md", f"my_device/{step}.yml")
         path.write_text(text.replace("/etc/swanctl", str(site.customer.folder / "swanctl")), encoding="utf-8")
-    health = {"rotate_edge_verify_health": True, "rotate_edge_health_window": "5s"}
+    health: Json = {"rotate_edge_verify_health": True, "rotate_edge_health_window": "5s"}
     with site.lab.health_checks() as found:
         until(lambda: all(found(name) == 1 for name in TUNNELS))
         before = state(site)

@@ -44,7 +44,7 @@ ROWS = [
         "module_utils._watch",
         "module_utils._events",
     },
-    {"module_utils._apply", "module_utils._alerts"},
+    {"module_utils._apply", "module_utils._telemetry", "module_utils._alerts"},
     {"plugin_utils._core", "plugin_utils._state_file"},
     {"plugin_utils._polling"},
     {
@@ -173,3 +173,9 @@ def test_a_test_of_another_class_than_its_target_is_of_one_that_there_is():
     assert [name for name in declared if "cores/all" not in (targets / name / "aliases").read_text(encoding="utf-8")] == []
     # Without this, a mark is not looked at.
     assert [name for name in declared if "pytest_collection_modifyitems" not in (targets / name / "conftest.py").read_text(encoding="utf-8")] == []
+
+
+def test_each_module_is_in_the_leak_matrix():
+    rows = (ROOT / "tests" / "integration" / "targets" / "leaks" / "rows.yml").read_text(encoding="utf-8")
+    modules = {path.stem for path in (PLUGINS / "modules").glob("*.py")}
+    assert modules - set(re.findall(r"(?:^ +|\.|, )(\w+):", rows, re.MULTILINE)) == set()

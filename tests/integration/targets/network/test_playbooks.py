@@ -39,7 +39,7 @@ def test_a_day(emulator, book, tmp_path):
     ran = book("network_export", "--diff")
     assert ran.rc == 0 and file.read_text(encoding="utf-8") == first and "+++" not in ran.screen and "changed=0" in ran.screen, ran.screen
 
-    ran = book("network_plan", network_state="overridden", network_plan_fail_on_drift="true")
+    ran = book("network_plan", network_state="overridden", network_keep="connector-*", network_plan_fail_on_drift="true")
     assert ran.rc == 0 and "changed=0" in ran.screen and writes(emulator) == []
     assert lines_of(ran.screen, "The plan") == ["Nothing differs.", "Plan: 0 to create, 0 to update, 0 to delete."]
 
@@ -62,7 +62,7 @@ def test_a_day(emulator, book, tmp_path):
         "    priority: 100",
         "- static_routes 10.20.0.0/24 via 10.213.0.31, priority 200, scope WEUR",
     ]
-    options = {"network_state": "overridden", "network_plan_markdown": "plan.md", "network_plan_junit": "plan.xml"}
+    options = {"network_state": "overridden", "network_keep": "connector-*", "network_plan_markdown": "plan.md", "network_plan_junit": "plan.xml"}
     ran = book("network_plan", warns=[NEW_TUNNELS], **options)
     told = lines_of(ran.screen, "The plan")
     assert ran.rc == 0 and writes(emulator) == [] and told[: len(plan)] == plan, ran.screen
@@ -76,15 +76,22 @@ def test_a_day(emulator, book, tmp_path):
     assert ran.rc == 2 and ran.shows("The account is not as the design says. Plan: 2 to create, 1 to update, 1 to delete.")
     assert ET.parse(tmp_path / "plan.xml").getroot().get("failures") == "4"
 
-    ran = book("network_apply", "--check", warns=[NEW_TUNNELS], network_state="overridden")
+    ran = book("network_apply", "--check", warns=[NEW_TUNNELS], network_state="overridden", network_keep="connector-*")
     assert ran.rc == 0 and writes(emulator) == [] and lines_of(ran.screen, "What was applied") == told
-    ran = book("network_apply", "--diff", warns=[NEW_TUNNELS], network_state="overridden", env={"ANSIBLE_FORCE_COLOR": "1", "ANSIBLE_NOCOLOR": ""})
+    ran = book(
+        "network_apply",
+        "--diff",
+        warns=[NEW_TUNNELS],
+        network_state="overridden",
+        network_keep="connector-*",
+        env={"ANSIBLE_FORCE_COLOR": "1", "ANSIBLE_NOCOLOR": ""},
+    )
     assert ran.rc == 0 and emulator.tunnel("oslo-1")["description"] == "Now: fibre", ran.screen
     colours = {line[len("\x1b[0;32m") :][:1]: line[:7] for line in ran.screen.split("TASK [What was applied]")[1].split("\n") if line.startswith("\x1b")}
     assert (colours["+"], colours["~"], colours["-"]) == ("\x1b[0;32m", "\x1b[0;33m", "\x1b[0;31m")
     assert "Applied: 2 created, 1 updated, 1 deleted." in ran.screen
 
-    ran = book("network_plan", network_state="overridden", network_plan_fail_on_drift="true")
+    ran = book("network_plan", network_state="overridden", network_keep="connector-*", network_plan_fail_on_drift="true")
     assert ran.rc == 0 and "Nothing differs." in ran.screen
     # One field by hand, in the dashboard: one line, beside the comment that says when.
     assert book("network_export").rc == 0

@@ -53,14 +53,14 @@ def made_of(payload):
     return event
 
 
-def request(payload=PAYLOAD, secret=SECRET, header="cf-webhook-auth"):
+def request(payload, secret=SECRET, header="cf-webhook-auth"):
     """What the webhook source makes of a request."""
     return {"payload": payload, "meta": {"endpoint": "x", "headers": {"Host": "example.com", header: secret}}}
 
 
 def test_an_alert_is_an_event_of_the_source():
-    event = heard(request(), secret=SECRET, account_id="account")
-    assert event["meta"].pop("uuid") == heard(request(header="Cf-Webhook-Auth"), secret=SECRET)["meta"]["uuid"]
+    event = heard(request(PAYLOAD), secret=SECRET, account_id="account")
+    assert event["meta"].pop("uuid") == heard(request(PAYLOAD, header="Cf-Webhook-Auth"), secret=SECRET)["meta"]["uuid"]
     assert event == {
         "type": "tunnel_health",
         "account_id": "account",
@@ -88,13 +88,20 @@ def test_alerts_of_one_second_are_several_events():
 
 def test_who_does_not_know_the_secret_is_not_heard(monkeypatch, caplog):
     monkeypatch.setenv("CLOUDFLARE_WEBHOOK_SECRET", SECRET)
-    wrong = [request(secret=""), request(secret=SECRET + "x"), request(secret=SECRET[:-1]), request(secret="\ud800"), {"payload": PAYLOAD}, {"meta": []}]
-    twice = request()
+    wrong = [
+        request(PAYLOAD, secret=""),
+        request(PAYLOAD, secret=SECRET + "x"),
+        request(PAYLOAD, secret=SECRET[:-1]),
+        request(PAYLOAD, secret="\ud800"),
+        {"payload": PAYLOAD},
+        {"meta": []},
+    ]
+    twice = request(PAYLOAD)
     twice["meta"]["headers"]["CF-Webhook-Auth"] = "x"
-    for event in [*wrong, request(header="x-webhook-auth"), twice]:
+    for event in [*wrong, request(PAYLOAD, header="x-webhook-auth"), twice]:
         assert main(event) == []
     assert "dropped" in caplog.text and SECRET[:8] not in caplog.text
-    assert heard(request())["state"] == "down"
+    assert heard(request(PAYLOAD))["state"] == "down"
 
 
 def test_without_a_secret_nothing_is_taken():

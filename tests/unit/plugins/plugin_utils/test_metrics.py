@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def samples(text):
 
 
 def test_what_is_written():
-    health = [{"name": "a", "state": "down", "healthy_share": 0.25}, {"name": "of GRE", "state": "unknown", "healthy_share": None}]
+    health: list[dict[str, Any]] = [{"name": "a", "state": "down", "healthy_share": 0.25}, {"name": "of GRE", "state": "unknown", "healthy_share": None}]
     text = metrics(1000, "account", 90, [key(1, "a", 5, True), key(2, "b", None, True)], health)
     account = ("account_id", "account")
     a, b = (account, ("ipsec_tunnel_id", "id-1"), ("tunnel", "a")), (account, ("ipsec_tunnel_id", "id-2"), ("tunnel", "b"))
