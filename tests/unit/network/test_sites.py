@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import copy
+from typing import Any
 
 import pytest
 import requests
