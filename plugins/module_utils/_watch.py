@@ -17,12 +17,12 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of, stamp
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, check_names
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age, parse_timestamp
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import CLOCKS_DIFFER, parse_age, parse_timestamp
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -173,6 +173,11 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     warnings = [_SEVERAL.format(listing(several))] if (several := [shown(name) for name in names if there[name] > 1]) else []
     # By the clock of an answer, which there is by now, and which comes later than every change that is waited for.
     since = client.afterwards() if wish.wait and wish.since is None else wish.since
+    if since is not None and since - client.now() > CLOCKS_DIFFER:
+        raise MagicError(
+            f"since: '{stamp(since)}' is in the future: it is {stamp(client.now())} by Cloudflare's clock. Take a time of Cloudflare's, such as "
+            "last_generated_on of a key, or leave since out."
+        )
     end = time.monotonic() + wish.wait_timeout
     told = ""
     while True:

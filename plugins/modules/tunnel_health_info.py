@@ -48,7 +48,7 @@ options:
     default: 5m
   since:
     description:
-      - A time like V(2026-01-31T12:00:00Z). Data from before does not count, whatever O(window) says.
+      - A time like V(2026-01-31T12:00:00Z), by Cloudflare's clock. Data from before does not count, whatever O(window) says. One in the future is refused.
       - Set it to the time of a change, such as C(last_generated_on) of a new key. With O(wait_for), it is the start of the task if not set.
     type: str
   min_healthy_share:

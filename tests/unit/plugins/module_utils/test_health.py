@@ -302,8 +302,10 @@ def test_data_from_before_does_not_count(emulator, client):
     shortly_after = (datetime.now(timezone.utc) - timedelta(seconds=95)).isoformat()
     for window, since, state in (("5m", None, "degraded"), ("5m", "2020-01-01T00:00:00Z", "degraded"), ("5m", shortly_after, "down"), ("90s", None, "down")):
         assert look(client, window=window, since=since)["paris-1"]["worst"][0]["state"] == state
-    future = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
-    assert look(client, since=future)["paris-1"]["state"] == "unknown"
+    soon, future = ((datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat() for seconds in (30, 3600))
+    assert look(client, since=soon)["paris-1"]["state"] == "unknown"
+    # No wait for what cannot come.
+    assert "is in the future" in str(refused(look, client, since=future, wait_for="healthy", wait_timeout="1h"))
 
 
 @pytest.mark.parametrize(
@@ -383,8 +385,13 @@ def test_no_data_from_before_a_wait_counts_if_clocks_differ(emulator, client, mo
         type(client)._set_clock(client, format_datetime(dates[-1], usegmt=True))
 
     monkeypatch.setattr(client, "_set_clock", other_clock)
-    monkeypatch.setattr(_watch, "look", lambda client, names, there, start, until: begun.append(start) or Tally(names))
     begun: list[datetime] = []
+
+    def begins(dummy_client, names, dummy_there, start, dummy_until):
+        begun.append(start)
+        return Tally(names)
+
+    monkeypatch.setattr(_watch, "look", begins)
     _watch.work(client, {**OPTIONS, "names": ["paris-1"], "wait_for": "healthy", "wait_timeout": "0"})
     assert begun[0] >= dates[-1] + timedelta(seconds=1)
 
