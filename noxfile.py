@@ -392,9 +392,9 @@ def emulator(session: nox.Session) -> None:
 
 
 def boundaries(session: nox.Session) -> None:
-    """End runs at every boundary, in process, and try sequences of what can happen; they know no ansible-core either."""
+    """End runs at every boundary, in process, and try each field of each kind and sequences of what can happen; they know no ansible-core either."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
-    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", "tests/unit/network", *session.posargs)
+    run_pytest(session, refresh_tree(session.name), "tests/unit/crash", "tests/unit/network", "tests/unit/kinds", *session.posargs)
 
 
 def check_code(session: nox.Session) -> None:

@@ -175,6 +175,14 @@ def test_a_test_of_another_class_than_its_target_is_of_one_that_there_is():
     assert [name for name in declared if "pytest_collection_modifyitems" not in (targets / name / "conftest.py").read_text(encoding="utf-8")] == []
 
 
+def test_a_session_runs_each_folder_of_tests():
+    sessions = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    folders = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "unit").iterdir() if list(path.rglob("test_*.py"))}
+    folders |= {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/*/test_*.py")}
+    assert len(folders) > 8
+    assert [folder for folder in sorted(folders) if f'"{folder}"' not in sessions] == []
+
+
 def test_each_module_is_in_the_leak_matrix():
     rows = (ROOT / "tests" / "integration" / "targets" / "leaks" / "rows.yml").read_text(encoding="utf-8")
     modules = {path.stem for path in (PLUGINS / "modules").glob("*.py")}
