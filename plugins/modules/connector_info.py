@@ -77,7 +77,9 @@ EXAMPLES = r"""
 
 - name: Name those that were heard from, and their versions
   ansible.builtin.debug:
-    msg: "{{ account.connectors | selectattr('last_heartbeat', 'defined') | map(attribute='serial_number') | join(', ') }}"
+    msg: "{{ heard | map(attribute='serial_number') | join(', ') }}"
+  vars:
+    heard: "{{ account.connectors | selectattr('last_heartbeat', 'defined') | list }}"
 """
 
 RETURN = r"""

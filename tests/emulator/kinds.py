@@ -8,7 +8,8 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from types import MappingProxyType
+from typing import Any, Callable, Mapping, NamedTuple
 
 from . import values
 from .values import Json, Parser
@@ -122,11 +123,11 @@ class Form(NamedTuple):
     effect: Callable[[Any], None] | None = None
     shown: Callable[[Json, Any, str], Json] | None = None
     hidden: tuple[str, ...] = ()
-    filters: dict[str, Callable[[Json, str], bool]] = {}
+    filters: Mapping[str, Callable[[Json, str], bool]] = MappingProxyType({})
     created: int = 200
     list_body: bool = False
     list_answer: bool = False
-    answers: dict[str, Callable[[Any], Any]] = {}
+    answers: Mapping[str, Callable[[Any], Any]] = MappingProxyType({})
     exists: tuple[int, str] = (0, "")
     bad: int = 1022
 

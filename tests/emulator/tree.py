@@ -37,10 +37,10 @@ def _now() -> str:
 def _target(value: Any, pointer: str) -> Any:
     match = re.match(r"^([^{}]+?)(?:\{(\d+),(\d+)\})?\Z", v.typed(value, str, pointer))
     if not match:
-        raise invalid("not a prefix with an optional suffix {X,Y}", pointer)
+        raise invalid("not a prefix with an optional suffix of X and Y in braces", pointer)
     network = ipaddress.ip_network(v.prefix(match.group(1), pointer))
     if match.group(2) and not network.prefixlen <= int(match.group(2)) <= int(match.group(3)) <= network.max_prefixlen:
-        raise invalid("the suffix {X,Y} needs: length of the prefix <= X <= Y <= length of an address", pointer)
+        raise invalid("the suffix needs: length of the prefix <= X <= Y <= length of an address", pointer)
     return f"{network}{match.group(0)[len(match.group(1)) :]}"
 
 

@@ -15,6 +15,7 @@ import json
 import sys
 import typing as t
 import urllib.parse
+from types import NoneType
 
 import cloudflare
 import pydantic
@@ -61,7 +62,7 @@ class Client(cloudflare.Cloudflare):  # type: ignore[misc,unused-ignore]  # with
 def _without_nothing(kind: t.Any) -> tuple[list[t.Any], bool]:
     """Return the alternatives of a type without those that say that it is not given, and whether it may be null."""
     parts = [part for part in t.get_args(kind) if getattr(part, "__name__", "") not in ("Omit", "NotGiven")]
-    return [part for part in parts if part is not type(None)], type(None) in parts
+    return [part for part in parts if part is not NoneType], NoneType in parts
 
 
 def schema_of(kind: t.Any, sent: bool) -> Schema:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Mapping, NamedTuple
 
 import pytest
 
@@ -39,7 +40,7 @@ class Made(NamedTuple):
     path: str
     body: Any
     changes: tuple[dict, ...] = ()
-    shown: dict = {}
+    shown: Mapping = MappingProxyType({})
     method: str = "PATCH"
     single: bool = False
     unread: bool = False
