@@ -114,7 +114,8 @@ def _alias(kind: t.Any, name: str) -> str:
 
 def _object_sent(kind: t.Any) -> Schema:
     hints = typing_extensions.get_type_hints(kind, include_extras=True)
-    required = {name for name, hint in hints.items() if t.get_origin(hint) in (typing_extensions.Required, t.Required) or (kind.__total__)}
+    origins: dict[str, t.Any] = {name: t.get_origin(hint) for name, hint in hints.items()}
+    required = {name for name, origin in origins.items() if origin in (typing_extensions.Required, t.Required) or kind.__total__}
     names = {name: _alias(hint, name) for name, hint in hints.items()}
     return _object({names[name]: schema_of(hint, True) for name, hint in hints.items()}, [names[name] for name in required])
 
