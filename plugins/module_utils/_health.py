@@ -130,9 +130,12 @@ class Count:
             insort(self.worst, (mean, data_center))
             del self.worst[MOST_WORST:]
 
-    def state(self, min_healthy_share: float) -> str:
-        """Return the state of the tunnel."""
-        if not self.reported:
+    def state(self, min_healthy_share: float, expected: int = 0) -> str:
+        """Return the state of the tunnel.
+
+        :arg expected: how many data centers have reported before. The first few of them do not speak for the others.
+        """
+        if not self.reported or self.reported * 2 < expected:
             return UNKNOWN
         if self.healthy / self.reported >= min_healthy_share:
             return HEALTHY
@@ -180,15 +183,19 @@ class Tally:
             raise MagicError(_WRONG.format("its rows are not in the order that was asked for, or some come twice"))
         self._seen.add(place.data_center)
 
-    def result(self, until: datetime, min_healthy_share: float) -> list[Json]:
-        """Return what is known of each tunnel, by name."""
-        return [_result(name, count, until, min_healthy_share) for name, count in sorted(self._counts.items())]
+    def result(self, until: datetime, min_healthy_share: float, before: Tally | None = None) -> list[Json]:
+        """Return what is known of each tunnel, by name.
+
+        :arg before: what there was to know before the time from which data counts.
+        """
+        expected = {name: count.reported for name, count in before._counts.items()} if before else {}
+        return [_result(name, count, until, min_healthy_share, expected.get(name, 0)) for name, count in sorted(self._counts.items())]
 
 
-def _result(name: str, count: Count, until: datetime, min_healthy_share: float) -> Json:
+def _result(name: str, count: Count, until: datetime, min_healthy_share: float, expected: int) -> Json:
     return {
         "name": name,
-        "state": count.state(min_healthy_share),
+        "state": count.state(min_healthy_share, expected),
         "healthy_share": round(count.healthy / count.reported, 4) if count.reported else None,
         "data_centers": count.reported,
         "worst": [{"data_center": shown(center), "state": state_of(mean), "tunnel_state": round(mean, 4)} for mean, center in count.worst],
@@ -222,6 +229,8 @@ def gave_up(tunnels: Sequence[Json], seconds: int, since: datetime) -> str:
 def _in_detail(tunnel: Json) -> str:
     if not tunnel["data_centers"]:
         return f"{tunnel['name']} without data"
+    if tunnel["state"] == UNKNOWN:
+        return f"{tunnel['name']} with data from {tunnel['data_centers']} data centers, which are fewer than half of those before"
     worst = ", ".join(f"{one['data_center']} {one['state']}" for one in tunnel["worst"])
     return f"{tunnel['name']} healthy in {tunnel['healthy_share'] * 100:.0f}% of {tunnel['data_centers']} data centers (worst: {worst})"
 

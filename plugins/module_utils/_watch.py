@@ -178,11 +178,14 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
             f"since: '{stamp(since)}' is in the future: it is {stamp(client.now())} by Cloudflare's clock. Take a time of Cloudflare's, such as "
             "last_generated_on of a key, or leave since out."
         )
+    # Data comes bit by bit: a tunnel is not healthy because the first data centers say so.
+    start, dummy = span(client.now(), wish.window, since)
+    before = look(client, names, there, start - timedelta(seconds=wish.window), start) if wish.wait else None
     end = time.monotonic() + wish.wait_timeout
     told = ""
     while True:
         sent, (start, until) = client.sent, span(client.now(), wish.window, since)
-        tunnels = look(client, names, there, start, until).result(until, wish.min_healthy_share)
+        tunnels = look(client, names, there, start, until).result(until, wish.min_healthy_share, before)
         for one in tunnels:
             one["same_name"] = there[one["name"]]
         result: Json = {"changed": False, "tunnels": tunnels, **({"warnings": warnings} if warnings else {})}

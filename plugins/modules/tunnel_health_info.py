@@ -59,6 +59,8 @@ options:
   wait_for:
     description:
       - With V(healthy), wait until all of the tunnels are healthy. A line on standard error tells of each change of their states.
+      - Data comes bit by bit. A tunnel is healthy when at least half as many data centers have reported as did in the time of O(window)
+        before the first data that counts, and enough of them see it so.
     type: str
     choices:
       - healthy
@@ -116,7 +118,7 @@ tunnels:
         - V(healthy) if at least O(min_healthy_share) of the data centers that have reported see it healthy.
         - V(down) if it is not, and more than half of them see it down.
         - V(degraded) if it is neither.
-        - V(unknown) if none has reported.
+        - V(unknown) if none has reported, or with O(wait_for), if fewer than half as many have as did before the first data that counts.
       returned: always
       type: str
       sample: healthy

@@ -27,7 +27,8 @@ def meanwhile(emulator: Emulator, *steps):
     other, done = Emulator(emulator.url), threading.Event()
 
     def steer():
-        for number, step in enumerate(steps, 1):
+        # The first query is for what there was before.
+        for number, step in enumerate(steps, 2):
             while queries(other) < number and not done.wait(0.05):
                 pass
             step()

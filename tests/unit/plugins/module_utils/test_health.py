@@ -393,7 +393,8 @@ def test_no_data_from_before_a_wait_counts_if_clocks_differ(emulator, client, mo
 
     monkeypatch.setattr(_watch, "look", begins)
     _watch.work(client, {**OPTIONS, "names": ["paris-1"], "wait_for": "healthy", "wait_timeout": "0"})
-    assert begun[0] >= dates[-1] + timedelta(seconds=1)
+    # The first look is at what was there before.
+    assert begun[1] >= dates[-1] + timedelta(seconds=1) > begun[0]
 
 
 def test_a_wait_tells_each_change_and_ends(emulator, client, monkeypatch):
@@ -410,6 +411,18 @@ def test_a_wait_tells_each_change_and_ends(emulator, client, monkeypatch):
     result = _watch.work(client, {**OPTIONS, "names": ["paris-1"], "wait_for": "healthy", "since": "2020-01-01T00:00:00Z", "wait_timeout": "1h"})
     assert result["tunnels"][0]["state"] == "healthy"
     assert lines == ["0 of 1 healthy; not yet: paris-1 (unknown)", "0 of 1 healthy; not yet: paris-1 (down)", "paris-1 is healthy"]
+
+
+def test_the_first_data_centers_do_not_speak_for_the_others(emulator, client):
+    centers = ["ams01", "arn02", "cdg01", "fra03", "lhr05"]
+    since = datetime.now(timezone.utc) - timedelta(seconds=60)
+    for name, late, state in (("paris-1", centers[2:], "unknown"), ("paris-2", centers[3:], "healthy")):
+        emulator.change_health(name, None, late, age_seconds=61)
+        result = _watch.work(client, {**OPTIONS, "names": [name], "wait_for": "healthy", "since": since.isoformat(), "wait_timeout": "0"})
+        assert (result["tunnels"][0]["state"], result["tunnels"][0]["data_centers"]) == (state, 5 - len(late))
+        assert (f"{name} with data from 2 data centers, which are fewer than half of those before" in result.get("msg", "")) == (state == "unknown")
+    # Without a wait, they are all that there is.
+    assert look(client, ["paris-1"], since=since.isoformat())["paris-1"]["state"] == "healthy"
 
 
 def test_a_wait_gives_up_with_the_last_state(emulator, client):
