@@ -48,6 +48,7 @@ class Kind:
     :ivar not_found: the error code for an id that there is not.
     :ivar fixed: what can only be set when it is created.
     :ivar rules: from an object as it would be, and what of it changes, to what is wrong with it, each with the option and what to write.
+    :ivar warns: from the same to what users should know before they have it so.
     :ivar headers: of each request.
     :ivar validates: whether a write heeds ``validate_only``; if not, check mode sends nothing.
     :ivar validates_delete: whether a DELETE heeds it, too.
@@ -83,6 +84,7 @@ class Kind:
     fixed: tuple[str, ...] = ()
     repeated: tuple[str, ...] | None = None
     rules: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
+    warns: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
     headers: Mapping[str, str] = field(default_factory=dict)
     validates: bool = True
     validates_delete: bool = True

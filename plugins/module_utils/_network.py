@@ -120,7 +120,11 @@ class _Matcher:
     def _named_by_ids(self, item: Item) -> Item | None:
         """Return the item with ids in place of names; None if it has a problem."""
         try:
-            return item if self._rules.state == "deleted" else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up))
+            return (
+                item
+                if self._rules.state == "deleted"
+                else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up, ids=not self._kind.validates))
+            )
         except MagicError as error:
             self._blame(item, error)
             return None
