@@ -11,6 +11,7 @@ import copy
 import pytest
 import requests
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
 
@@ -145,6 +146,18 @@ def test_a_connector_moves_to_another_site(cloud):
     done(cloud)
     moved = with_sites({"name": "lyon", "connector": ""}, {"name": "nice", "connector": "MC-1"})
     assert names(done(cloud, moved)) == ["update sites lyon", "update sites nice"]
+
+
+def test_the_work_grows_with_the_sites_and_not_faster(monkeypatch):
+    looked_at = []
+    plain = Step.token.fget
+    monkeypatch.setattr(Step, "token", property(lambda step: looked_at.append(step) or plain(step)))
+    counts = []
+    for number in (4, 16):
+        looked_at.clear()
+        done(bare(), with_sites(*({"name": f"site-{which}", "lans": LANS, "acls": ACLS} for which in range(number))))
+        counts.append(len(looked_at))
+    assert counts[1] <= 4 * counts[0], counts
 
 
 def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
