@@ -36,8 +36,9 @@ ALERTS = ("magic_tunnel_health_check_event", "magic_wan_tunnel_health")
 
 _SHORTEST_SECRET = 16
 
-# Status texts end in one of these words, as in MAGIC_TUNNEL_STATUS_DOWN.
+# Status texts end in one of these words, as in MAGIC_TUNNEL_STATUS_DOWN. Behind another word, such as NOT, they may mean something else.
 _STATES = {"healthy": HEALTHY, "up": HEALTHY, "degraded": DEGRADED, "down": DOWN, "unhealthy": DOWN}
+_BEFORE = frozenset({"magic", "wan", "transit", "tunnel", "health", "check", "status", "state", "type", "is"})
 
 
 def is_genuine(headers: t.Any, secret: str | None) -> bool:
@@ -82,7 +83,7 @@ def _first(several: Mapping[str, t.Any], *names: str) -> str | None:
 
 def _state(status: str | None) -> str | None:
     words = re.findall("[a-z]+", (status or "").lower())
-    return _STATES.get(words[-1]) if words else None
+    return _STATES.get(words[-1]) if words and _BEFORE.issuperset(words[:-1]) else None
 
 
 def _moment(seconds: t.Any) -> datetime:

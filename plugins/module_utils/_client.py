@@ -83,8 +83,9 @@ class Client:
         self.tell: Callable[[str], None] = lambda dummy: None
         """Called with a line when it waits for longer than a few seconds before it repeats a request."""
         self._backoff = backoff
-        self._ahead = 0.0
-        """Seconds that Cloudflare's clock is ahead of this machine's, by the last answer."""
+        self._clock: tuple[datetime, float] | None = None
+        """Cloudflare's time at the last answer, and what no change of this machine's clock touches then."""
+        self._dated: datetime | None = None
         self._pid = os.getpid()
         self._session = new_session(self.settings)
         self._inherited: list[requests.Session] = []
@@ -116,7 +117,14 @@ class Client:
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock: ages of keys are not measured against the clock of this machine, which may be wrong."""
-        return datetime.now(timezone.utc) + timedelta(seconds=self._ahead)
+        if self._clock is None:
+            return datetime.now(timezone.utc)
+        moment, then = self._clock
+        return moment + timedelta(seconds=time.monotonic() - then)
+
+    def afterwards(self) -> datetime:
+        """Return a time by Cloudflare's clock that is certainly not before the last answer: its ``Date`` has whole seconds, and this machine may be late."""
+        return self.now() if self._dated is None else max(self.now(), self._dated + timedelta(seconds=1))
 
     def _own_session(self) -> requests.Session:
         """Return the session of this process: two processes on one connection would read each other's answers.
@@ -210,11 +218,12 @@ class Client:
         """Take the time from a ``Date`` header, if it is one. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
         try:
             moment = parsedate_to_datetime(date or "")
-            ahead = (moment - datetime.now(timezone.utc)).total_seconds()
+            here = datetime.now(timezone.utc)
+            ahead = (moment - here).total_seconds()
         except Exception:  # pylint: disable=broad-exception-caught # what it raises for nonsense differs between versions of Python; no answer may fail of it
             return
         if moment.year in _YEARS:
-            self._ahead = 0.0 if abs(ahead) <= _CLOCK_TOLERANCE else ahead
+            self._dated, self._clock = moment, (here if abs(ahead) <= _CLOCK_TOLERANCE else moment, time.monotonic())
 
 
 def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:

@@ -68,7 +68,15 @@ class State:
 
     def content(self) -> Json:
         """Return what a file keeps."""
-        return {"version": _VERSION, **asdict(self)}
+        return {**self.beside_tunnels(), "tunnels": self.of_tunnels()}
+
+    def beside_tunnels(self) -> Json:
+        """Return the part that changes with each event that is told."""
+        return {"version": _VERSION, "account_id": self.account_id, "api_url": self.api_url, "forms": self.forms, "unsent": self.unsent}
+
+    def of_tunnels(self) -> Json:
+        """Return the part that changes with each look, and is large."""
+        return {kind: {tunnel_id: asdict(one) for tunnel_id, one in several.items()} for kind, several in self.tunnels.items()}
 
     @classmethod
     def of(cls, content: t.Any) -> State:

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import time
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of, stamp
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, check_names
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age, parse_timestamp
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import CLOCKS_DIFFER, parse_age, parse_timestamp
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -46,6 +48,8 @@ OPTIONS = SHARED.merge(
 # What Cloudflare's analytics take in one query.
 _LONGEST_WINDOW = 7 * 86400
 
+_SEVERAL = "Several tunnels have one name, and Cloudflare tells their health together, so nothing is known of each of them: {}. Give each a name of its own."
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -69,6 +73,8 @@ class Wish:
         :raises MagicError: naming the option and the mend.
         """
         wait_timeout, poll_interval = (parse_age(options[name], name) for name in ("wait_timeout", "poll_interval"))
+        if options["names"] is not None and not options["names"]:
+            raise MagicError("names is empty. Name at least one tunnel, or leave it out for all of them.")
         window, share = window_of(options["window"], "window"), share_of(options["min_healthy_share"], "min_healthy_share")
         if poll_interval < 1:
             raise MagicError("poll_interval must be at least 1s.")
@@ -119,10 +125,10 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
     return []
 
 
-def tunnel_names(client: Client) -> set[str]:
-    """Return the names of all that has a health check: by its name, the data tells nothing of the kind of a tunnel."""
+def tunnel_names(client: Client) -> Counter[str]:
+    """Return how many have each name, of all that has a health check: by its name, the data tells nothing of the kind of a tunnel."""
     account = Account(client)
-    return {str(item.get("name")) for kind in WITH_INSIDES for item in account[kind.several]}
+    return Counter(str(item.get("name")) for kind in WITH_INSIDES for item in account[kind.several])
 
 
 def look(client: Client, names: Collection[str], there: Collection[str], since: datetime, until: datetime) -> Tally:
@@ -163,15 +169,23 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     wish = Wish.of(options)
     there = tunnel_names(client)
     check_names("names", wish.names, there, "tunnel")
-    names = {name for name in there if by_name(wish.names, name)} if wish.names else there
-    # By the clock of an answer, which there is by now.
-    since = client.now() if wish.wait and wish.since is None else wish.since
+    names = {name for name in there if by_name(wish.names, name)} if wish.names else set(there)
+    warnings = [_SEVERAL.format(listing(several))] if (several := [shown(name) for name in names if there[name] > 1]) else []
+    # By the clock of an answer, which there is by now, and which comes later than every change that is waited for.
+    since = client.afterwards() if wish.wait and wish.since is None else wish.since
+    if since is not None and since - client.now() > CLOCKS_DIFFER:
+        raise MagicError(
+            f"since: '{stamp(since)}' is in the future: it is {stamp(client.now())} by Cloudflare's clock. Take a time of Cloudflare's, such as "
+            "last_generated_on of a key, or leave since out."
+        )
     end = time.monotonic() + wish.wait_timeout
     told = ""
     while True:
         sent, (start, until) = client.sent, span(client.now(), wish.window, since)
         tunnels = look(client, names, there, start, until).result(until, wish.min_healthy_share)
-        result: Json = {"changed": False, "tunnels": tunnels}
+        for one in tunnels:
+            one["same_name"] = there[one["name"]]
+        result: Json = {"changed": False, "tunnels": tunnels, **({"warnings": warnings} if warnings else {})}
         words, done, queries = in_words(tunnels), not not_healthy(tunnels), client.sent - sent
         if wish.wait and queries and words != told and (told or not done):
             client.tell(words)

@@ -48,7 +48,7 @@ options:
     default: 5m
   since:
     description:
-      - A time like V(2026-01-31T12:00:00Z). Data from before does not count, whatever O(window) says.
+      - A time like V(2026-01-31T12:00:00Z), by Cloudflare's clock. Data from before does not count, whatever O(window) says. One in the future is refused.
       - Set it to the time of a change, such as C(last_generated_on) of a new key. With O(wait_for), it is the start of the task if not set.
     type: str
   min_healthy_share:
@@ -151,6 +151,13 @@ tunnels:
           returned: always
           type: float
           sample: 0.25
+    same_name:
+      description:
+        - How many tunnels and interconnects have this name. Cloudflare tells the health of those together, so if there are several, nothing is known of each
+          of them. A warning says so, too.
+      returned: always
+      type: int
+      sample: 1
     checked_until:
       description:
         - Up to when data was asked for, by Cloudflare's clock. The latest data may not have been there yet.

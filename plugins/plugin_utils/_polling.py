@@ -66,7 +66,7 @@ class Polling:
         self._warn = warn
         self._warned: set[str] = set()
         self._state: State | None = None
-        self._succeeded = self._health_succeeded = False
+        self._succeeded = False
         self._saved = True
         self._queries = 0
 
@@ -140,9 +140,9 @@ class Polling:
         try:
             found = look(client, names, there, start, until).result(until, self._wish.min_healthy_share) if names else []
         except MagicError as error:
-            if not self._health_succeeded and not error.transient:
+            if not self._succeeded and not error.transient:
                 raise
             self._warn(f"The health of tunnels is not known this time: {error}")
             return None
-        self._health_succeeded, self._queries = True, client.sent - before
+        self._queries = client.sent - before
         return found

@@ -51,6 +51,7 @@ class StateFile:
         self._lock_path = os.path.join(self._folder, f".{name}.lock")
         self._new_path = os.path.join(self._folder, f".{name}.new")
         self._lock: int | None = None
+        self._written: tuple[t.Any, str] = None, ""
 
     def problem(self, what: str, advice: str) -> MagicError:
         """Return the error that says what is wrong with the file."""
@@ -112,6 +113,13 @@ class StateFile:
         if stat.S_IMODE(found.st_mode) & 0o022:
             raise self.problem("other users may write it", f"Look whether it is as it should be, and take that away: chmod 600 {self.path}")
 
+    def _text(self, state: State) -> str:
+        """Return what the file has. Its tunnels are written out once for a look: of thousands of events, each is followed by a save."""
+        if self._written[0] is not state.tunnels:
+            self._written = state.tunnels, json.dumps(state.of_tunnels(), separators=(",", ":"))
+        rest = json.dumps(state.beside_tunnels(), separators=(",", ":"))
+        return f'{rest[:-1]},"tunnels":{self._written[1]}}}'
+
     def save(self, state: State) -> None:
         """Put a new file in the place of the old one.
 
@@ -119,7 +127,7 @@ class StateFile:
         """
         if self._lock is None:
             raise self.problem("it is not locked any more", "Start the event source again.")
-        data = json.dumps(state.content(), separators=(",", ":")).encode()
+        data = self._text(state).encode()
         try:
             try:
                 os.unlink(self._new_path)

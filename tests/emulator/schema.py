@@ -172,6 +172,8 @@ class Checker:
             given = {"path": found, "query": query, "header": headers}[place].get(name)
             if place == "query":
                 known_query.add(name)
+            if given is None and place == "query" and parameter.get("required"):
+                yield Violation("request", "missing", f"query/{name}", "the operation requires this query parameter")
             if given is not None:
                 yield from self._validate("request", parameter["schema"], self._parameter(given, parameter["schema"]), place, name)
         for name in sorted(set(query) - known_query):

@@ -63,7 +63,7 @@ def until(condition, what: str) -> None:
     end = time.monotonic() + TIME_LIMIT
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.1)
+        time.sleep(0.4)
 
 
 class Chat:

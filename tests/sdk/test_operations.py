@@ -84,7 +84,7 @@ def test_python(emulator, wanted):
             named = {"from_" if name == "from" else name: filled(value) for name, value in {**step.get("in", {}), **step.get("send", {})}.items()}
             answer = getattr(resource, step["do"])(*own, account_id=emulator.account_id, **named)
             # A page of a list has them in "result".
-            plain = json.loads(answer.to_json()) if answer is not None else None
+            plain: Any = json.loads(answer.to_json()) if answer is not None else {}
             plain = plain["result"] if isinstance(plain, dict) and isinstance(plain.get("result"), list) else plain
             if "save" in step:
                 first = next((many[0] for many in (plain, plain.get("interconnects") if isinstance(plain, dict) else None) if isinstance(many, list)), plain)

@@ -139,7 +139,7 @@ class Edges:
         """The variables of the queries for the health of the host's tunnels."""
         return [json.loads(request["body"])["variables"] for request in self._requests(host, "name") if request["path"].endswith("/graphql")]
 
-    def rotate(self, *args: str, hosts=(), rc: int = 0, **variables) -> None:
+    def rotate(self, *args: str, hosts=(), rc: int = 0, warns=(), **variables) -> None:
         """Run the role on hosts (all), as verbosely as it can be."""
         if not self.before:
             self.begin()
@@ -151,6 +151,7 @@ class Edges:
             args=["--vault-id", "prod@password", "-vvv", "--diff", *args],
             env={"ANSIBLE_ACTION_PLUGINS": str(HERE / "action_plugins")},
             rc=rc,
+            warns=warns,
             module_defaults=defaults,
         )
         self.screens += self.screen

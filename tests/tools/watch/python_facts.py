@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, cloudflare.magic contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -48,7 +47,7 @@ class Captured(Exception):
         self.answer = answer
 
 
-class Client(cloudflare.Cloudflare):
+class Client(cloudflare.Cloudflare):  # type: ignore[misc,unused-ignore]  # without the package, it is anything
     """The SDK's client, which sends nothing."""
 
     def request(self, cast_to: t.Any, options: t.Any, **_more: t.Any) -> t.Any:
@@ -152,9 +151,8 @@ def _send(method: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> Captur
 
 def _answer(kind: t.Any) -> Schema | None:
     """Return the schema of the result in an answer."""
-    if inspect.isclass(kind) and issubclass(kind, BaseModel) and "result" in kind.model_fields:
-        return schema_of(kind.model_fields["result"].annotation, False)
-    return None
+    fields: t.Any = getattr(kind, "model_fields", {}) if inspect.isclass(kind) and issubclass(kind, BaseModel) else {}
+    return schema_of(fields["result"].annotation, False) if "result" in fields else None
 
 
 def operation_of(method: t.Callable[..., t.Any]) -> tuple[str, dict[str, t.Any]]:

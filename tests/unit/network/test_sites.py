@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import requests
@@ -20,7 +21,7 @@ LANS = [
     {"name": "printers", "physport": 2, "vlan_tag": 30, "static_addressing": {"address": "192.168.30.1/24"}},
 ]
 ACLS = [{"name": "printing", "lan_1": {"lan": "office"}, "lan_2": {"lan": "printers", "ports": [631]}, "protocols": ["tcp"]}]
-DESIGN = {
+DESIGN: dict[str, Any] = {
     "bgp_filter_profiles": [{"name": "branches", "match_action": "allow", "targets": ["10.0.0.0/8{16,24}"]}],
     "ipsec_tunnels": [tunnel(1, bgp={"customer_asn": 65010, "import_filter": "branches"})],
     "connectors": [{"serial_number": "MC-1", "notes": "Lyon"}],

@@ -71,6 +71,7 @@ def test_what_is_known_and_what_is_not(emulator: Emulator, play):
         "healthy_share": 0.8,
         "data_centers": 5,
         "worst": [{"data_center": "fra03", "state": "degraded", "tunnel_state": 0.5}],
+        "same_name": 1,
         "checked_until": paris["checked_until"],
     }
     assert found["nothing"]["failed"] and "no tunnel matches 'rome-*'" in found["nothing"]["msg"]

@@ -31,7 +31,8 @@ def outcomes(edges: Edges, host: str) -> list[list[str]]:
 
 
 def test_rotations(edges: Edges) -> None:
-    edges.add("good", tunnels=2, **HEALTH)
+    # One that is listed twice has its turn once.
+    edges.add("good", tunnels=2, rotate_edge_tunnels=["good-1", "good-2", "good-1"], **HEALTH)
     edges.add("early", rotate_edge_rotate="expired", rotate_edge_max_age="200d")
     edges.add("unable", break_at="stage")
     edges.add("refused")
@@ -118,9 +119,14 @@ def test_refusals(edges: Edges) -> None:
     edges.add("other", tunnels=2, rotate_edge_allow_down=True, **HEALTH)
     edges.add("silent", **HEALTH)
     edges.add("blind", api_token=edges.emulator.blind_token, **HEALTH)
+    edges.add("twin", **HEALTH)
     edges.add("late", **{**HEALTH, "rotate_edge_health_timeout": "soon"})
     edges.begin()
     emulator = edges.emulator
+    state = emulator.state()
+    state["settings"]["one_name_space"] = False
+    state["gre_tunnels"][0]["name"] = edges.tunnels("twin")[0]
+    emulator.set_state(state)
     # Somebody else has made a key: there would be no way back.
     (unknown,) = edges.ids("unknown")
     emulator.call("POST", f"ipsec_tunnels/{unknown}/psk_generate")
@@ -137,7 +143,7 @@ def test_refusals(edges: Edges) -> None:
     body = json.dumps({"success": True, "errors": [], "messages": [], "result": {"ipsec_tunnels": answer}})
     emulator.fault(kind="html", method="GET", path="ipsec_tunnels$", status=200, body=body, headers={"Content-Type": "application/json"}, times=1000)
     emulator.clear_requests()
-    edges.rotate(rc=2)
+    edges.rotate(rc=2, warns=["Several tunnels have one name"])
     emulator.clear_faults()
 
     refused = {
@@ -150,6 +156,7 @@ def test_refusals(edges: Edges) -> None:
         "other": ["do not see all tunnels healthy before the new key of", "(down)", "the others have to be healthy all the same"],
         "silent": ["do not see all tunnels healthy", "(unknown)", "no data from the last 5m", "rotate_edge_allow_down: true"],
         "blind": ["The health of", "cannot be read, so it could not prove the new key: ", "Account Analytics Read", "rotate_edge_verify_health: false"],
+        "twin": ["A GRE tunnel or an interconnect has the name", "rotate_edge_verify_health: false"],
         "late": ["rotate_edge_health_timeout: 'soon' is not an age"],
     }
     assert sorted(refused) == sorted(edges.hosts())

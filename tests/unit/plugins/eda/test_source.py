@@ -159,6 +159,14 @@ def test_errors_are_waited_out(rulebook, caplog):
     assert rulebook.emulator.write_token not in caplog.text
 
 
+def test_keys_do_not_wait_for_health(rulebook, caplog):
+    """Its first query meets a passing error, and then it turns out that it may not ask at all."""
+    rulebook.emulator.fault(kind="status", status=502, path="graphql")
+    options = {"max_retries": 0, "events": ["psk_due", "tunnel_health"], "api_token": rulebook.emulator.blind_token}
+    assert short(rulebook.run(4, lambda: rulebook.age("paris-1", 200), **options))[-1] == ("psk_due", "paris-1")
+    assert "Account Analytics Read" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

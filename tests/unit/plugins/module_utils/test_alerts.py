@@ -80,6 +80,12 @@ def test_an_alert_is_an_event_of_the_source():
     }
 
 
+def test_alerts_of_one_second_are_several_events():
+    nameless = [{**DATA, "tunnel_id": None, "tunnel_name": name} for name in ("paris-1", "paris-2")]
+    events = [made_of({**PAYLOAD, "data": data}) for data in (DATA, {**DATA, "new_status": "MAGIC_TUNNEL_STATUS_UP"}, *nameless)]
+    assert len({event["meta"]["uuid"] for event in events}) == 4
+
+
 def test_who_does_not_know_the_secret_is_not_heard(monkeypatch, caplog):
     monkeypatch.setenv("CLOUDFLARE_WEBHOOK_SECRET", SECRET)
     wrong = [
@@ -121,6 +127,9 @@ def test_another_account_is_dropped():
         ("healthy", "healthy"),
         ("TUNNEL_STATUS_TYPE_DEGRADED", "degraded"),
         ("MAGIC_TUNNEL_STATUS_UP", "healthy"),
+        ("MAGIC_TUNNEL_STATUS_NOT_HEALTHY", "unknown"),
+        ("un-healthy", "unknown"),
+        ("was up", "unknown"),
         ("", "unknown"),
         (1, "unknown"),
     ],

@@ -12,6 +12,7 @@ import socket
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
+from types import SimpleNamespace
 from typing import Any
 
 import certifi
@@ -1012,6 +1013,16 @@ def test_time_is_that_of_the_answers(seconds, kept):
         for nonsense in (None, "", "yesterday", "Thu, 99 Nov 2026 00:00:00 GMT"):
             made._set_clock(nonsense)
         assert abs((made.now() - before).total_seconds() - ahead) < 30
+
+
+@pytest.mark.parametrize("ahead", [0, 86400])
+def test_a_clock_that_is_set_meanwhile_changes_no_time(ahead, monkeypatch):
+    with client("http://127.0.0.1:1") as made:
+        here = datetime.now(timezone.utc)
+        made._set_clock(format_datetime(here + timedelta(seconds=ahead), usegmt=True))
+        changed = SimpleNamespace(now=lambda dummy: here - timedelta(hours=1))
+        monkeypatch.setattr(_client, "datetime", changed)
+        assert abs((made.now() - here).total_seconds() - ahead) < 30
 
 
 # Dates that are none, or that nobody could reckon with.

@@ -88,6 +88,10 @@ def test_reminders():
     assert [event["reminder"] for event in again.events] == [True]
     again.state.unsent = []
     assert told(again.state, seen(tunnel(age=100), now=NOW + DAY), watch) == []
+    # A clock that was far ahead for one look keeps nobody from being reminded.
+    ahead = compare(before, seen(tunnel(age=100), now=NOW + 999 * DAY), watch).state
+    ahead.unsent = []
+    assert told(ahead, seen(tunnel(age=100), now=NOW + DAY), watch) == [("psk_due", "paris")]
     # After a kill, nobody knows whether somebody has acted.
     assert told(again.state, seen(tunnel(age=100), now=NOW + DAY), watch, started=True) == [("psk_due", "paris")]
 

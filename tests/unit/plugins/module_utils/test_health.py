@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -272,7 +273,7 @@ def _client(emulator):
 
 
 def look(client, names=("paris-1",), **options):
-    return {one["name"]: one for one in _watch.work(client, {**OPTIONS, "names": list(names), **options})["tunnels"]}
+    return {one["name"]: one for one in _watch.work(client, {**OPTIONS, "names": list(names) or None, **options})["tunnels"]}
 
 
 def graphql_queries(emulator):
@@ -301,8 +302,10 @@ def test_data_from_before_does_not_count(emulator, client):
     shortly_after = (datetime.now(timezone.utc) - timedelta(seconds=95)).isoformat()
     for window, since, state in (("5m", None, "degraded"), ("5m", "2020-01-01T00:00:00Z", "degraded"), ("5m", shortly_after, "down"), ("90s", None, "down")):
         assert look(client, window=window, since=since)["paris-1"]["worst"][0]["state"] == state
-    future = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
-    assert look(client, since=future)["paris-1"]["state"] == "unknown"
+    soon, future = ((datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat() for seconds in (30, 3600))
+    assert look(client, since=soon)["paris-1"]["state"] == "unknown"
+    # No wait for what cannot come.
+    assert "is in the future" in str(refused(look, client, since=future, wait_for="healthy", wait_timeout="1h"))
 
 
 @pytest.mark.parametrize(
@@ -311,6 +314,7 @@ def test_data_from_before_does_not_count(emulator, client):
         ({"window": "0"}, "window"),
         ({"window": "8d"}, "window"),
         ({"window": "soon"}, "window"),
+        ({"names": []}, "names is empty"),
         ({"since": "soon"}, "since"),
         ({"since": ""}, "since"),
         ({"since": "9999-12-31T23:59:59-12:00"}, "since"),
@@ -357,7 +361,39 @@ def test_an_answer_that_is_lost_for_good(emulator, client):
     assert failed(error)["changed"] is False and sent(emulator).count("POST /client/v4/graphql") == 5
 
 
+def test_tunnels_of_one_name_are_told_as_such(emulator, client):
+    state = emulator.state()
+    state["settings"]["one_name_space"] = False
+    state["gre_tunnels"][0]["name"] = "paris-1"
+    emulator.set_state(state)
+    result = _watch.work(client, {**OPTIONS, "names": ["paris-*"]})
+    assert [one["same_name"] for one in result["tunnels"]] == [2, 1]
+    (warning,) = result["warnings"]
+    assert "paris-1" in warning and "paris-2" not in warning
+
+
 # --- waiting
+
+
+@pytest.mark.parametrize("seconds", [2, 3600])
+def test_no_data_from_before_a_wait_counts_if_clocks_differ(emulator, client, monkeypatch, seconds):
+    """By a Date without fractions, and a clock that is taken for right although it is late."""
+    dates: list[datetime] = []
+
+    def other_clock(dummy_date):
+        dates.append((datetime.now(timezone.utc) + timedelta(seconds=seconds)).replace(microsecond=0))
+        type(client)._set_clock(client, format_datetime(dates[-1], usegmt=True))
+
+    monkeypatch.setattr(client, "_set_clock", other_clock)
+    begun: list[datetime] = []
+
+    def begins(dummy_client, names, dummy_there, start, dummy_until):
+        begun.append(start)
+        return Tally(names)
+
+    monkeypatch.setattr(_watch, "look", begins)
+    _watch.work(client, {**OPTIONS, "names": ["paris-1"], "wait_for": "healthy", "wait_timeout": "0"})
+    assert begun[0] >= dates[-1] + timedelta(seconds=1)
 
 
 def test_a_wait_tells_each_change_and_ends(emulator, client, monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,16 @@ def test_what_is_saved_is_read_and_for_its_owner_alone(path):
         "state.json": 0o600,
         ".state.json.lock": 0o600,
     }
+
+
+def test_each_save_has_what_is_known_then(path):
+    """What it keeps of the save before is that of the same look."""
+    later = replace(STATE, tunnels={"ipsec": {}, "gre": {"g1": Known("oslo")}})
+    event = {"type": "tunnel_made", "tunnel": {"id": "g1", "name": "oslo", "tunnel_type": "gre"}, "meta": {"uuid": "u"}}
+    with StateFile(path) as file:
+        for state in (STATE, replace(STATE, unsent=[event]), replace(later, unsent=[event]), later, STATE):
+            file.save(state)
+            assert file.read() == state
 
 
 def test_one_at_a_time(path):
