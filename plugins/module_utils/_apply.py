@@ -21,7 +21,6 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._network import c
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import NEW
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, key_of
 

@@ -225,9 +225,9 @@ SITE_APP_CONFIG = _kind(
     keys=("account_app_id",),
     or_keys=("managed_app_id",),
     fields={
-        "app": Field({"type": "str"}, stands_for="account_app_id", of=(APP,)),
+        "app": Field({"type": "str"}, stands_for="account_app_id", of=(APP,), excludes=("managed_app", "managed_app_id")),
         "account_app_id": Field({"type": "str"}, _values.name, excludes=("managed_app_id", "managed_app")),
-        "managed_app": Field({"type": "str"}, stands_for="managed_app_id", of=(MANAGED_APP,)),
+        "managed_app": Field({"type": "str"}, stands_for="managed_app_id", of=(MANAGED_APP,), excludes=("app", "account_app_id")),
         "managed_app_id": Field({"type": "str"}, _values.name, excludes=("account_app_id", "app")),
         "breakout": _FLAG,
         "preferred_wans": Field({"type": "list", "elements": "str"}, empty=[], of=(SITE_WAN,)),
