@@ -60,6 +60,7 @@ class Kind:
     :ivar given: who creates and deletes the objects, which can only be changed; empty if users do.
     :ivar many: the methods of which one request can be about several objects.
     :ivar ends: the outer addresses, Cloudflare's and the customer's.
+    :ivar alone: what only one object of a parent can have at a time, whatever its kind: groups of fields by what messages call them.
     :ivar in_path: its name in the path, if it is another one there.
     :ivar tree: the first part of the path.
     :ivar parent: the kind of the object that it belongs to, which the option ``parent.result`` names.
@@ -99,6 +100,7 @@ class Kind:
     given: str = ""
     many: tuple[str, ...] = ("PUT",)
     ends: tuple[str, ...] = ()
+    alone: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     in_path: str = ""
     tree: str = "magic"
     parent: Kind | None = None

@@ -100,6 +100,7 @@ SITE = _kind(
     },
     required=("name",),
     fixed=("ha_mode",),
+    alone={"connector": (("connector_id",), ("secondary_connector_id",))},
     rules=_rules_of_sites,
 )
 
@@ -131,6 +132,7 @@ _DHCP_SERVER = {
     "dhcp_options": Field({"type": "list", "elements": "dict"}, empty=[], entry=_DHCP_OPTION, needed=("code", "type", "value")),
     "reservations": Field({"type": "dict"}, _values.reservations, {}),
 }
+_PLUG = {"port and VLAN": (("physport", "vlan_tag"),)}
 _SUBNET = {"prefix": Field({"type": "str"}, _values.prefix4), "next_hop": Field({"type": "str"}, _values.address4), "nat": _NAT}
 
 SITE_LAN = _kind(
@@ -165,6 +167,7 @@ SITE_LAN = _kind(
     },
     required=("name",),
     fixed=("ha_link",),
+    alone=_PLUG,
     rules=_rules_of_lans,
 )
 
@@ -190,6 +193,7 @@ SITE_WAN = _kind(
         ),
     },
     required=("name", "physport"),
+    alone=_PLUG,
 )
 
 _SIDE = Field(
