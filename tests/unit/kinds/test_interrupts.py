@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import types
+import typing as t
 
 import pytest
 import requests
@@ -47,7 +48,7 @@ def test_each_interrupt_is_sent_once(cloud, name):
 
 @pytest.mark.parametrize("keywords", [{"until": ["done is success"], "retries": None}, {"until": [], "retries": 3}])
 def test_a_task_that_ansible_would_repeat_is_refused(cloud, keywords):
-    action = object.__new__(connector_interrupt.ActionModule)
+    action: t.Any = object.__new__(connector_interrupt.ActionModule)
     action._task = types.SimpleNamespace(check_mode=False, **keywords)
     action.options = options_of(None, {"connector": "EMU-0001", "interrupt": "reboot", "confirm": True}, OPTIONS)
     with pytest.raises(MagicError, match="until and retries"):

@@ -169,8 +169,13 @@ def test_what_only_one_can_have_goes_from_one_to_the_other_in_that_order(cloud):
 
 def test_the_work_grows_with_the_sites_and_not_faster(monkeypatch):
     looked_at = []
-    plain = Step.token.fget
-    monkeypatch.setattr(Step, "token", property(lambda step: looked_at.append(step) or plain(step)))
+    plain = vars(Step)["token"].fget
+
+    def counted(step):
+        looked_at.append(step)
+        return plain(step)
+
+    monkeypatch.setattr(Step, "token", property(counted))
     counts = []
     for number in (4, 16):
         looked_at.clear()
