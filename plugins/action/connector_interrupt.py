@@ -7,6 +7,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _interrupts
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 
 if t.TYPE_CHECKING:
@@ -19,4 +21,6 @@ class ActionModule(ClientAction):
     check = staticmethod(_interrupts.check)
 
     def work(self, client: Client) -> dict[str, t.Any]:
+        if _core.is_repeated(self._task):
+            raise MagicError(_interrupts.REPEATED)
         return _interrupts.interrupt(client, self.options, self._task.check_mode)

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
@@ -21,7 +21,6 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._network import c
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import NEW
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, key_of
 
@@ -313,19 +312,34 @@ class _Then:
     steps: list[Step]
     outcomes: dict[Key, Outcome]
     check_mode: bool
+    # For thousands of objects, nothing is looked for among all steps more than once.
+    _own: dict[tuple[str, str | None], list[Step]] = field(init=False)
+    _created: set[tuple[str, str | None]] = field(init=False)
+    _objects: dict[tuple[str, str | None], list[Json]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        new = [step for step in self.steps if step.actual is None]
+        ids = {step.token: self._answer(step).get("id", step.token) for step in new if step.place}
+        self._created = {(step.kind.several, object_id) for step in new for object_id in (step.token, self._answer(step).get("id"))}
+        self._own = defaultdict(list)
+        for step in self.steps:
+            self._own[step.kind.several, ids.get(str(step.parent_id), step.parent_id)].append(step)
 
     def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
         """Tell whether the objects are known; see ``Account``."""
-        return self.account.is_read(kind, parent_id) or any(step.kind is kind and self._parent_of(step) == parent_id for step in self.steps)
+        return self.account.is_read(kind, parent_id) or (kind.several, parent_id) in self._own
 
     def of(self, kind: Kind, parent_id: str | None = None) -> list[Json]:
         """Return the objects of a kind, or of one parent."""
-        created = any(step.kind is kind.parent and parent_id in (step.token, self._answer(step).get("id")) and step.actual is None for step in self.steps)
+        if (kind.several, parent_id) not in self._objects:
+            self._objects[kind.several, parent_id] = self._look(kind, parent_id)
+        return self._objects[kind.several, parent_id]
+
+    def _look(self, kind: Kind, parent_id: str | None) -> list[Json]:
+        created = kind.parent is not None and (kind.parent.several, parent_id) in self._created
         objects = {item["id"]: item for item in ([] if created else self.account.of(kind, parent_id))}
         new = []
-        for step in self.steps:
-            if step.kind is not kind or self._parent_of(step) != parent_id:
-                continue
+        for step in self._own.get((kind.several, parent_id), ()):
             outcome = self.outcomes.get(step.key)
             then = step.after if outcome is None or outcome.answer is None or self.check_mode else outcome.answer
             if step.actual is not None:
@@ -333,12 +347,6 @@ class _Then:
             if then is not None:
                 new.append({"id": step.token if step.place else "", **then})
         return [*objects.values(), *new]
-
-    def _parent_of(self, step: Step) -> str | None:
-        if step.parent_id is None or not step.parent_id.startswith(NEW):
-            return step.parent_id
-        made = next((other for other in self.steps if other.token == step.parent_id and other.place), None)
-        return step.parent_id if made is None else self._answer(made).get("id", step.parent_id)
 
     def _answer(self, step: Step) -> Json:
         outcome = self.outcomes.get(step.key)

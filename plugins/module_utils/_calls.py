@@ -58,6 +58,8 @@ def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json
         if failure.get("status") != 404 or any(entry.get("code") == _NO_SUCH_PATH for entry in failure.get("errors", [])):
             raise
         return []
+    if found and not isinstance(found, dict):
+        raise MagicError(f"Cloudflare's answer to reading the {kind.noun} is no object, and is not taken. Report it if it stays.")
     return [_received(client, kind, found)] if found else []
 
 
@@ -196,10 +198,14 @@ def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: C
         created = _received(client, kind, _created(kind, answer))
         if kind.id_option:
             member(created, "id", str, what, UNKNOWN)
+        elif not isinstance(created, dict):
+            raise MagicError(f"Cloudflare's answer to {what} is no object, and is not taken. Report it if it stays.", reached=UNKNOWN)
         _check_new(kind, planned.desired, as_object(created), there, what)
         return t.cast("Json", without_keys(created))
     if kind.bare:
-        found = _received(client, kind, answer[0] if isinstance(answer, list) and len(answer) == 1 else answer)
+        if isinstance(answer, list) and len(answer) != 1:
+            raise MagicError(f"Cloudflare's answer to {what} is a list of {len(answer)}, and is not taken. Report it if it stays.", reached=UNKNOWN)
+        found = _received(client, kind, answer[0] if isinstance(answer, list) else answer)
     else:
         done = "deleted" if method == "DELETE" else "modified"
         if member(answer, done, bool, what, UNKNOWN) is False:

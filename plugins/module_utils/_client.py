@@ -55,6 +55,7 @@ _CLOCK_TOLERANCE = 3.0
 _YEARS = range(2020, 2200)
 
 
+_SEPARATORS = re.compile(r"[_\s-]")
 _HEXADECIMAL = re.compile("[0-9A-Fa-f-]+", re.ASCII)
 
 
@@ -256,13 +257,15 @@ def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
 def without_keys(found: t.Any) -> t.Any:
     """Remove keys from an object, at any depth: whatever quotes one must not bring it into a result, a diff, the inventory or its cache.
 
+    That of a license as well as a pre-shared one.
+
     Keys are taken from the answers of the calls that make them, and of no others. Without recursion, because an answer may be nested deeply.
     """
     left = [found]
     while left:
         item = left.pop()
         if isinstance(item, dict):
-            for name in [name for name in item if name.lower() == "psk"]:
+            for name in [name for name in item if _SEPARATORS.sub("", name).lower() in ("psk", "licensekey")]:
                 del item[name]
             left.extend(item.values())
         elif isinstance(item, list):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import the_one
@@ -25,6 +26,12 @@ if t.TYPE_CHECKING:
     Json = dict[str, t.Any]
 
 INTERRUPTS = ("reboot", "restart", "shutdown")
+
+# A task that is tried again interrupts again.
+REPEATED = (
+    "until and retries: each attempt of the task would interrupt the connector once more. Nothing was sent. Leave them out, and wait with "
+    "cloudflare.magic.connector_info in a task of its own."
+)
 
 OPTIONS = SHARED.merge(
     ArgumentSpec(
@@ -54,7 +61,7 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
 
 def _submitted(client: Client, path: list[str]) -> list[Json]:
     found = client.request("GET", path)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [without_keys(item) for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def interrupt(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> Json:
@@ -75,7 +82,7 @@ def interrupt(client: Client, options: Mapping[str, t.Any], check_mode: bool) ->
         if error.reached != UNKNOWN:
             raise
         answer = _found_after(client, path, name, before, error)
-    return {**result, "connector_interrupt": answer if isinstance(answer, dict) else {}}
+    return {**result, "connector_interrupt": without_keys(answer) if isinstance(answer, dict) else {}}
 
 
 def _found_after(client: Client, path: list[str], name: str, before: list[Json], error: MagicError) -> Json:

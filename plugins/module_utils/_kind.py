@@ -48,6 +48,7 @@ class Kind:
     :ivar not_found: the error code for an id that there is not.
     :ivar fixed: what can only be set when it is created.
     :ivar rules: from an object as it would be, and what of it changes, to what is wrong with it, each with the option and what to write.
+    :ivar warns: from the same to what users should know before they have it so.
     :ivar headers: of each request.
     :ivar validates: whether a write heeds ``validate_only``; if not, check mode sends nothing.
     :ivar validates_delete: whether a DELETE heeds it, too.
@@ -59,6 +60,7 @@ class Kind:
     :ivar given: who creates and deletes the objects, which can only be changed; empty if users do.
     :ivar many: the methods of which one request can be about several objects.
     :ivar ends: the outer addresses, Cloudflare's and the customer's.
+    :ivar alone: what only one object of a parent can have at a time, whatever its kind: groups of fields by what messages call them.
     :ivar in_path: its name in the path, if it is another one there.
     :ivar tree: the first part of the path.
     :ivar parent: the kind of the object that it belongs to, which the option ``parent.result`` names.
@@ -83,6 +85,7 @@ class Kind:
     fixed: tuple[str, ...] = ()
     repeated: tuple[str, ...] | None = None
     rules: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
+    warns: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
     headers: Mapping[str, str] = field(default_factory=dict)
     validates: bool = True
     validates_delete: bool = True
@@ -97,6 +100,7 @@ class Kind:
     given: str = ""
     many: tuple[str, ...] = ("PUT",)
     ends: tuple[str, ...] = ()
+    alone: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     in_path: str = ""
     tree: str = "magic"
     parent: Kind | None = None

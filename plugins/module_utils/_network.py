@@ -49,11 +49,14 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
         items = [item for item in design.items if item.kind is kind]
         if kind.parent is None:
             _Matcher(kind, account, rules, changes).work(items)
-        for above in design.items if kind.parent is not None else ():
-            parent = next((step for step in changes.steps if step.place == above.place), None)
+        parents = {step.place: step for step in changes.steps if step.kind is kind.parent}
+        inside: dict[str, list[Item]] = defaultdict(list)
+        for item in items if kind.parent is not None else ():
+            inside[item.parent.place if item.parent is not None else ""].append(item)
+        for above in (item for item in design.items if kind in item.lists):
             # Of one that has a problem, or is not there and is not to be, nothing more can be said.
-            if kind in above.lists and parent is not None:
-                _Matcher(kind, account, rules, changes, parent).work([item for item in items if item.parent is above])
+            if above.place in parents:
+                _Matcher(kind, account, rules, changes, parents[above.place]).work(inside[above.place])
     check_routes(account, changes)
     check_deletions(design, rules, changes)
     check_connectors(account, rules, changes)
@@ -120,7 +123,11 @@ class _Matcher:
     def _named_by_ids(self, item: Item) -> Item | None:
         """Return the item with ids in place of names; None if it has a problem."""
         try:
-            return item if self._rules.state == "deleted" else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up))
+            return (
+                item
+                if self._rules.state == "deleted"
+                else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up, ids=not self._kind.validates))
+            )
         except MagicError as error:
             self._blame(item, error)
             return None

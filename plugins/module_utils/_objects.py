@@ -104,7 +104,7 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     look_up = partial(_beside, kind, account, parent_id)
     if absent and not _can_be_meant(kind, desired, look_up):
         return dict(_NOTHING_TO_DO)
-    desired = resolved(kind.fields, desired, look_up)
+    desired = resolved(kind.fields, desired, look_up, ids=not kind.validates and not absent)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}

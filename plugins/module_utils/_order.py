@@ -23,7 +23,7 @@ except ImportError:  # Python 3.8, which no controller has
     graphlib = None  # type: ignore[assignment]
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
@@ -58,6 +58,10 @@ class Ordered:
     unit: list[int] = field(default_factory=list)
 
 
+# Whether two tunnels may have the same endpoints, or two LANs the same port, is Cloudflare's decision.
+_MAYBE_TWICE = ("pair of endpoints", "port and VLAN")
+
+
 def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     """Return the steps of a design in their order.
 
@@ -83,9 +87,14 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     return result
 
 
-def _claims(kind: Kind, item: Mapping[str, t.Any] | None) -> Iterator[Claim]:
+def _claims(kind: Kind, item: Mapping[str, t.Any] | None, parent_id: str | None = None) -> Iterator[Claim]:
     """Yield what an object has that no other one can have."""
-    if item is None or kind not in (*WITH_INSIDES, ROUTE):
+    if item is None:
+        return
+    for what, groups in kind.alone.items():
+        values = ([known(kind.fields[name], item.get(name)) for name in names] for names in groups)
+        yield from ((what, str(parent_id), " and ".join(map(str, found))) for found in values if found[0])
+    if kind not in (*WITH_INSIDES, ROUTE):
         return
     if kind is ROUTE:
         yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
@@ -113,19 +122,18 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
     before: dict[Claim, list[Step]] = defaultdict(list)
     after: dict[Claim, list[Step]] = defaultdict(list)
     for step in changes.steps:
-        for claim in _claims(step.kind, step.actual):
+        for claim in _claims(step.kind, step.actual, step.parent_id):
             before[claim].append(step)
-        for claim in _claims(step.kind, step.after):
+        for claim in _claims(step.kind, step.after, step.parent_id):
             after[claim].append(step)
     numbers = {id(step): number for number, step in enumerate(result.steps)}
     names = _names_of_others(account, changes)
     problems = []
     for step, needs in zip(result.steps, result.needs):
-        had = set(_claims(step.kind, step.actual))
-        for claim in set(_claims(step.kind, step.after)) - had:
+        had = set(_claims(step.kind, step.actual, step.parent_id))
+        for claim in set(_claims(step.kind, step.after, step.parent_id)) - had:
             what = "this route" if claim[0] == "route" else f"the {claim[0]} {claim[2]}"
-            # Whether two tunnels may have the same endpoints is Cloudflare's decision.
-            rival = next((other for other in after[claim] if other is not step), None) if claim[0] != "pair of endpoints" else None
+            rival = next((other for other in after[claim] if other is not step), None) if claim[0] not in _MAYBE_TWICE else None
             if rival is not None or claim in names:
                 whose = rival.where if rival is not None else names[claim]
                 problems.append(f"{step.where}: {what} is that of {whose}, too. Only one can have it.")
@@ -235,7 +243,8 @@ def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
         units[own].append(number)
     for numbers in units.values():
         steps = [result.steps[number] for number in numbers]
-        if len(steps) > 1 and len({(step.kind.several, step.planned.method) for step in steps}) > 1:
+        alike = len({(step.kind.several, step.planned.method) for step in steps}) == 1 and steps[0].planned.method in steps[0].kind.many
+        if len(steps) > 1 and not alike:
             what = listing(step.where for step in steps)
             problems.append(f"{what}: each takes what another one gives up, and no single request can change them all. Give one of them another value first.")
     return list(units.values())

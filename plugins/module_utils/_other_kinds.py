@@ -60,6 +60,13 @@ def _rules_of_mnm_rules(item: Mapping[str, t.Any], changes: Mapping[str, t.Any])
     return [f"{name}: is for rules of the type {kind}, and this one has the type {item.get('type')}. Leave it out." for name, kind in strangers]
 
 
+def _warnings_of_mnm_rules(item: Mapping[str, t.Any], changes: Mapping[str, t.Any]) -> list[str]:
+    if not item.get("automatic_advertisement") or not {"automatic_advertisement", "prefixes"} & set(changes):
+        return []
+    what = ", ".join(map(str, item.get("prefixes") or ()))
+    return [f"automatic_advertisement: true. When the rule applies, Cloudflare starts Magic Transit for {what} by itself, and their traffic goes through it."]
+
+
 MNM_RULE = _kind(
     noun="rule of network monitoring",
     single="mnm_rule",
@@ -83,6 +90,7 @@ MNM_RULE = _kind(
     required=("name", "type", "automatic_advertisement", "prefixes"),
     repeated=("name", "type", "automatic_advertisement", "prefixes"),
     rules=_rules_of_mnm_rules,
+    warns=_warnings_of_mnm_rules,
 )
 
 BGP_SETTINGS = _kind(

@@ -181,6 +181,8 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     problems = kind.rules(planned.result or {}, planned.after) if planned.method else []
     if problems:
         raise MagicError(" ".join(problems))
+    if planned.method:
+        warnings += kind.warns(planned.result or {}, planned.after)
     return replace(planned, object_id=_id_of(kind, actual), desired=desired, warnings=warnings)
 
 

@@ -73,23 +73,39 @@ def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
     return word if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1 else ""
 
 
-def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "") -> Json:
+def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "", ids: bool = False) -> Json:
     """Return fields with ids in place of names.
 
+    :arg ids: whether there has to be an object with each id, because nobody else looks before something is written.
     :raises MagicError: naming the option, if a name means no object, or several.
     """
     found: Json = {}
+    meant_by = {one.stands_for: one.of for one in fields.values() if one.stands_for} if ids else {}
     for name, value in desired.items():
         one = fields[name]
         if one.parts:
-            found[name] = resolved(one.parts, value, lookup, f"{path}{name}.")
+            found[name] = resolved(one.parts, value, lookup, f"{path}{name}.", ids)
         elif one.entry:
-            found[name] = in_order(one, [resolved(one.entry, entry, lookup, f"{path}{name}.") for entry in value])
+            found[name] = in_order(one, [resolved(one.entry, entry, lookup, f"{path}{name}.", ids) for entry in value])
         elif one.of and not one.stands_for:
             found[name] = [the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value]
         elif one.stands_for:
             # Empty takes it back.
             found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value
+        elif value and meant_by.get(name):
+            found[name] = _with_id(meant_by[name], f"{path}{name}", value, lookup)
         else:
             found[name] = value
     return found
+
+
+def _with_id(kinds: Sequence[Kind], option: str, object_id: str, lookup: Lookup) -> str:
+    """Return the id of an object as it is written at Cloudflare.
+
+    :raises MagicError: if there is none.
+    """
+    found = [str(item["id"]) for kind in kinds for item in lookup(kind) if canonical(str(item.get("id"))) == canonical(object_id)]
+    if not found:
+        there = listing(f"{item.get(kind.keys[0])} ({item['id']})" for kind in kinds for item in lookup(kind))
+        raise MagicError(f"{option}: there is no {' or '.join(kind.noun for kind in kinds)} with the id '{object_id}'. There are: {there or 'none'}.")
+    return found[0]

@@ -100,6 +100,7 @@ SITE = _kind(
     },
     required=("name",),
     fixed=("ha_mode",),
+    alone={"connector": (("connector_id",), ("secondary_connector_id",))},
     rules=_rules_of_sites,
 )
 
@@ -131,6 +132,7 @@ _DHCP_SERVER = {
     "dhcp_options": Field({"type": "list", "elements": "dict"}, empty=[], entry=_DHCP_OPTION, needed=("code", "type", "value")),
     "reservations": Field({"type": "dict"}, _values.reservations, {}),
 }
+_PLUG = {"port and VLAN": (("physport", "vlan_tag"),)}
 _SUBNET = {"prefix": Field({"type": "str"}, _values.prefix4), "next_hop": Field({"type": "str"}, _values.address4), "nat": _NAT}
 
 SITE_LAN = _kind(
@@ -165,6 +167,7 @@ SITE_LAN = _kind(
     },
     required=("name",),
     fixed=("ha_link",),
+    alone=_PLUG,
     rules=_rules_of_lans,
 )
 
@@ -190,6 +193,7 @@ SITE_WAN = _kind(
         ),
     },
     required=("name", "physport"),
+    alone=_PLUG,
 )
 
 _SIDE = Field(
@@ -225,9 +229,9 @@ SITE_APP_CONFIG = _kind(
     keys=("account_app_id",),
     or_keys=("managed_app_id",),
     fields={
-        "app": Field({"type": "str"}, stands_for="account_app_id", of=(APP,)),
+        "app": Field({"type": "str"}, stands_for="account_app_id", of=(APP,), excludes=("managed_app", "managed_app_id")),
         "account_app_id": Field({"type": "str"}, _values.name, excludes=("managed_app_id", "managed_app")),
-        "managed_app": Field({"type": "str"}, stands_for="managed_app_id", of=(MANAGED_APP,)),
+        "managed_app": Field({"type": "str"}, stands_for="managed_app_id", of=(MANAGED_APP,), excludes=("app", "account_app_id")),
         "managed_app_id": Field({"type": "str"}, _values.name, excludes=("account_app_id", "app")),
         "breakout": _FLAG,
         "preferred_wans": Field({"type": "list", "elements": "str"}, empty=[], of=(SITE_WAN,)),

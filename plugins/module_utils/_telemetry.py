@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import member
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import member, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import check_info, read_some
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
@@ -53,7 +53,7 @@ def read_connectors(client: Client, options: Mapping[str, t.Any]) -> Json:
         path = [*CONNECTOR.path(), connector["id"], "telemetry"]
         if options["telemetry"]:
             found = member(client.request("GET", [*path, "snapshots", "latest"]), "items", list, "reading the latest snapshot")
-            connector["telemetry"] = found[0] if found else {}
+            connector["telemetry"] = without_keys(found[0]) if found else {}
         if options["events_since"] is not None:
             connector["events"] = _events(client, [*path, "events"], parse_age(options["events_since"]))
     return result
@@ -66,7 +66,7 @@ def _events(client: Client, path: list[str], seconds: int) -> list[Json]:
     found: list[Json] = []
     for dummy in range(_MOST_PAGES):
         answer = client.request("GET", path, params=query)
-        found += [item for item in member(answer, "items", list, "reading the events") if isinstance(item, dict)]
+        found += [without_keys(item) for item in member(answer, "items", list, "reading the events") if isinstance(item, dict)]
         cursor = answer.get("cursor")
         if not isinstance(cursor, str) or not cursor or cursor == query.get("cursor"):
             break

@@ -16,6 +16,7 @@ description:
   - Has a connector of Cloudflare WAN (formerly Magic WAN) reboot, restart its software or shut down. This interrupts the traffic of its site.
   - It is an event and no state, so each run of the task does it again. One run never sends it twice. If the answer is lost, the list of interrupts tells
     whether Cloudflare accepted it, and if it does not tell, the task fails.
+  - With C(until) or C(retries), Ansible would run the task again, so it fails before anything is sent. Wait with M(cloudflare.magic.connector_info).
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads_elsewhere

@@ -144,6 +144,11 @@ def until_is_safe(task: Task) -> bool:
     return all(_PLAIN_TEST.fullmatch(str(expression).strip()) for expression in task.until or [])
 
 
+def is_repeated(task: Task) -> bool:
+    """Tell whether Ansible may run the task again by itself; ``Task.until`` and ``Task.retries`` (2.18 to 2.22)."""
+    return bool(task.until or task.retries)
+
+
 def is_registered(task: Task, member: str) -> bool:
     """Tell whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result.
 

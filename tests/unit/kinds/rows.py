@@ -294,7 +294,8 @@ ROWS = [
         [
             ({"site": "paris", "app": "games"}, "app: there is no app 'games'. There are: payroll."),
             ({"site": "paris", "managed_app": "payroll"}, "managed_app: there is no app of Cloudflare 'payroll'"),
-            ({"site": "paris", "app": "payroll", "managed_app_id": NOBODY}, "managed_app_id: excludes app"),
+            ({"site": "paris", "app": "payroll", "managed_app_id": NOBODY}, "app: excludes managed_app_id"),
+            ({"site": "paris", "app": "payroll", "managed_app": "games"}, "app: excludes managed_app. Give one of them."),
             ({"site": "paris", "app": "payroll", "preferred_wans": ["fiber"]}, "preferred_wans: is for traffic with breakout: true"),
             ({"site": "paris", "app": "payroll", "preferred_wans": ["dsl"]}, "preferred_wans: there is no WAN 'dsl'. There are: fiber, lte."),
             ({"site": "paris", "app": "payroll", "priority": 2}, "priority: '2' is not a whole number from 0 to 1"),

@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import types
+import typing as t
+
 import pytest
 import requests
 
+from ansible_collections.cloudflare.magic.plugins.action import connector_interrupt
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._interrupts import INTERRUPTS, OPTIONS, check, interrupt
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
@@ -40,6 +44,16 @@ def test_each_interrupt_is_sent_once(cloud, name):
     assert done["changed"] and posts(cloud) == [{name: {}}] and done["connector_interrupt"]["submitted_at"]
     run(cloud, interrupt=name, purge=True)
     assert posts(cloud) == [{name: {"purge": True}}]
+
+
+@pytest.mark.parametrize("keywords", [{"until": ["done is success"], "retries": None}, {"until": [], "retries": 3}])
+def test_a_task_that_ansible_would_repeat_is_refused(cloud, keywords):
+    action: t.Any = object.__new__(connector_interrupt.ActionModule)
+    action._task = types.SimpleNamespace(check_mode=False, **keywords)
+    action.options = options_of(None, {"connector": "EMU-0001", "interrupt": "reboot", "confirm": True}, OPTIONS)
+    with pytest.raises(MagicError, match="until and retries"):
+        action.work(cloud._client)
+    assert cloud.sent == []
 
 
 @pytest.mark.parametrize("arrives", [True, False])

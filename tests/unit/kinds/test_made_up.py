@@ -55,6 +55,8 @@ TREE = Kind(
     bare=True,
     validates=False,
     hidden=("secret_place",),
+    warns=lambda item, dummy_changes: ["species: palms freeze."] if item.get("species") == "palm" else [],
+    alone={"label": (("number",),)},
     rules=lambda item, dummy_changes: ["name: no tree is called stone. Give another name."] if item.get("name") == "stone" else [],
 )
 TREE.fields["beside"] = Field({"type": "str"}, stands_for="beside_id", of=(TREE,))

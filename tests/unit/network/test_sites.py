@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
 
@@ -146,6 +147,41 @@ def test_a_connector_moves_to_another_site(cloud):
     done(cloud)
     moved = with_sites({"name": "lyon", "connector": ""}, {"name": "nice", "connector": "MC-1"})
     assert names(done(cloud, moved)) == ["update sites lyon", "update sites nice"]
+
+
+def test_what_only_one_can_have_goes_from_one_to_the_other_in_that_order(cloud):
+    done(cloud, {"connectors": [{"serial_number": "MC-1"}, {"serial_number": "MC-2"}], "sites": [{**LYON, "acls": []}, {"name": "nice"}]})
+    # The one that takes comes first in the design.
+    config = with_sites({"name": "arles", "connector": "MC-1"}, {"name": "lyon", "connector": ""})
+    assert names(done(cloud, config)) == ["update sites lyon", "create sites arles"]
+    lans = [{"name": "office", "vlan_tag": 30}, {"name": "printers", "vlan_tag": 40}]
+    assert names(done(cloud, with_sites({"name": "lyon", "lans": lans}))) == ["update site_lans lyon/printers", "update site_lans lyon/office"]
+    done(cloud, with_sites({"name": "nice", "connector": "MC-2"}))
+    for config, state, words in (
+        (with_sites({"name": "arles", "connector": "MC-2"}, {"name": "nice", "connector": "MC-1"}), "merged", "each takes what another one gives up"),
+        (with_sites({"name": "arles", "connector": ""}, *({"name": name, "connector": "MC-1"} for name in ("lyon", "nice"))), "merged", "Only one can have it"),
+        (with_sites({"name": "lyon", "lans": [lans[1], {"name": "new", "physport": 2, "vlan_tag": 30}]}), "overridden", "Delete that first"),
+    ):
+        for check in (True, False):
+            refused = cloud.run(config, state, check, keep=[], **MANY)
+            assert words in refused["msg"] and cloud.writes == [], refused["msg"]
+
+
+def test_the_work_grows_with_the_sites_and_not_faster(monkeypatch):
+    looked_at = []
+    plain = vars(Step)["token"].fget
+
+    def counted(step):
+        looked_at.append(step)
+        return plain(step)
+
+    monkeypatch.setattr(Step, "token", property(counted))
+    counts = []
+    for number in (4, 16):
+        looked_at.clear()
+        done(bare(), with_sites(*({"name": f"site-{which}", "lans": LANS, "acls": ACLS} for which in range(number))))
+        counts.append(len(looked_at))
+    assert counts[1] <= 4 * counts[0], counts
 
 
 def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):

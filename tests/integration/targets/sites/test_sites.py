@@ -75,8 +75,10 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
     server = Evil(emulator, licensed)
     tasks = [{f"cloudflare.magic.{module}": options, "register": name, "ignore_errors": changed is None} for name, module, options, changed in TASKS]
     dry = {"cloudflare.magic.network": {"config": {**DESIGN, "sites": [{"name": "nice", "lans": LANS}]}}, "register": "dry", "check_mode": True}
+    reboot = {"cloudflare.magic.connector_interrupt": {"connector": "MC-1", "interrupt": "reboot", "confirm": True}, "register": "repeated"}
+    repeated = {**reboot, "until": "repeated is success", "retries": 1, "delay": 0, "ignore_errors": True}
     try:
-        played = play([*tasks, dry], env=server.environment, args=["-vvv", "--diff"])
+        played = play([*tasks, dry, repeated], env=server.environment, args=["-vvv", "--diff"])
     finally:
         server.close()
     assert played.rc == 0, played.screen
@@ -85,6 +87,7 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
         name: changed for name, dummy, dummy_options, changed in TASKS if changed is not None
     }
     assert found["refused"]["failed"] and "(license ********)" in found["refused"]["msg"]
+    assert "each attempt of the task would interrupt" in found["repeated"]["msg"]
     assert found["read"]["connectors"][-1]["last_heartbeat"] and found["dry"]["not_validated"]
     assert found["gathered"]["gathered"]["sites"][0]["acls"][0]["lan_1"] == {"lan": "office"}
     assert leaked(played.written() + str(found), [KEY]) == []
