@@ -13,8 +13,9 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes sites of Cloudflare WAN (formerly Magic WAN), which are places with one or two connectors, Cloudflare's appliance.
-  - LANs, WANs and ACLs belong to a site. The order of a deletion is ACLs, LANs and WANs, the site, and the connector.
+  - Creates, updates, renames and deletes sites of Cloudflare WAN (formerly Magic WAN), which are places with one or two connectors, Cloudflare's
+    appliance.
+  - LANs, WANs and ACLs belong to a site. Delete them in this order: ACLs, then LANs and WANs, then the site, then the connector.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -23,17 +24,17 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of a site comes up, Cloudflare creates an IPsec tunnel for each WAN and static routes for the LANs by itself. No design and no task has
-    to name them.
+  - When the connector of a site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN and static routes for the LANs. You do not
+    have to name them in a design or a task.
 options:
   site_id:
     description:
-      - The id of the site. With it, another O(name) renames the site.
+      - The id of the site. If it is set, a different O(name) renames the site.
       - At least one of O(site_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the site. Without O(site_id) it finds the site, and it is an error if several have it.
+      - The name of the site. Without O(site_id), the site is found by its name, and it is an error if several sites have this name.
     type: str
   description:
     description:
@@ -41,7 +42,7 @@ options:
     type: str
   connector:
     description:
-      - The connector of the site, by its serial number or id. An empty string takes it out of the site.
+      - The connector of the site, by its serial number or id. An empty string removes it from the site.
     type: str
   connector_id:
     description:
@@ -49,7 +50,7 @@ options:
     type: str
   secondary_connector:
     description:
-      - The second connector of a site with O(ha_mode=true), by its serial number or id. An empty string takes it out of the site.
+      - The second connector of a site with O(ha_mode=true), by its serial number or id. An empty string removes it from the site.
     type: str
   secondary_connector_id:
     description:
@@ -57,7 +58,7 @@ options:
     type: str
   ha_mode:
     description:
-      - Whether the site can have two connectors, of which one takes over for the other. It can only be set when the site is created.
+      - Whether the site can have two connectors, one of which takes over for the other. You can only set this when the site is created.
     type: bool
   location:
     description:

@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Lets traffic of an app out of a site of Cloudflare WAN (formerly Magic WAN) directly, or has it come first.
+  - Lets traffic of an app leave a site of Cloudflare WAN (formerly Magic WAN) directly, or gives it priority.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   site:
     description:
-      - The site that it belongs to, by its name or id.
+      - The site that the object belongs to, by its name or id.
     type: str
     required: true
   site_app_config_id:
@@ -34,7 +34,7 @@ options:
     type: str
   app:
     description:
-      - The app of the account, by its name or id. It finds the configuration, because a site has one for each app.
+      - The app of the account, by its name or id. It identifies the configuration, because a site has one for each app.
     type: str
   account_app_id:
     description:
@@ -50,16 +50,16 @@ options:
     type: str
   breakout:
     description:
-      - Whether traffic of the app goes to the Internet directly, and not through Cloudflare.
+      - Whether traffic of the app goes directly to the Internet instead of through Cloudflare.
     type: bool
   preferred_wans:
     description:
-      - The WANs over which it does, by their names or ids, the first choice first. Only with O(breakout=true).
+      - The WANs over which the traffic goes directly to the Internet, by their names or ids, in order of preference. Only with O(breakout=true).
     type: list
     elements: str
   priority:
     description:
-      - V(1) if traffic of the app comes first, V(0) if not.
+      - V(1) if traffic of the app has priority, V(0) if not.
     type: int
 seealso:
   - module: cloudflare.magic.site_app_config_info

@@ -22,8 +22,8 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.reads
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of a site comes up, Cloudflare creates an IPsec tunnel for each WAN and static routes for the LANs by itself. No design and no task has
-    to name them.
+  - When the connector of a site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN and static routes for the LANs. You do not
+    have to name them in a design or a task.
 options:
   site_id:
     description:
@@ -41,8 +41,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several have
-        the same name.
+        In the form that M(cloudflare.magic.site) accepts. Only what can be set is in it, without what a new one has anyway. The id is in it only
+        where several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.site

@@ -43,8 +43,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_lan) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
-        have the same name.
+        In the form that M(cloudflare.magic.site_lan) accepts. Only what can be set is in it, without what a new one has anyway. The id is in it only
+        where several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.site_lan

@@ -13,7 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Has the connector of a site of Cloudflare WAN (formerly Magic WAN) report its traffic to a NetFlow collector. A site has one such configuration, or none.
+  - Configures the connector of a site of Cloudflare WAN (formerly Magic WAN) to report its traffic to a NetFlow collector. A site has at most one
+    such configuration.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -37,15 +38,15 @@ options:
     type: int
   sampling_rate:
     description:
-      - One of how many packets is counted; V(1) means each of them.
+      - One out of this number of packets is counted. V(1) means every packet.
     type: int
   active_timeout:
     description:
-      - After how many seconds a connection that goes on is reported.
+      - The number of seconds after which a connection that is still active is reported.
     type: int
   inactive_timeout:
     description:
-      - After how many seconds without a packet a connection is reported.
+      - The number of seconds without a packet after which a connection is reported.
     type: int
 seealso:
   - module: cloudflare.magic.site_netflow_info

@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   site:
     description:
-      - The site whose NetFlow configurations to return, by its name or id.
+      - The site whose NetFlow configuration to return, by its name or id.
     type: str
     required: true
   format:
@@ -34,7 +34,7 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_netflow) takes them back. Only what can be set is in it, without what a new one has anyway.
+        In the form that M(cloudflare.magic.site_netflow) accepts. Only what can be set is in it, without what a new one has anyway.
     default: api
 seealso:
   - module: cloudflare.magic.site_netflow

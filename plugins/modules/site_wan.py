@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes WANs of a site of Cloudflare WAN (formerly Magic WAN), over which its connector reaches Cloudflare.
-  - To delete a WAN takes that uplink away from the site.
+  - Creates, updates, renames and deletes WANs of a site of Cloudflare WAN (formerly Magic WAN), over which its connector reaches Cloudflare.
+  - Deleting a WAN removes that uplink from the site.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -23,21 +23,21 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of the site comes up, Cloudflare creates an IPsec tunnel for each WAN by itself.
+  - When the connector of the site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN.
 options:
   site:
     description:
-      - The site that it belongs to, by its name or id.
+      - The site that the object belongs to, by its name or id.
     type: str
     required: true
   site_wan_id:
     description:
-      - The id of the WAN. With it, another O(name) renames the WAN.
+      - The id of the WAN. If it is set, a different O(name) renames the WAN.
       - At least one of O(site_wan_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the WAN. Without O(site_wan_id) it finds the WAN, and it is an error if several have it.
+      - The name of the WAN. Without O(site_wan_id), the WAN is found by its name, and it is an error if several WANs have this name.
     type: str
   physport:
     description:
@@ -45,15 +45,15 @@ options:
     type: int
   vlan_tag:
     description:
-      - The VLAN of the port, V(0) for untagged.
+      - The VLAN of the port. V(0) means untagged.
     type: int
   priority:
     description:
-      - The rank of the WAN where a site has several.
+      - The rank of the WAN if a site has several.
     type: int
   health_check_rate:
     description:
-      - How often Cloudflare checks the tunnels over this WAN. Cloudflare chooses V(mid) for a new one.
+      - How often Cloudflare checks the tunnels over this WAN. Cloudflare chooses V(mid) for a new WAN.
     type: str
     choices:
       - low
@@ -61,16 +61,17 @@ options:
       - high
   load_balance_inner_flows:
     description:
-      - Whether connections inside of the tunnels are spread over several WANs.
+      - Whether connections inside the tunnels are distributed over several WANs.
     type: bool
   static_addressing:
     description:
-      - The addresses of the connector in the WAN. Without it, the connector gets one by DHCP. Cloudflare's API has no documented way to remove it again.
+      - The addresses of the connector in the WAN. Without this option, the connector gets an address by DHCP. Cloudflare's API has no documented way
+        to remove static addressing again.
     type: dict
     suboptions:
       address:
         description:
-          - The IPv4 address of the connector with prefix length, like V(198.51.100.2/30).
+          - The IPv4 address of the connector with prefix length, such as V(198.51.100.2/30).
         type: str
       gateway_address:
         description:

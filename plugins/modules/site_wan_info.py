@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.reads
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of the site comes up, Cloudflare creates an IPsec tunnel for each WAN by itself.
+  - When the connector of the site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN.
 options:
   site:
     description:
@@ -45,8 +45,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_wan) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
-        have the same name.
+        In the form that M(cloudflare.magic.site_wan) accepts. Only what can be set is in it, without what a new one has anyway. The id is in it only
+        where several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.site_wan

@@ -31,11 +31,11 @@ options:
       - route_id
   prefix:
     description:
-      - Return the routes of this prefix. The list is empty if there is none.
+      - The prefix of the routes to return. The list is empty if there is none.
     type: str
   nexthop:
     description:
-      - Return the routes with this next hop. The list is empty if there is none.
+      - The next hop of the routes to return. The list is empty if there is none.
     type: str
   format:
     description:
@@ -44,8 +44,9 @@ options:
     choices:
       api: As the API describes them, with what the module adds.
       options: >-
-        As M(cloudflare.magic.static_route) and M(cloudflare.magic.network) take them back. Only what can be set is in it, without what a new route has anyway,
-        in an order that does not depend on when they were created. The id is in it only where several routes cannot be told apart without it.
+        In the form that M(cloudflare.magic.static_route) and M(cloudflare.magic.network) accept. It contains only what can be set, without what a new
+        route has by default, in an order that does not depend on when the routes were created. It contains the id only if several routes cannot be
+        told apart without it.
     default: api
 seealso:
   - module: cloudflare.magic.static_route
@@ -79,7 +80,7 @@ static_routes:
       type: str
       sample: d4a7362d577a6c3019a474fd6f485822
     prefix:
-      description: Where to.
+      description: The prefix that the route reaches.
       returned: always
       type: str
       sample: 192.0.2.0/24
