@@ -15,7 +15,7 @@ author:
 description:
   - Creates, updates, renames and deletes sites of Cloudflare WAN (formerly Magic WAN), which are places with one or two connectors, Cloudflare's
     appliance.
-  - LANs, WANs and ACLs belong to a site. Delete them in this order: ACLs, then LANs and WANs, then the site, then the connector.
+  - LANs, WANs and ACLs belong to a site. Delete ACLs first, then LANs and WANs, then the site, then the connector.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
