@@ -67,11 +67,11 @@ options:
     suboptions:
       lat:
         description:
-          - The latitude in degrees, like V(48.8566).
+          - The latitude in degrees, such as V(48.8566).
         type: str
       lon:
         description:
-          - The longitude in degrees, like V(2.3522).
+          - The longitude in degrees, such as V(2.3522).
         type: str
 seealso:
   - module: cloudflare.magic.site_info
