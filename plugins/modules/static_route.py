@@ -41,8 +41,8 @@ options:
     type: str
   nexthop:
     description:
-      - The customer's address inside of a tunnel. Cloudflare accepts its own address there, too, over which the route carries nothing.
-        That gives a warning when the route is made or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
+      - The customer's address inside a tunnel. Cloudflare accepts its own address there, too, over which the route carries nothing. That gives a
+        warning when the route is made or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
     type: str
   nexthop_tunnel:
     description:
@@ -51,7 +51,7 @@ options:
     type: str
   priority:
     description:
-      - Routes with a lower value win. Required for a new route.
+      - Routes with a lower value are preferred. Required for a new route.
       - It also tells routes of one prefix and next hop apart. If there is one, and it has another priority, then its priority is changed,
         unless an earlier task of this run stands for it as it is. If there are several, and none has this priority, then a further one is made.
         With O(static_route_id), the priority of that route is changed.
@@ -59,15 +59,15 @@ options:
     type: int
   weight:
     description:
-      - Among routes of one prefix and priority, the share of traffic that this one gets. V(0) is the same as none.
+      - The share of traffic that this route gets among routes with the same prefix and priority. V(0) is the same as no weight.
     type: int
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   scope:
     description:
-      - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+      - Limits the route to certain Cloudflare data centers. Only used for routes with the same prefix and priority.
       - It also tells routes of one prefix, next hop and priority apart, as O(priority) does. Where one of them has no scope, a task
         that says O(priority) and no scope means that one.
       - With O(state=absent), only a route that has this scope is deleted.
@@ -75,12 +75,12 @@ options:
     suboptions:
       colo_names:
         description:
-          - Names of data centres. The order does not matter.
+          - The names of data centers. The order does not matter.
         type: list
         elements: str
       colo_regions:
         description:
-          - Names of regions. The order does not matter.
+          - The names of regions. The order does not matter.
         type: list
         elements: str
 seealso:
@@ -88,7 +88,7 @@ seealso:
   - module: cloudflare.magic.ipsec_tunnel
   - module: cloudflare.magic.gre_tunnel
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/routes/
 """
 
@@ -117,14 +117,14 @@ EXAMPLES = r"""
 RETURN = r"""
 static_route:
   description:
-    - The route as it is now, the one that was deleted, or in check mode the route as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The route as it is now, the route that was deleted, or, in check mode, the route as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the route.
-      returned: always, but for a new route in check mode
+      returned: always, except for a new route in check mode
       type: str
       sample: d4a7362d577a6c3019a474fd6f485822
     prefix:
@@ -133,23 +133,23 @@ static_route:
       type: str
       sample: 192.0.2.0/24
     nexthop:
-      description: The customer's address inside of a tunnel.
+      description: The customer's address inside a tunnel.
       returned: always
       type: str
       sample: 10.213.0.11
     priority:
-      description: Routes with a lower value win.
+      description: Routes with a lower value are preferred.
       returned: always
       type: int
       sample: 100
 validated:
-  description: That Cloudflare accepted the request without carrying it out.
+  description: Whether Cloudflare accepted the request without carrying it out.
   returned: in check mode, when something would change, except by a deletion
   type: bool
   sample: true
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 
