@@ -214,7 +214,7 @@ tunnels:
       type: str
       sample: no_psk
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
   returned: failure, when the account could not be read
   type: dict
 """

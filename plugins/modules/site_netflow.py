@@ -52,7 +52,7 @@ seealso:
   - module: cloudflare.magic.site_netflow_info
   - module: cloudflare.magic.site
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
 """
 
@@ -78,39 +78,39 @@ EXAMPLES = r"""
 RETURN = r"""
 site_netflow:
   description:
-    - The NetFlow configuration as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The NetFlow configuration as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     collector_ip:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     collector_port:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     sampling_rate:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     active_timeout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     inactive_timeout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -43,8 +43,8 @@ options:
     type: str
   nexthop:
     description:
-      - The customer's address inside of a tunnel. Cloudflare also accepts its own address, but then the route carries no traffic. This gives a
-        warning when the route is created or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
+      - The customer's address inside a tunnel. Cloudflare also accepts its own address, but then the route carries no traffic. This gives a warning
+        when the route is created or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
     type: str
   nexthop_tunnel:
     description:
@@ -54,7 +54,7 @@ options:
     type: str
   priority:
     description:
-      - Routes with a lower value win. Required for a new route.
+      - Routes with a lower value are preferred. Required for a new route.
       - It also tells routes with the same prefix and next hop apart. If there is one such route with a different priority, its priority is changed,
         unless an earlier task of this run defines that route as it is. If there are several and none has this priority, another route is created.
         With O(static_route_id), the priority of that route is changed.
@@ -62,15 +62,15 @@ options:
     type: int
   weight:
     description:
-      - Among routes of one prefix and priority, the share of traffic that this one gets. V(0) is the same as none.
+      - The share of traffic that this route gets among routes with the same prefix and priority. V(0) is the same as no weight.
     type: int
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   scope:
     description:
-      - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+      - Limits the route to certain Cloudflare data centers. Only used for routes with the same prefix and priority.
       - Like O(priority), it also tells routes apart, here those with the same prefix, next hop and priority. If one of them has no scope, a task that
         sets O(priority) and no scope refers to that one.
       - With O(state=absent), only a route that has this scope is deleted.
@@ -78,12 +78,12 @@ options:
     suboptions:
       colo_names:
         description:
-          - Names of data centres. The order does not matter.
+          - The names of data centers. The order does not matter.
         type: list
         elements: str
       colo_regions:
         description:
-          - Names of regions. The order does not matter.
+          - The names of regions. The order does not matter.
         type: list
         elements: str
 seealso:
@@ -91,7 +91,7 @@ seealso:
   - module: cloudflare.magic.ipsec_tunnel
   - module: cloudflare.magic.gre_tunnel
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/routes/
 """
 
@@ -120,9 +120,9 @@ EXAMPLES = r"""
 RETURN = r"""
 static_route:
   description:
-    - The route as it is now, the one that was deleted, or in check mode the route as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The route as it is now, the route that was deleted, or, in check mode, the route as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
@@ -136,23 +136,23 @@ static_route:
       type: str
       sample: 192.0.2.0/24
     nexthop:
-      description: The customer's address inside of a tunnel.
+      description: The customer's address inside a tunnel.
       returned: always
       type: str
       sample: 10.213.0.11
     priority:
-      description: Routes with a lower value win.
+      description: Routes with a lower value are preferred.
       returned: always
       type: int
       sample: 100
 validated:
-  description: That Cloudflare accepted the request without carrying it out.
+  description: Whether Cloudflare accepted the request without carrying it out.
   returned: in check mode, when something would change, except for a deletion
   type: bool
   sample: true
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -170,8 +170,8 @@ tunnels:
       type: str
       sample: "2026-11-30T12:00:00Z"
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -126,7 +126,7 @@ options:
     default: false
   api_token:
     description:
-      - An API token of Cloudflare. Excludes O(api_key) and O(api_email).
+      - An API token of Cloudflare. Mutually exclusive with O(api_key) and O(api_email).
       - If neither O(api_token) nor O(api_key) nor O(api_email) is set, the environment variable E(CLOUDFLARE_API_TOKEN) is used, or else
         E(CLOUDFLARE_API_KEY) with E(CLOUDFLARE_EMAIL). As soon as one of them is set, all three variables are ignored.
     type: str
