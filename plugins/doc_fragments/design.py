@@ -26,7 +26,7 @@ options:
         suboptions:
           ipsec_tunnel_id:
             description:
-              - The id of the tunnel. Only needed to rename a tunnel, or to tell tunnels of one name apart.
+              - The id of the tunnel. Only needed to rename a tunnel, or to distinguish tunnels with the same name.
             type: str
           name:
             description:
@@ -42,16 +42,16 @@ options:
             type: str
           interface_address:
             description:
-              - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+              - Cloudflare's IPv4 address inside the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
                 169.254.240.0/20. The customer's device has the other address.
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
             type: str
           description:
             description:
-              - Free-text description.
+              - A free-text description.
             type: str
           health_check:
             description:
@@ -141,7 +141,7 @@ options:
         suboptions:
           gre_tunnel_id:
             description:
-              - The id of the tunnel. Only needed to rename a tunnel, or to tell tunnels of one name apart.
+              - The id of the tunnel. Only needed to rename a tunnel, or to distinguish tunnels with the same name.
             type: str
           name:
             description:
@@ -157,16 +157,16 @@ options:
             type: str
           interface_address:
             description:
-              - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+              - Cloudflare's IPv4 address inside the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
                 169.254.240.0/20. The customer's device has the other address.
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
             type: str
           description:
             description:
-              - Free-text description.
+              - A free-text description.
             type: str
           health_check:
             description:
@@ -207,7 +207,7 @@ options:
             type: int
           mtu:
             description:
-              - The largest packet inside of the tunnel, in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
+              - The largest packet inside the tunnel, in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
             type: int
       interconnects:
         description:
@@ -225,16 +225,16 @@ options:
             type: str
           interface_address:
             description:
-              - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+              - Cloudflare's IPv4 address inside the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
                 169.254.240.0/20. The customer's device has the other address.
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
             type: str
           description:
             description:
-              - Free-text description.
+              - A free-text description.
             type: str
           gre:
             description:
@@ -303,33 +303,33 @@ options:
             type: str
           nexthop:
             description:
-              - The customer's address inside of a tunnel. Excludes nexthop_tunnel.
+              - The customer's address inside a tunnel. Excludes nexthop_tunnel.
             type: str
           priority:
             description:
-              - Routes with a lower value win. Required for a new route.
+              - Routes with a lower value are preferred. Required for a new route.
             type: int
           weight:
             description:
-              - Among routes of one prefix and priority, the share of traffic that this one gets. V(0) is the same as none.
+              - The share of traffic that this route gets among routes with the same prefix and priority. V(0) is the same as no weight.
             type: int
           description:
             description:
-              - Free-text description of the route.
+              - A free-text description of the route.
             type: str
           scope:
             description:
-              - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
+              - Limits the route to certain Cloudflare data centers. Only used for routes with the same prefix and priority.
             type: dict
             suboptions:
               colo_names:
                 description:
-                  - Names of data centres. The order does not matter.
+                  - The names of data centers. The order does not matter.
                 type: list
                 elements: str
               colo_regions:
                 description:
-                  - Names of regions. The order does not matter.
+                  - The names of regions. The order does not matter.
                 type: list
                 elements: str
           nexthop_tunnel:

@@ -222,17 +222,17 @@ options: {}
 options:
   interface_address:
     description:
-      - Cloudflare's IPv4 address inside of the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+      - Cloudflare's IPv4 address inside the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
         169.254.240.0/20. The customer's device has the other address.
       - Required for a new tunnel.
     type: str
   interface_address6:
     description:
-      - Cloudflare's IPv6 address inside of the tunnel with prefix length, usually V(/127).
+      - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
     type: str
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   health_check:
     description:

@@ -11,15 +11,15 @@ author:
 version_added: 1.0.0
 short_description: Read an age like 90d as seconds
 description:
-  - Reads an age in the form that O(cloudflare.magic.ipsec_psk#module:max_age) takes, so that a playbook can compare it with the C(psk_age)
-    of a tunnel.
+  - Reads an age in the form that O(cloudflare.magic.ipsec_psk#module:max_age) takes, so that a playbook can compare the age with the C(psk_age) of a
+    tunnel.
 options:
   _input:
-    description: A whole number with a unit, V(s), V(m), V(h), V(d) or V(w), or without one for seconds.
+    description: A whole number with a unit, V(s), V(m), V(h), V(d) or V(w). Without a unit, it is in seconds.
     type: str
     required: true
   name:
-    description: What the age is called in the message that says it is none.
+    description: The name of the age in the message for an invalid age.
     type: str
     default: age
 seealso:

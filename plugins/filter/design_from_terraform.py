@@ -9,21 +9,21 @@ name: design_from_terraform
 author:
   - The cloudflare.magic contributors (@cloudflare)
 version_added: 1.0.0
-short_description: Turn a state of Terraform into a design
+short_description: Turn a Terraform state into a design
 description:
-  - Turns the tunnels and routes of a state of Terraform into the design that O(cloudflare.magic.network#module:config) takes, so that a network which
-    Terraform created can be managed here. With O(cloudflare.magic.network#module:state=merged), the design changes nothing as long as the state is up to
-    date.
-  - Knows C(cloudflare_magic_wan_ipsec_tunnel), C(cloudflare_magic_wan_gre_tunnel) and C(cloudflare_magic_wan_static_route) as versions 4 and 5 of
-    Cloudflare's provider have them, and the older C(cloudflare_ipsec_tunnel), C(cloudflare_gre_tunnel) and C(cloudflare_static_route).
-  - Keys and all that Terraform treats as sensitive are left out, and so are defaults and what Cloudflare computes.
+  - Turns the tunnels and routes of a Terraform state into the design that O(cloudflare.magic.network#module:config) accepts, so that you can use this
+    collection to manage a network that Terraform created. With O(cloudflare.magic.network#module:state=merged), the design changes nothing as long as
+    the state is up to date.
+  - Supports C(cloudflare_magic_wan_ipsec_tunnel), C(cloudflare_magic_wan_gre_tunnel) and C(cloudflare_magic_wan_static_route) as in versions 4 and 5
+    of Cloudflare's provider, and the older C(cloudflare_ipsec_tunnel), C(cloudflare_gre_tunnel) and C(cloudflare_static_route).
+  - Keys and everything else that Terraform treats as sensitive are left out, as are defaults and values that Cloudflare computes.
 options:
   _input:
-    description: What C(terraform show -json) prints, as text or parsed. C(tofu show -json) works as well.
+    description: The output of C(terraform show -json), as text or parsed. The output of C(tofu show -json) works as well.
     type: raw
     required: true
   account_id:
-    description: Only take objects of this account. Required if the state has objects of several accounts.
+    description: The account whose objects to use. Required if the state has objects of several accounts.
     type: str
 seealso:
   - plugin: cloudflare.magic.network
@@ -67,15 +67,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The design and what is not in it.
+  description: The design, and what was left out of it.
   type: dict
   contains:
     network_config:
-      description: The design. A kind that the state does not have is not in it.
+      description: The design. It does not contain kinds that are not in the state.
       type: dict
       sample: {"gre_tunnels": [{"name": "lyon-gre-1", "cloudflare_gre_endpoint": "203.0.113.1"}]}
     left_out:
-      description: What is not in the design.
+      description: What was left out of the design.
       type: list
       elements: dict
       contains:
@@ -86,7 +86,7 @@ _value:
           description: Why it was left out, and what to do.
           type: str
         addresses:
-          description: The resources as Terraform names them.
+          description: The resource addresses in Terraform.
           type: list
           elements: str
 """

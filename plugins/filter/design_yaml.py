@@ -11,25 +11,25 @@ author:
 version_added: 1.0.0
 short_description: Write a design as a YAML file of variables
 description:
-  - Writes what M(cloudflare.magic.network) gathers as a file with the variable C(network_config), fit for a repository, as the playbook
-    C(cloudflare.magic.network_export) does. One field that changes is one line that changes.
-  - What comes from Cloudflare stays data. A text that Ansible would take for a template is marked with C(!unsafe), control characters are escaped, and
-    what YAML could take for a number, a date or a truth value is quoted.
+  - Writes what M(cloudflare.magic.network) gathers as a file with the variable C(network_config), suitable for a repository, as the playbook
+    C(cloudflare.magic.network_export) does. If one field changes, one line changes.
+  - Values from Cloudflare remain data. Text that Ansible would interpret as a template is marked with C(!unsafe), control characters are escaped, and
+    values that YAML could interpret as a number, a date or a boolean are quoted.
 options:
   _input:
     description: The design, as RV(cloudflare.magic.network#module:gathered).
     type: dict
     required: true
   account:
-    description: The id of the account, for the comments at the head.
+    description: The id of the account, for the comments at the top of the file.
     type: str
     default: ""
   moment:
-    description: When the design was read, for the comments at the head.
+    description: When the design was read, for the comments at the top of the file.
     type: str
     default: ""
   previous:
-    description: The text of the file so far. If it is the same design, the result is this text with its comments, so that nothing changes.
+    description: The current text of the file. If the design is the same, this text is returned with its comments, so that nothing changes.
     type: str
     default: ""
 seealso:

@@ -9,22 +9,22 @@ name: edge_table
 author:
   - The cloudflare.magic contributors (@cloudflare)
 version_added: 1.0.0
-short_description: Show what became of the keys of an edge as a table
+short_description: Show the results of a key rotation on an edge as a table
 description:
-  - Makes the lines of a table for people of what the role P(cloudflare.magic.rotate_edge#role) has noted, as it prints them at its end. Names are escaped as
-    by P(cloudflare.magic.printable#filter), and no key is in the result.
+  - Returns the lines of a readable table of what the role P(cloudflare.magic.rotate_edge#role) has recorded, as the role prints them at its end.
+    Names are escaped as by P(cloudflare.magic.printable#filter). The result contains no keys.
 options:
   _input:
     description:
-      - What is known of tunnels, by name. Nothing of one that did not have its turn.
+      - What is known about tunnels, by name. A tunnel whose turn has not come is not included.
       - >-
-        Of each, C(psk_age), the age in seconds of the key before, null if there was none; C(outcome), which is V(set), V(back), V(in_doubt), V(unchanged),
-        V(checked) or V(not_due); the proofs C(device) and C(health), which are V(ok), V(failed) or V(not_asked); and the times at which Cloudflare was
-        C(asked), has C(changed) the key, and the device had C(loaded) it.
+        For each tunnel, C(psk_age), the age of the previous key in seconds, or null if there was none; C(outcome), which is V(set), V(back),
+        V(in_doubt), V(unchanged), V(checked) or V(not_due); the proofs C(device) and C(health), which are V(ok), V(failed) or V(not_asked); and the
+        times at which Cloudflare was C(asked), Cloudflare C(changed) the key, and the device had C(loaded) it.
     type: dict
     required: true
   names:
-    description: The names of the tunnels, in the order of the lines. The positional argument.
+    description: The names of the tunnels, in the order of the lines. This is the positional argument.
     type: list
     elements: str
     required: true
@@ -52,7 +52,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The lines of the table, the first of which is its head.
+  description: The lines of the table. The first line is the header.
   type: list
   elements: str
 """

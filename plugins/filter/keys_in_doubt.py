@@ -9,16 +9,17 @@ name: keys_in_doubt
 author:
   - The cloudflare.magic contributors (@cloudflare)
 version_added: 1.0.0
-short_description: Tell which saved keys may not be the ones in force
+short_description: Find saved keys that may not be in force
 description:
-  - Compares the keys that O(cloudflare.magic.ipsec_psk#module:vault_file) keeps with what Cloudflare says of them. No key is in the result.
+  - Compares the pre-shared keys (PSKs) that O(cloudflare.magic.ipsec_psk#module:vault_file) keeps with what Cloudflare reports about them. The result
+    contains no keys.
 options:
   _input:
     description: The variable C(cloudflare_magic_ipsec_psks) of the file.
     type: dict
     required: true
   tunnels:
-    description: The tunnels, as M(cloudflare.magic.ipsec_tunnel_info) returns them. The positional argument.
+    description: The tunnels, as M(cloudflare.magic.ipsec_tunnel_info) returns them. This is the positional argument.
     type: list
     elements: dict
     required: true
@@ -41,9 +42,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    For the id of each tunnel whose saved key may not be the one in force, the reason. V(interrupted): a run ended while it replaced the key, or a key is
-    saved as C(pending_psk) and not confirmed. V(replaced): the key was replaced by somebody who does not use the file. Tunnels that are not in the file
-    are left out.
+    For each tunnel whose saved key may not be the one in force, the reason, by tunnel id. V(interrupted): a run ended while it replaced the key, or a
+    key is saved as C(pending_psk) and not confirmed. V(replaced): the key was replaced by someone who does not use the file. Tunnels that are not in
+    the file are left out.
   type: dict
 """
 

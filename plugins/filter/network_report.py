@@ -11,22 +11,23 @@ author:
 version_added: 1.0.0
 short_description: Write what a network task changes as text, Markdown or JUnit XML
 description:
-  - Writes the changes in a result of M(cloudflare.magic.network) for people, for a comment on a pull request, or for a pipeline.
-  - What comes from Cloudflare stays data. Names and descriptions cannot control a terminal, end the code block of the Markdown, or add elements to the XML.
+  - Writes the changes in a result of M(cloudflare.magic.network) as readable text, for a comment on a pull request, or for a pipeline.
+  - Values from Cloudflare remain data. Names and descriptions cannot control a terminal, end the code block of the Markdown, or add elements to the
+    XML.
 options:
   _input:
-    description: The registered result of the task, in check mode or not. It may have failed.
+    description: The registered result of the task. The task may have run in check mode, and it may have failed.
     type: dict
     required: true
   output:
     description: >-
-      V(text) for people. V(markdown) for a comment on a pull request, cut where it would be longer than GitHub takes.
-      V(junit) for pipelines, with a test case for each change.
+      V(text) for readable text. V(markdown) for a comment on a pull request, truncated if it would be longer than GitHub accepts. V(junit) for
+      pipelines, with a test case for each change.
     type: str
     choices: [text, markdown, junit]
     default: text
   fail_on_drift:
-    description: Whether each change is a failure, for V(junit).
+    description: Whether each change counts as a failure, for V(junit).
     type: bool
     default: false
 seealso:
@@ -56,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text, of several lines.
+  description: The text, with several lines.
   type: str
 """
 

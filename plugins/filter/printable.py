@@ -9,13 +9,13 @@ name: printable
 author:
   - The cloudflare.magic contributors (@cloudflare)
 version_added: 1.0.0
-short_description: Make a text fit to be printed on one line
+short_description: Escape text so that it can be printed on one line
 description:
-  - Escapes what would control a terminal, break a line, turn or hide text. Names and descriptions of tunnels can hold any character, and whoever may
-    set them could otherwise forge what a playbook prints or writes.
+  - Escapes characters that would control a terminal, break a line, or reverse or hide text. Names and descriptions of tunnels can contain any
+    character. Without this filter, anyone who may set them could forge what a playbook prints or writes.
 options:
   _input:
-    description: The text. What is no string is made one.
+    description: The text. Other values are converted to a string.
     type: raw
     required: true
 """
@@ -33,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text, with such characters as escapes like V(\\n) and V(\\u202e).
+  description: The text, with such characters replaced by escapes such as V(\\n) and V(\\u202e).
   type: str
 """
 

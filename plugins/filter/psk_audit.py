@@ -11,7 +11,7 @@ author:
 version_added: 1.0.0
 short_description: Report on the age of the keys of IPsec tunnels
 description:
-  - Tells which tunnels need a new key, as the playbook C(cloudflare.magic.psk_audit) reports it. No key is in the result.
+  - Reports which tunnels need a new pre-shared key (PSK), as the playbook C(cloudflare.magic.psk_audit) does. The result contains no keys.
   - Names are escaped as by P(cloudflare.magic.printable#filter).
 options:
   _input:
@@ -20,24 +20,26 @@ options:
     elements: dict
     required: true
   max_age:
-    description: The age above which a key is overdue, like V(90d). In the last tenth of it, a key is due soon. The positional argument.
+    description: The age above which a key is overdue, such as V(90d). In the last tenth of this age, a key is due soon. This is the positional
+      argument.
     type: str
     required: true
   entries:
     description: >-
-      The variable C(cloudflare_magic_ipsec_psks) of the file that O(cloudflare.magic.ipsec_psk#module:vault_file) names, to report where its key may not be
-      the one in force; see P(cloudflare.magic.keys_in_doubt#filter).
+      The variable C(cloudflare_magic_ipsec_psks) of the file that O(cloudflare.magic.ipsec_psk#module:vault_file) names, to report where its key may
+      not be the one in force. See P(cloudflare.magic.keys_in_doubt#filter).
     type: dict
     default: {}
   health:
     description: >-
-      The list C(tunnels) that M(cloudflare.magic.tunnel_health_info) returns. With it, the table and the page have the health of each tunnel, which is
-      V(unknown) for one that is not in the list.
+      The list C(tunnels) that M(cloudflare.magic.tunnel_health_info) returns. With it, the table and the page show the health of each tunnel, which
+      is V(unknown) for a tunnel that is not in the list.
     type: list
     elements: dict
   account_id:
     description: >-
-      Whose tunnels these are. With it, the report has C(metrics), with the account in the label of each and with the time of now.
+      The id of the account that the tunnels belong to. With it, the report has C(metrics), with the account in the label of each metric and with the
+      current time.
     type: str
 seealso:
   - plugin: cloudflare.magic.ipsec_tunnel_info
@@ -65,32 +67,32 @@ _value:
   type: dict
   contains:
     total:
-      description: How many tunnels there are.
+      description: The number of tunnels.
       type: int
     counts:
       description: >-
-        How many tunnels have each status: V(interrupted), V(replaced), V(never), V(unknown), V(overdue), V(soon) and V(ok).
+        The number of tunnels with each status: V(interrupted), V(replaced), V(never), V(unknown), V(overdue), V(soon) and V(ok).
       type: dict
     health:
       description: >-
-        With O(health), how many tunnels have each state of health: V(healthy), V(degraded), V(down) and V(unknown). Empty without it.
+        With O(health), the number of tunnels in each state of health: V(healthy), V(degraded), V(down) and V(unknown). Empty without O(health).
       type: dict
     bad:
-      description: How many tunnels need a new key, or have one that may not be the one in the file.
+      description: The number of tunnels that need a new key, or have a key that may not be the one in the file.
       type: int
     bad_names:
-      description: The names of the first 20 of them, with commas between them.
+      description: The names of the first 20 of these tunnels, separated by commas.
       type: str
     page:
-      description: What the page of the playbook shows of the tunnels, as texts that can stand between the tags of HTML. It may change in any version.
+      description: What the page of the playbook shows about the tunnels, as text that can be placed between HTML tags. It may change in any version.
       type: dict
     csv:
-      description: The table as CSV, what needs attention first, with cells that no spreadsheet takes for a formula.
+      description: The table as CSV, with what needs attention first. No spreadsheet interprets its cells as formulas.
       type: str
     metrics:
       description: >-
-        With O(account_id), the ages, which keys are due, and the health that was given, in the text format of Prometheus. Empty without it. The health is
-        that of all tunnels of O(health), those that have no key included.
+        With O(account_id), the ages, which keys are due, and the given health, in the Prometheus text format. Empty without O(account_id). The health
+        covers all tunnels of O(health), including tunnels that have no key.
       type: str
 """
 

@@ -9,10 +9,10 @@ name: rotation_table
 author:
   - The cloudflare.magic contributors (@cloudflare)
 version_added: 1.0.0
-short_description: Show what became of the keys of a fleet as a table
+short_description: Show the results of a key rotation on a fleet as a table
 description:
-  - Makes the lines of a table for people of what M(cloudflare.magic.ipsec_psks) returns, as the playbook C(cloudflare.magic.rotate_psks) prints it.
-    What was not set comes first. Names are escaped as by P(cloudflare.magic.printable#filter), and no key is in the result.
+  - Returns the lines of a readable table of what M(cloudflare.magic.ipsec_psks) returns, as the playbook C(cloudflare.magic.rotate_psks) prints them.
+    Keys that were not set come first. Names are escaped as by P(cloudflare.magic.printable#filter). The result contains no keys.
 options:
   _input:
     description: The list C(tunnels) of the result.
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The lines of the table, the first of which is its head.
+  description: The lines of the table. The first line is the header.
   type: list
   elements: str
 """

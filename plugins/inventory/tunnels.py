@@ -11,23 +11,23 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Makes a host of each IPsec and GRE tunnel of an account of Cloudflare WAN (formerly Magic WAN) or Magic Transit, with the tunnel's name.
-    If an IPsec and a GRE tunnel have the same name, the host of the GRE tunnel has C(_gre) appended.
-  - The name of the inventory file has to end in C(magic.yml) or C(magic.yaml).
+  - Turns each IPsec and GRE tunnel of an account of Cloudflare WAN (formerly Magic WAN) or Magic Transit into an inventory host with the tunnel's
+    name. If an IPsec and a GRE tunnel have the same name, the host of the GRE tunnel has C(_gre) appended.
+  - The name of the inventory file must end in C(magic.yml) or C(magic.yaml).
   - The hosts are in the groups C(ipsec_tunnels) and C(gre_tunnels).
-  - Each host has the fields that Cloudflare documents of the tunnel as variables, as M(cloudflare.magic.ipsec_tunnel_info) and
-    M(cloudflare.magic.gre_tunnel_info) return them. What else an answer has is left out.
-    The field C(name) is left out unless O(hostvars_prefix) is set, because Ansible reserves the word. It can be used in
-    O(compose), O(groups), O(keyed_groups) and O(hostnames).
-  - In addition there are C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the key in full days by
-    Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the future.
-  - With O(health), there are C(tunnel_health), C(tunnel_health_share) and C(tunnel_health_checked_until), too. M(cloudflare.magic.tunnel_health_info)
+  - Each host has variables with the fields of the tunnel that Cloudflare documents, as M(cloudflare.magic.ipsec_tunnel_info) and
+    M(cloudflare.magic.gre_tunnel_info) return them. Any other fields of a response are left out. The field C(name) is left out unless
+    O(hostvars_prefix) is set, because Ansible reserves the word. You can use it in O(compose), O(groups), O(keyed_groups) and O(hostnames).
+  - There are also the variables C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the pre-shared key
+    (PSK) in full days by Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the
+    future.
+  - With O(health), there are also C(tunnel_health), C(tunnel_health_share) and C(tunnel_health_checked_until). M(cloudflare.magic.tunnel_health_info)
     describes them as C(state), C(healthy_share) and C(checked_until).
-  - What comes from Cloudflare is data, in the results of O(compose), too. It is never a template. C(ansible-inventory --list) shows texts as
-    C(__ansible_unsafe), but for plain words, addresses, times and IKE identities, which cannot be one.
-    With ansible-core 2.18, each C({) of such a text is C(\x7b) in the variables, with a warning.
-  - A tunnel is no computer that Ansible could log in to. Either run the tasks with C(connection=local), or set C(ansible_host) to the
-    device at the tunnel's end with O(compose).
+  - Values from Cloudflare are data and never templates, also in the results of O(compose). C(ansible-inventory --list) shows text as
+    C(__ansible_unsafe), except for plain words, addresses, times and IKE identities, which cannot be templates. With ansible-core 2.18, each C({) of
+    such text is C(\x7b) in the variables, with a warning.
+  - A tunnel is not a computer that Ansible can log in to. Either run the tasks with C(connection=local), or use O(compose) to set C(ansible_host) to
+    the device at the end of the tunnel.
 extends_documentation_fragment:
   - constructed
   - inventory_cache
@@ -39,17 +39,18 @@ notes:
   - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
     needs no account.
-  - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise taken from the environment.
-  - Costs one request for each of O(tunnel_types). Cached are the tunnels and their health, never the credentials. Cloudflare never shows keys.
-    A cache is used only for the account and the URL that it was filled from; without an account id in the options and in the environment, it is
-    taken as it is.
-  - In names of hosts, accents are dropped, and characters other than letters and digits of ASCII, C(_), C(-) and C(.) become C(_).
-  - No two tunnels share a host, and no host has the name of a group, or one like V(localhost) or V(all) that Ansible takes for something else.
-    Where that would happen, the hosts have C(_) and the first 8 characters of the tunnel's id appended, with a warning. The tunnel that has a name
-    as it is at Cloudflare keeps it, if it is the only one.
-  - In names of groups that O(groups) and O(keyed_groups) make, characters other than letters, digits, C(_), C(-) and C(.) become C(_).
-    A new group that would have the name of a host of another source has C(_group) appended, with a warning.
-  - Either all hosts are added or, after an error, none.
+  - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise read from the
+    environment.
+  - Sends one request for each of O(tunnel_types). The cache contains the tunnels and their health, but never the credentials. Cloudflare never shows
+    keys. A cache is used only for the account and the URL that it was filled from. If neither the options nor the environment have an account id, the
+    cache is used as it is.
+  - In host names, accents are dropped, and characters other than ASCII letters and digits, C(_), C(-) and C(.) are replaced by C(_).
+  - No two tunnels share a host, and no host has the name of a group, or a name such as V(localhost) or V(all) that has another meaning in Ansible. If
+    that would happen, C(_) and the first 8 characters of the tunnel's id are appended to the names of the hosts, with a warning. A tunnel whose name
+    at Cloudflare is exactly the host name keeps it, if it is the only one.
+  - In names of groups that O(groups) and O(keyed_groups) create, characters other than letters, digits, C(_), C(-) and C(.) are replaced by C(_). If
+    a new group would have the name of a host from another source, C(_group) is appended to its name, with a warning.
+  - Either all hosts are added or, if there is an error, none.
 options:
   plugin:
     description:
@@ -60,7 +61,7 @@ options:
       - cloudflare.magic.tunnels
   tunnel_types:
     description:
-      - Which tunnels to make hosts of.
+      - The types of tunnels to turn into hosts.
     type: list
     elements: str
     choices:
@@ -71,23 +72,23 @@ options:
       - gre
   filters:
     description:
-      - Which of the tunnels to make hosts of. The values can be templates.
+      - Limits which of the tunnels are turned into hosts. The values can be templates.
     type: dict
     default: {}
     suboptions:
       names:
         description:
-          - Names or shell patterns such as V(branch-*). Without it, all are meant. A name that no tunnel has gives a warning.
+          - Names or shell patterns such as V(branch-*). If not set, all tunnels are included. A name that no tunnel has gives a warning.
         type: list
         elements: str
       exclude:
         description:
-          - Names, shell patterns or ids of tunnels that are left out, such as those that a connector made by itself.
+          - Names, shell patterns or ids of tunnels that are left out, such as those that a connector created automatically.
         type: list
         elements: str
       kinds:
         description:
-          - Kinds of tunnels, within O(tunnel_types). What is not wanted is not asked for.
+          - Kinds of tunnels, within O(tunnel_types). Other kinds are not requested.
         type: list
         elements: str
         choices:
@@ -96,21 +97,22 @@ options:
     version_added: 1.0.0
   hostnames:
     description:
-      - Jinja expressions such as V(customer_endpoint), or templates such as V({{ tunnel_type }}-{{ name }}). The first one that works, and gives
-        more than an empty text, is the host's name. They see the tunnel's fields by Cloudflare's names, without O(hostvars_prefix).
-      - If none works, the tunnel's name is taken, or with O(strict) that is an error.
+      - Jinja expressions such as V(customer_endpoint), or templates such as V({{ tunnel_type }}-{{ name }}). The first one that works and does not
+        result in an empty string is used as the host name. They use the tunnel's fields by Cloudflare's names, without O(hostvars_prefix).
+      - If none works, the tunnel's name is used. With O(strict), this is an error instead.
     type: list
     elements: str
     default: []
     version_added: 1.0.0
   existing_hosts:
     description:
-      - What to do if another source of the inventory has a host with the tunnel's name. It has to be read before this one, because no plugin
-        sees what is read later, and Ansible combines hosts of one name. So this source comes last, as in C(-i hosts.ini -i account.magic.yml).
-      - V(separate) makes a host of its own for the tunnel, with a part of the tunnel's id in its name.
-      - V(combine) adds the tunnel's variables and groups to the host that is there.
-      - A host that has the tunnel's id as its variable C(id), such as one that another file for this plugin made, is always combined.
-        A host that this plugin made of another tunnel never is.
+      - What to do if another inventory source has a host with the tunnel's name. That source must be read before this one, because a plugin cannot
+        see what is read later, and Ansible combines hosts with the same name. Therefore, put this source last, as in
+        C(-i hosts.ini -i account.magic.yml).
+      - V(separate) creates a separate host for the tunnel, with a part of the tunnel's id in its name.
+      - V(combine) adds the tunnel's variables and groups to the existing host.
+      - A host that has the tunnel's id as its variable C(id), such as one that another file for this plugin created, is always combined. A host that
+        this plugin created for another tunnel is never combined.
     type: str
     choices:
       - separate
@@ -119,7 +121,7 @@ options:
     version_added: 1.0.0
   hostvars_prefix:
     description:
-      - What to put in front of the name of each variable. A prefix is refused if one of the variables would mean something to Ansible itself.
+      - A prefix for the name of each variable. A prefix is rejected if one of the resulting variables would have a meaning in Ansible itself.
     type: str
     default: ""
 """

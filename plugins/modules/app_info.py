@@ -24,8 +24,8 @@ extends_documentation_fragment:
 options:
   app_id:
     description:
-      - The id of the one app to return. It is an error if there is none.
-      - Excludes O(name).
+      - The id of the one app to return. It is an error if it does not exist.
+      - Mutually exclusive with O(name).
     type: str
   name:
     description:
@@ -38,8 +38,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.app) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several have
-        the same name.
+        As M(cloudflare.magic.app) accepts them as options. Contains only what can be set, without values that a new one has anyway. The id is
+        included only if several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.app
@@ -59,8 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 apps:
   description:
-    - The apps, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The apps, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -72,35 +72,35 @@ apps:
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     type:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     hostnames:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     ip_subnets:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     source_subnets:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     account_app_id:
       description:
-        - The id, as the API calls it.
-      returned: if Cloudflare tells it
+        - The id, under the name that the API uses.
+      returned: if Cloudflare returns it
       type: str
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

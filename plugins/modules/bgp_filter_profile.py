@@ -35,7 +35,7 @@ options:
     type: str
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   match_action:
     description:
@@ -56,7 +56,7 @@ seealso:
   - module: cloudflare.magic.gre_tunnel
   - module: cloudflare.magic.interconnect
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/
 """
 
@@ -92,41 +92,41 @@ EXAMPLES = r"""
 RETURN = r"""
 bgp_filter_profile:
   description:
-    - The BGP filter profile as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The BGP filter profile as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the BGP filter profile.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     match_action:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     targets:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -34,7 +34,7 @@ seealso:
   - module: cloudflare.magic.bgp_settings_info
   - module: cloudflare.magic.bgp_filter_profile
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/
 """
 
@@ -49,26 +49,26 @@ RETURN = r"""
 bgp_settings:
   description:
     - The BGP settings as it is now, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
   returned: success
   type: dict
   contains:
     cloudflare_asn:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     redistribute_static_wan:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -29,7 +29,7 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.bgp_settings) takes them back. Only what can be set is in it, without what a new one has anyway.
+        As M(cloudflare.magic.bgp_settings) accepts them as options. Contains only what can be set, without values that a new one has anyway.
     default: api
 seealso:
   - module: cloudflare.magic.bgp_settings
@@ -49,23 +49,23 @@ EXAMPLES = r"""
 RETURN = r"""
 bgp_settings:
   description:
-    - The settings, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The settings, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
   contains:
     cloudflare_asn:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     redistribute_static_wan:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

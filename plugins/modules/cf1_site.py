@@ -36,11 +36,11 @@ options:
     type: str
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   location:
     description:
-      - Where the site is.
+      - The location of the site.
     type: dict
     suboptions:
       lat:
@@ -59,7 +59,7 @@ seealso:
   - module: cloudflare.magic.cf1_site_info
   - module: cloudflare.magic.site
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/cf1_sites/
 """
 
@@ -87,36 +87,36 @@ EXAMPLES = r"""
 RETURN = r"""
 cf1_site:
   description:
-    - The site of Cloudflare One as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The site of Cloudflare One as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the site of Cloudflare One.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     location:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -46,7 +46,7 @@ options:
     type: bool
   notes:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   timezone:
     description:
@@ -83,7 +83,7 @@ seealso:
   - module: cloudflare.magic.site
   - module: cloudflare.magic.connector_interrupt
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/connectors/
 """
 
@@ -113,82 +113,82 @@ EXAMPLES = r"""
 RETURN = r"""
 connector:
   description:
-    - The connector as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The connector as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the connector.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     serial_number:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     device_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     activated:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     notes:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     timezone:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     interrupt_window_days_of_week:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     interrupt_window_hour_of_day:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     interrupt_window_duration_hours:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     interrupt_window_embargo_dates:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     last_heartbeat:
       description:
         - When Cloudflare heard from the device last.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     last_seen_version:
       description:
         - The version of its software then.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     last_updated:
       description:
         - When the registration was changed last.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     device:
       description:
         - The device with its id, its type and its serial number.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -28,7 +28,7 @@ notes:
 options:
   connector_id:
     description:
-      - The id of the one connector to return. It is an error if there is none.
+      - The id of the one connector to return. It is an error if it does not exist.
       - Excludes O(serial_number) and O(device_id).
     type: str
   serial_number:
@@ -56,8 +56,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.connector) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
-        have the same name.
+        As M(cloudflare.magic.connector) accepts them as options. Contains only what can be set, without values that a new one has anyway. The id is
+        included only if several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.connector
@@ -85,8 +85,8 @@ EXAMPLES = r"""
 RETURN = r"""
 connectors:
   description:
-    - The connectors, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The connectors, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -98,61 +98,61 @@ connectors:
       sample: c4a7362d577a6c3019a474fd6f485821
     serial_number:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     device_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     activated:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     notes:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     timezone:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     interrupt_window_days_of_week:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     interrupt_window_hour_of_day:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     interrupt_window_duration_hours:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     interrupt_window_embargo_dates:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     last_heartbeat:
       description:
         - When Cloudflare heard from the device last.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     last_seen_version:
       description:
         - The version of its software then.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     last_updated:
       description:
         - When the registration was changed last.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     device:
       description:
         - The device with its id, its type and its serial number.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     telemetry:
       description:
@@ -166,8 +166,8 @@ connectors:
       type: list
       elements: dict
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -67,7 +67,7 @@ seealso:
   - module: cloudflare.magic.connector
   - module: cloudflare.magic.connector_info
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/connectors/
 """
 
@@ -97,20 +97,20 @@ connector_interrupt:
   contains:
     submitted_at:
       description: When Cloudflare accepted it.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     triggered_at:
       description: When the connector began with it.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

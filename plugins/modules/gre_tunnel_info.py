@@ -24,8 +24,8 @@ extends_documentation_fragment:
 options:
   gre_tunnel_id:
     description:
-      - The id of the one tunnel to return. It is an error if there is none.
-      - Excludes O(name).
+      - The id of the one tunnel to return. It is an error if it does not exist.
+      - Mutually exclusive with O(name).
     type: str
   name:
     description:
@@ -38,8 +38,9 @@ options:
     choices:
       api: As the API describes them, with what the module adds.
       options: >-
-        As M(cloudflare.magic.gre_tunnel) and M(cloudflare.magic.network) take them back. Only what can be set is in it, without what a new tunnel has anyway,
-        in an order that does not depend on when they were created. The id is in it only where several tunnels have the same name.
+        As M(cloudflare.magic.gre_tunnel) and M(cloudflare.magic.network) accept them as options. Contains only what can be set, without values that a
+        new tunnel has anyway, in an order that does not depend on when they were created. The id is included only if several tunnels have the same
+        name.
     default: api
 seealso:
   - module: cloudflare.magic.gre_tunnel
@@ -60,8 +61,8 @@ EXAMPLES = r"""
 RETURN = r"""
 gre_tunnels:
   description:
-    - The tunnels, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The tunnels, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -77,22 +78,22 @@ gre_tunnels:
       type: str
       sample: paris-1
     interface_address:
-      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      description: Cloudflare's address inside the tunnel, with the prefix length.
       returned: always
       type: str
       sample: 10.213.0.10/31
     customer_address:
-      description: The customer's IPv4 address inside of the tunnel, the other one of the network of C(interface_address).
+      description: The customer's IPv4 address inside the tunnel, which is the other address in the network of C(interface_address).
       returned: if it can be told from the prefix length V(/31), or V(/30)
       type: str
       sample: 10.213.0.11
     customer_address6:
-      description: The customer's IPv6 address inside of the tunnel.
+      description: The customer's IPv6 address inside the tunnel.
       returned: if the tunnel has C(interface_address6) with the prefix length V(/127)
       type: str
       sample: fd00:213::b
     health_check:
-      description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
+      description: As in the options. C(target.saved) is the value that was set, and C(target.effective) is the value that Cloudflare uses.
       returned: always
       type: dict
     cloudflare_gre_endpoint:
@@ -106,8 +107,8 @@ gre_tunnels:
       type: str
       sample: 198.51.100.71
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

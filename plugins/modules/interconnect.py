@@ -35,17 +35,17 @@ options:
     type: str
   interface_address:
     description:
-      - Cloudflare's IPv4 address inside of the interconnect with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+      - Cloudflare's IPv4 address inside the interconnect with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
         169.254.240.0/20. The customer's device has the other address.
       - Interconnects of version 1.5 take a V(/31) alone, which may be from the account's own prefixes as well.
     type: str
   interface_address6:
     description:
-      - Cloudflare's IPv6 address inside of the interconnect with prefix length, usually V(/127).
+      - Cloudflare's IPv6 address inside the interconnect with prefix length, usually V(/127).
     type: str
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   gre:
     description:
@@ -146,7 +146,7 @@ seealso:
   - module: cloudflare.magic.network
   - module: cloudflare.magic.static_route
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/cf_interconnects/
 """
 
@@ -172,74 +172,74 @@ RETURN = r"""
 interconnect:
   description:
     - The interconnect as it is now, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
   returned: success
   type: dict
   contains:
     id:
       description: The id of the interconnect.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     interface_address:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     interface_address6:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     gre:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     health_check:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     mtu:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     automatic_return_routing:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     bgp:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     customer_address:
       description:
-        - The customer's IPv4 address inside of the interconnect, the other one of the network of C(interface_address).
-      returned: if Cloudflare tells it
+        - The customer's IPv4 address inside the interconnect, which is the other address in the network of C(interface_address).
+      returned: if Cloudflare returns it
       type: str
     colo_name:
       description:
         - The data center in which it is.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     version:
       description:
         - V(1), V(1.5) or V(2). Nobody can change it.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
 validated:
-  description: That Cloudflare accepted the request without carrying it out.
+  description: Whether Cloudflare accepted the request without carrying it out.
   returned: in check mode, when something would change
   type: bool
   sample: true
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -24,8 +24,8 @@ extends_documentation_fragment:
 options:
   interconnect_id:
     description:
-      - The id of the one interconnect to return. It is an error if there is none.
-      - Excludes O(name).
+      - The id of the one interconnect to return. It is an error if it does not exist.
+      - Mutually exclusive with O(name).
     type: str
   name:
     description:
@@ -38,8 +38,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.interconnect) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where
-        several have the same name.
+        As M(cloudflare.magic.interconnect) accepts them as options. Contains only what can be set, without values that a new one has anyway. The id
+        is included only if several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.interconnect
@@ -59,8 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 interconnects:
   description:
-    - The interconnects, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The interconnects, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -72,58 +72,58 @@ interconnects:
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     interface_address:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     interface_address6:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     gre:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     health_check:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     mtu:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     automatic_return_routing:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     bgp:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     customer_address:
       description:
-        - The customer's IPv4 address inside of the interconnect, the other one of the network of C(interface_address).
-      returned: if Cloudflare tells it
+        - The customer's IPv4 address inside the interconnect, which is the other address in the network of C(interface_address).
+      returned: if Cloudflare returns it
       type: str
     colo_name:
       description:
         - The data center in which it is.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     version:
       description:
         - V(1), V(1.5) or V(2). Nobody can change it.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -75,7 +75,7 @@ options:
     default: request
 seealso:
   - name: Cloudflare's API
-    description: The request that this module makes.
+    description: The request that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/ipsec_tunnels/methods/psk_generate/
 """
 
@@ -192,7 +192,7 @@ reason:
   type: str
   sample: expired
 validated:
-  description: That Cloudflare accepted the request without carrying it out. False if it replaced the key all the same, which is then returned.
+  description: Whether Cloudflare accepted the request without carrying it out. False if it replaced the key all the same, which is then returned.
   returned: in check mode, when a key would be made
   type: bool
   sample: true
@@ -208,7 +208,7 @@ delivered_to:
     - fact
 failure:
   description: What is known of the request that failed.
-  returned: failure, when a request was made
+  returned: failure, when a request was sent
   type: dict
   contains:
     method:

@@ -226,7 +226,7 @@ delivered_to:
   type: list
   elements: str
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
   returned: failure, when a request failed
   type: dict
 """

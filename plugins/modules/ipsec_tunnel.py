@@ -81,7 +81,7 @@ seealso:
   - module: cloudflare.magic.ipsec_tunnel_info
   - module: cloudflare.magic.static_route
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/ipsec_tunnels/
 """
 
@@ -132,14 +132,14 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_tunnel:
   description:
-    - The tunnel as it is now, the one that was deleted, or in check mode the tunnel as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The tunnel as it is now, the tunnel that was deleted, or, in check mode, the tunnel as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the tunnel.
-      returned: always, but for a new tunnel in check mode
+      returned: always, except for a new tunnel in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
@@ -148,23 +148,23 @@ ipsec_tunnel:
       type: str
       sample: paris-1
     interface_address:
-      description: Cloudflare's address inside of the tunnel, with the prefix length.
+      description: Cloudflare's address inside the tunnel, with the prefix length.
       returned: always
       type: str
       sample: 10.213.0.10/31
     customer_address:
-      description: The customer's IPv4 address inside of the tunnel, the other one of the network of C(interface_address).
+      description: The customer's IPv4 address inside the tunnel, which is the other address in the network of C(interface_address).
       returned: if it can be told from the prefix length V(/31), or V(/30)
       type: str
       sample: 10.213.0.11
     customer_address6:
-      description: The customer's IPv6 address inside of the tunnel.
+      description: The customer's IPv6 address inside the tunnel.
       returned: if the tunnel has C(interface_address6) with the prefix length V(/127)
       type: str
       sample: fd00:213::b
     health_check:
-      description: As in the options. C(target.saved) is what was set, C(target.effective) what Cloudflare uses.
-      returned: always, but for a new tunnel in check mode
+      description: As in the options. C(target.saved) is the value that was set, and C(target.effective) is the value that Cloudflare uses.
+      returned: always, except for a new tunnel in check mode
       type: dict
     remote_identities:
       description: The IKE identities by which the customer's device can call itself, as the API gives them.
@@ -175,13 +175,13 @@ ipsec_tunnel:
       returned: if the API gives it
       type: dict
 validated:
-  description: That Cloudflare accepted the request without carrying it out.
+  description: Whether Cloudflare accepted the request without carrying it out.
   returned: in check mode, when something would change
   type: bool
   sample: true
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

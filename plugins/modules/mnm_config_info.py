@@ -31,7 +31,7 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.mnm_config) takes them back. Only what can be set is in it, without what a new one has anyway.
+        As M(cloudflare.magic.mnm_config) accepts them as options. Contains only what can be set, without values that a new one has anyway.
     default: api
 seealso:
   - module: cloudflare.magic.mnm_config
@@ -51,33 +51,33 @@ EXAMPLES = r"""
 RETURN = r"""
 mnm_configs:
   description:
-    - The configurations, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The configurations, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
   contains:
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     default_sampling:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     router_ips:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     warp_devices:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: dict
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -14,9 +14,9 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Creates, updates and deletes the IPsec tunnels, GRE tunnels and static routes of Cloudflare WAN (formerly Magic WAN) or Magic Transit, and updates
-    its interconnects, from one design, in one task. Sites, connectors, apps and BGP filter profiles can be in the design as well.
-  - Reads each kind of object once, plans everything, and reports all mistakes of the design in one message before anything is changed. Routes can lead
-    through tunnels that the same design creates, in check mode as well.
+    its interconnects, from one design, in one task. The design can also contain sites, connectors, apps and BGP filter profiles.
+  - Reads each kind of object once, plans everything, and reports all mistakes of the design in one message before anything is changed. Routes can use
+    tunnels that the same design creates. This also works in check mode.
   - Uses requests that change many objects wherever the API has them.
 extends_documentation_fragment:
   - cloudflare.magic.options
@@ -29,53 +29,57 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Has Cloudflare check with C(validate_only=true) whatever can be judged now. RV(not_validated) has the rest, with the reason, and so everything
-        about sites, connectors, apps and filter profiles, for which the API has no such check. Cloudflare only checks
-        for who may write. A credential that may only read gets the whole plan all the same, with a warning.
+      - Cloudflare checks everything that can be judged now with C(validate_only=true). RV(not_validated) contains the rest, with the reason. This
+        includes everything about sites, connectors, apps and filter profiles, for which the API has no such check. Cloudflare only checks requests
+        from credentials with write permission. With a read-only credential, you still get the whole plan, with a warning.
   diff_mode:
     details:
       - Shows the objects that change as YAML, in the form of O(config).
 options:
   state:
     description:
-      - What the design means for what is there already. Fields whose default Cloudflare's API cannot restore (C(bgp)) stay as they are.
+      - How the design is applied to existing objects. Fields whose default Cloudflare's API cannot restore (C(bgp)) are left unchanged.
     type: str
     choices:
-      merged: Create what is missing, and update the fields that the design names.
-      replaced: As V(merged), and fields that the design does not name return to their defaults.
-      overridden: As V(replaced), and delete the objects of the given kinds that the design does not name.
+      merged: Create missing objects, and update the fields that the design names.
+      replaced: Like V(merged), and also reset fields that the design does not name to their defaults.
+      overridden: Like V(replaced), and also delete objects of the given kinds that the design does not name.
       deleted: Delete the objects that the design names.
       gathered: Change nothing, and return the account in the form of O(config).
     default: merged
   keep:
     description:
-      - Names and shell patterns of tunnels that are never deleted, such as those that another team manages, or that the connector of a site created by
-        itself. Routes through them are not deleted either. Names of sites and what they have, and serial numbers of connectors, count as well.
-      - A prefix means the routes with that prefix.
-      - With O(state=overridden), it is required where tunnels or routes would be deleted and the account has sites with connectors, because nothing marks what
-        connectors created. An empty list says that there is nothing to keep.
+      - Names and shell patterns of tunnels that are never deleted, such as those that another team manages, or that the connector of a site created
+        automatically. Routes through them are not deleted either. You can also give names of sites and of objects that belong to them, and serial
+        numbers of connectors.
+      - A prefix stands for the routes with that prefix.
+      - With O(state=overridden), this option is required if tunnels or routes would be deleted and the account has sites with connectors, because
+        nothing marks what connectors created. An empty list means that there is nothing to keep.
     type: list
     elements: str
   max_deletions:
     description:
-      - The largest number of objects that may be deleted, of all kinds together. If it were more, nothing is changed, and the error lists them.
-      - With O(state=overridden), an empty list of a kind deletes all objects of that kind, and needs more than the default.
+      - The maximum number of objects that may be deleted, of all kinds together. If more objects would be deleted, nothing is changed, and the error
+        lists them.
+      - With O(state=overridden), an empty list of a kind deletes all objects of that kind, and needs a value higher than the default.
     type: int
     default: 5
   batch_size:
     description:
-      - The largest number of objects in one request, from 1 to 1000. If such a request is refused, it is divided, until only the objects that Cloudflare
-        does not accept are left out.
-      - Objects that exchange names or addresses always go into one request.
+      - The maximum number of objects in one request, from 1 to 1000. If such a request is rejected, it is split until only the objects that
+        Cloudflare does not accept are left out.
+      - Objects that exchange names or addresses are always sent in one request.
     type: int
     default: 50
 notes:
-  - Tunnels are created, then updated; then routes are created and updated; then routes are deleted, then tunnels. If something fails, what depends on it
-    is skipped, nothing is deleted, and the next run does what is left.
-  - A tunnel takes over the inside of another tunnel only after the routes of this design have moved out of it. Where two tunnels exchange their insides, that
-    is not possible. Then give their routes the C(static_route_id), or use O(state=overridden), so that a run that is killed halfway leaves no route behind.
-  - With O(state=deleted), a site goes with all that it has. A site in the design with lists loses only what the lists name.
-  - Pre-shared keys are not part of a design. Create and rotate them with M(cloudflare.magic.ipsec_psks).
+  - First, tunnels are created and then updated. Next, routes are created and updated. Finally, routes are deleted, and then tunnels. If something
+    fails, everything that depends on it is skipped, nothing is deleted, and the next run completes the rest.
+  - A tunnel takes over the inside addresses of another tunnel only after the routes of this design no longer use them. If two tunnels exchange their
+    inside addresses, that is not possible. In that case, give their routes the C(static_route_id), or use O(state=overridden), so that a run that is
+    killed halfway leaves no route behind.
+  - With O(state=deleted), a site is deleted together with everything that belongs to it. If a site in the design has lists, only what the lists name
+    is deleted.
+  - Pre-shared keys (PSKs) are not part of a design. Create and rotate them with M(cloudflare.magic.ipsec_psks).
 seealso:
   - module: cloudflare.magic.ipsec_tunnel
   - module: cloudflare.magic.gre_tunnel
@@ -119,15 +123,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The kinds of the design as they were, in the form of O(config).
+  description: The kinds of the design before the task, in the form of O(config).
   returned: unless O(state=gathered)
   type: dict
 after:
-  description: The same after the task, or in check mode as it would be.
+  description: The kinds of the design after the task, or in check mode as they would be.
   returned: unless O(state=gathered)
   type: dict
 changes:
-  description: What changed, or in check mode would change, in the order in which it is carried out.
+  description: What changed, or in check mode would change, in the order in which the changes are carried out.
   returned: unless O(state=gathered)
   type: list
   elements: dict
@@ -138,7 +142,7 @@ changes:
       type: str
       sample: static_routes
     name:
-      description: The name of the object; of a route prefix, next hop and priority.
+      description: The name of the object. For a route, this is its prefix, next hop and priority.
       returned: always
       type: str
       sample: 192.0.2.64/26 via 10.213.0.61, priority 100
@@ -148,31 +152,33 @@ changes:
       type: str
       sample: create
     fields:
-      description: The fields by their names, with dots for those of a dictionary. Each has C(before), unless it is new, and C(after), unless it is deleted.
+      description: The fields by name. Dots separate the names of nested fields. Each field has C(before) unless it is new, and C(after) unless it is
+        deleted.
       returned: always
       type: dict
       sample: {"description": {"before": "Old", "after": "New"}}
 gathered:
   description:
-    - The account in the form of O(config), without computed fields and defaults, sorted by name. With O(state=overridden) it changes nothing.
-    - The ids of objects are in it only where several objects have the same name.
+    - The account in the form of O(config), without computed fields and defaults, sorted by name. When you apply it with O(state=overridden), it
+      changes nothing.
+    - It contains the ids of objects only if several objects have the same name.
   returned: with O(state=gathered)
   type: dict
 not_validated:
-  description: What Cloudflare could not be asked in check mode, with the reason.
+  description: What Cloudflare could not be asked to check in check mode, with the reason.
   returned: in check mode
   type: dict
   sample: {"static_routes[0]": "It needs what becomes of ipsec_tunnels[0], which is not so yet."}
 outcomes:
   description:
-    - What became of each object. The outcome is V(applied), V(unchanged), V(failed), V(skipped) or V(unknown), or in check mode V(validated) or
-      V(not_validated). There is a reason unless all went well.
+    - The result for each object. The outcome is V(applied), V(unchanged), V(failed), V(skipped) or V(unknown), or in check mode V(validated) or
+      V(not_validated). A reason is included unless everything succeeded.
   returned: failure, when something was sent
   type: list
   elements: dict
   sample: [{"kind": "ipsec_tunnels", "name": "lyon-1", "outcome": "applied"}]
 problems:
-  description: What is wrong with the design, one by one. C(msg) has the same in one line.
+  description: The problems of the design, one per item. C(msg) contains the same in one line.
   returned: failure, when the design is wrong
   type: list
   elements: str
@@ -184,7 +190,7 @@ requests:
   sample: 4
 tunnels:
   description:
-    - The tunnels and interconnects that O(config) names and that are there after the task, as M(cloudflare.magic.tunnel_health_info) knows them.
+    - The tunnels and interconnects that O(config) names and that exist after the task, as M(cloudflare.magic.tunnel_health_info) identifies them.
   returned: unless O(state=gathered)
   type: list
   elements: dict
@@ -201,13 +207,14 @@ tunnels:
       sample: lyon-1
     never_healthy:
       description:
-        - Why health checks do not find it healthy until something else has happened. Null if nothing is known that prevents it.
-        - V(no_psk) if Cloudflare has no date of a pre-shared key, as of a new IPsec tunnel. V(health_check_off) if its health check is off.
+        - Why health checks do not report the tunnel as healthy until something else has happened. Null if no such reason is known.
+        - V(no_psk) if Cloudflare has no date for a pre-shared key, as for a new IPsec tunnel. V(health_check_off) if the health check of the tunnel
+          is off.
       returned: always
       type: str
       sample: no_psk
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
   returned: failure, when the account could not be read
   type: dict
 """

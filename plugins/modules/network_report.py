@@ -13,10 +13,11 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Prints the changes in a result of M(cloudflare.magic.network) as people read them, in the order in which they are carried out. V(+) is created, V(~) is
-    updated, with the old and the new value of each field, V(-) is deleted. Then come problems, what Cloudflare could not validate, warnings and counts.
-  - Ansible's settings decide whether there are colours, and which.
-  - Sends nothing, and needs no credentials. The playbooks C(cloudflare.magic.network_plan) and C(cloudflare.magic.network_apply) use it.
+  - Prints the changes in a result of M(cloudflare.magic.network) in a readable form, in the order in which they are carried out. V(+) marks a created
+    object, V(~) an updated object with the old and the new value of each field, and V(-) a deleted object. After the changes, it prints problems,
+    what Cloudflare could not validate, warnings and counts.
+  - Ansible's settings determine whether colors are used, and which ones.
+  - Sends no requests and needs no credentials. The playbooks C(cloudflare.magic.network_plan) and C(cloudflare.magic.network_apply) use it.
 extends_documentation_fragment:
   - cloudflare.magic.attributes
   - cloudflare.magic.attributes.client
@@ -24,12 +25,12 @@ extends_documentation_fragment:
 options:
   result:
     description:
-      - The registered result of the task, in check mode or not. It may have failed.
+      - The registered result of the task. The task may have run in check mode, and it may have failed.
     type: dict
     required: true
 notes:
-  - Where another callback plugin than P(ansible.builtin.default#callback) writes the output, the lines are the RV(msg) of the task, so that a callback plugin
-    which writes a document has them in it.
+  - If a callback plugin other than P(ansible.builtin.default#callback) writes the output, the lines are returned as the RV(msg) of the task, so that
+    a callback plugin that writes a document includes them.
 seealso:
   - module: cloudflare.magic.network
   - plugin: cloudflare.magic.network_report
@@ -54,13 +55,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: What was printed.
+  description: The lines that were printed.
   returned: with the callback plugin P(ansible.builtin.default#callback)
   type: list
   elements: str
   sample: ["+ ipsec_tunnels lyon-1", "Plan: 1 to create, 0 to update, 0 to delete."]
 msg:
-  description: What is to be printed.
+  description: The lines to print.
   returned: with any other callback plugin
   type: list
   elements: str

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report_files
-short_description: Write reports into files on the controller
+short_description: Write reports to files on the controller
 version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Writes texts into files on the controller, whatever the host of the task is. A file is replaced as a whole, so that nobody reads half of a report.
-  - Copies nothing to a host and starts no process. The playbook C(cloudflare.magic.psk_audit) writes its reports with it.
+  - Writes text to files on the controller, regardless of the host of the task. Each file is replaced as a whole, so that nobody reads an incomplete
+    report.
+  - Copies nothing to a host and starts no process. The playbook C(cloudflare.magic.psk_audit) uses this module to write its reports.
 extends_documentation_fragment:
   - cloudflare.magic.attributes
   - cloudflare.magic.attributes.client
@@ -39,18 +40,18 @@ options:
     suboptions:
       path:
         description:
-          - Where to write. The folder must be there.
-          - A relative path starts at the current folder. A symbolic link stays one, and the file it points to is replaced.
+          - The path of the file. The folder must exist.
+          - A relative path starts at the current folder. A symbolic link is kept, and the file that it points to is replaced.
         type: path
         required: true
       content:
         description:
-          - The text. It is written as it is, in UTF-8.
+          - The text. It is written unchanged, in UTF-8.
         type: str
         required: true
   mode:
     description:
-      - Who may use the files, as an octal number between quotes.
+      - The permissions of the files, as a quoted octal number.
     type: str
     default: "0640"
 notes:
@@ -75,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: The files that were written, or would be in check mode. Those that had the content already are left out.
+  description: The files that were written, or in check mode would be written. Files that already had the content are left out.
   returned: success
   type: list
   elements: str

@@ -13,8 +13,9 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes sites of Cloudflare WAN (formerly Magic WAN), which are places with one or two connectors, Cloudflare's appliance.
-  - LANs, WANs and ACLs belong to a site. The order of a deletion is ACLs, LANs and WANs, the site, and the connector.
+  - Creates, updates, renames and deletes sites of Cloudflare WAN (formerly Magic WAN), which are places with one or two connectors, Cloudflare's
+    appliance.
+  - LANs, WANs and ACLs belong to a site. Delete ACLs first, then LANs and WANs, then the site, then the connector.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -23,25 +24,25 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of a site comes up, Cloudflare creates an IPsec tunnel for each WAN and static routes for the LANs by itself. No design and no task has
-    to name them.
+  - When the connector of a site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN and static routes for the LANs. You do not
+    have to name them in any design or task.
 options:
   site_id:
     description:
-      - The id of the site. With it, another O(name) renames the site.
+      - The id of the site. If it is set, a different O(name) renames the site.
       - At least one of O(site_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the site. Without O(site_id) it finds the site, and it is an error if several have it.
+      - The name of the site. Without O(site_id), the site is found by its name, and it is an error if several sites have this name.
     type: str
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   connector:
     description:
-      - The connector of the site, by its serial number or id. An empty string takes it out of the site.
+      - The connector of the site, by its serial number or id. An empty string removes it from the site.
     type: str
   connector_id:
     description:
@@ -49,7 +50,7 @@ options:
     type: str
   secondary_connector:
     description:
-      - The second connector of a site with O(ha_mode=true), by its serial number or id. An empty string takes it out of the site.
+      - The second connector of a site with O(ha_mode=true), by its serial number or id. An empty string removes it from the site.
     type: str
   secondary_connector_id:
     description:
@@ -57,20 +58,20 @@ options:
     type: str
   ha_mode:
     description:
-      - Whether the site can have two connectors, of which one takes over for the other. It can only be set when the site is created.
+      - Whether the site can have two connectors, one of which takes over for the other. You can only set this when the site is created.
     type: bool
   location:
     description:
-      - Where the site is.
+      - The location of the site.
     type: dict
     suboptions:
       lat:
         description:
-          - The latitude in degrees, like V(48.8566).
+          - The latitude in degrees, such as V(48.8566).
         type: str
       lon:
         description:
-          - The longitude in degrees, like V(2.3522).
+          - The longitude in degrees, such as V(2.3522).
         type: str
 seealso:
   - module: cloudflare.magic.site_info
@@ -79,7 +80,7 @@ seealso:
   - module: cloudflare.magic.site_wan
   - module: cloudflare.magic.site_acl
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
 """
 
@@ -111,48 +112,48 @@ EXAMPLES = r"""
 RETURN = r"""
 site:
   description:
-    - The site as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The site as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the site.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     connector_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     secondary_connector_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     ha_mode:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     location:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes ACLs of a site of Cloudflare WAN (formerly Magic WAN), each of which allows traffic between two of its LANs.
-  - Without an ACL, LANs do not reach each other. Traffic with O(forward_locally=true) passes no filter of Cloudflare.
+  - Creates, updates, renames and deletes ACLs of a site of Cloudflare WAN (formerly Magic WAN), each of which allows traffic between two of its LANs.
+  - Without an ACL, LANs do not reach each other. Traffic with O(forward_locally=true) does not pass through any filter of Cloudflare.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -25,25 +25,25 @@ extends_documentation_fragment:
 options:
   site:
     description:
-      - The site that it belongs to, by its name or id.
+      - The name or id of the site that it belongs to.
     type: str
     required: true
   site_acl_id:
     description:
-      - The id of the ACL. With it, another O(name) renames the ACL.
+      - The id of the ACL. If it is set, a different O(name) renames the ACL.
       - At least one of O(site_acl_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the ACL. Without O(site_acl_id) it finds the ACL, and it is an error if several have it.
+      - The name of the ACL. Without O(site_acl_id), the ACL is found by its name, and it is an error if several ACLs have this name.
     type: str
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   lan_1:
     description:
-      - The one side of the traffic. Required for a new ACL.
+      - One side of the traffic. Required for a new ACL.
     type: dict
     suboptions:
       lan:
@@ -56,17 +56,17 @@ options:
         type: str
       ports:
         description:
-          - The ports that are meant; with O(lan_1.port_ranges) empty as well, all of them. The order does not matter.
+          - The ports that the ACL applies to. If O(lan_1.port_ranges) is also empty, it applies to all ports. The order does not matter.
         type: list
         elements: int
       port_ranges:
         description:
-          - Ranges of ports that are meant, like V(8000-8080). The order does not matter.
+          - The port ranges that the ACL applies to, such as V(8000-8080). The order does not matter.
         type: list
         elements: str
       subnets:
         description:
-          - The parts of the LAN that are meant; all of it without them. The order does not matter.
+          - The parts of the LAN that the ACL applies to. Without them, it applies to the whole LAN. The order does not matter.
         type: list
         elements: str
   lan_2:
@@ -84,22 +84,22 @@ options:
         type: str
       ports:
         description:
-          - The ports that are meant; with O(lan_2.port_ranges) empty as well, all of them. The order does not matter.
+          - The ports that the ACL applies to. If O(lan_2.port_ranges) is also empty, it applies to all ports. The order does not matter.
         type: list
         elements: int
       port_ranges:
         description:
-          - Ranges of ports that are meant, like V(8000-8080). The order does not matter.
+          - The port ranges that the ACL applies to, such as V(8000-8080). The order does not matter.
         type: list
         elements: str
       subnets:
         description:
-          - The parts of the LAN that are meant; all of it without them. The order does not matter.
+          - The parts of the LAN that the ACL applies to. Without them, it applies to the whole LAN. The order does not matter.
         type: list
         elements: str
   protocols:
     description:
-      - The protocols that are meant; all of them without any. The order does not matter.
+      - The protocols that the ACL applies to. Without any, it applies to all protocols. The order does not matter.
     type: list
     elements: str
     choices:
@@ -108,18 +108,19 @@ options:
       - icmp
   forward_locally:
     description:
-      - Whether the connector itself passes the traffic from LAN to LAN, past Cloudflare and its filters. Otherwise the traffic goes through Cloudflare.
+      - Whether the connector itself forwards the traffic from LAN to LAN, bypassing Cloudflare and its filters. Otherwise the traffic goes through
+        Cloudflare.
     type: bool
   unidirectional:
     description:
-      - Whether only O(lan_1) may begin connections.
+      - Whether only O(lan_1) may start connections.
     type: bool
 seealso:
   - module: cloudflare.magic.site_acl_info
   - module: cloudflare.magic.site
   - module: cloudflare.magic.site_lan
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/subresources/acls/
 """
 
@@ -166,53 +167,53 @@ EXAMPLES = r"""
 RETURN = r"""
 site_acl:
   description:
-    - The ACL as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The ACL as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the ACL.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     lan_1:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     lan_2:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     protocols:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     forward_locally:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     unidirectional:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

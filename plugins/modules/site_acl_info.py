@@ -29,8 +29,8 @@ options:
     required: true
   site_acl_id:
     description:
-      - The id of the one ACL to return. It is an error if there is none.
-      - Excludes O(name).
+      - The id of the one ACL to return. It is an error if it does not exist.
+      - Mutually exclusive with O(name).
     type: str
   name:
     description:
@@ -43,8 +43,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_acl) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
-        have the same name.
+        As M(cloudflare.magic.site_acl) accepts them as options. Contains only what can be set, without values that a new one has anyway. The id is
+        included only if several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.site_acl
@@ -69,8 +69,8 @@ EXAMPLES = r"""
 RETURN = r"""
 site_acls:
   description:
-    - The ACLs, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The ACLs, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -82,36 +82,36 @@ site_acls:
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     description:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     lan_1:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     lan_2:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     protocols:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     forward_locally:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     unidirectional:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Lets traffic of an app out of a site of Cloudflare WAN (formerly Magic WAN) directly, or has it come first.
+  - Lets traffic of an app leave a site of Cloudflare WAN (formerly Magic WAN) directly, or gives it priority.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   site:
     description:
-      - The site that it belongs to, by its name or id.
+      - The name or id of the site that it belongs to.
     type: str
     required: true
   site_app_config_id:
@@ -34,7 +34,7 @@ options:
     type: str
   app:
     description:
-      - The app of the account, by its name or id. It finds the configuration, because a site has one for each app.
+      - The app of the account, by its name or id. It identifies the configuration, because a site has one for each app.
     type: str
   account_app_id:
     description:
@@ -50,23 +50,23 @@ options:
     type: str
   breakout:
     description:
-      - Whether traffic of the app goes to the Internet directly, and not through Cloudflare.
+      - Whether traffic of the app goes directly to the Internet instead of through Cloudflare.
     type: bool
   preferred_wans:
     description:
-      - The WANs over which it does, by their names or ids, the first choice first. Only with O(breakout=true).
+      - The WANs over which the traffic goes directly to the Internet, by their names or ids, in order of preference. Only with O(breakout=true).
     type: list
     elements: str
   priority:
     description:
-      - V(1) if traffic of the app comes first, V(0) if not.
+      - V(1) if traffic of the app has priority, V(0) if not.
     type: int
 seealso:
   - module: cloudflare.magic.site_app_config_info
   - module: cloudflare.magic.app
   - module: cloudflare.magic.site
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
 """
 
@@ -107,45 +107,45 @@ EXAMPLES = r"""
 RETURN = r"""
 site_app_config:
   description:
-    - The app configuration as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The app configuration as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the app configuration.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     account_app_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     managed_app_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     breakout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     preferred_wans:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     priority:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -29,8 +29,8 @@ options:
     required: true
   site_app_config_id:
     description:
-      - The id of the one app configuration to return. It is an error if there is none.
-      - Excludes O(account_app_id) and O(managed_app_id).
+      - The id of the one app configuration to return. It is an error if it does not exist.
+      - Mutually exclusive with O(account_app_id) and O(managed_app_id).
     type: str
   account_app_id:
     description:
@@ -55,8 +55,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_app_config) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where
-        several have the same name.
+        As M(cloudflare.magic.site_app_config) accepts them as options. Contains only what can be set, without values that a new one has anyway. The
+        id is included only if several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.site_app_config
@@ -77,8 +77,8 @@ EXAMPLES = r"""
 RETURN = r"""
 site_app_configs:
   description:
-    - The configurations, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The configurations, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -90,28 +90,28 @@ site_app_configs:
       sample: c4a7362d577a6c3019a474fd6f485821
     account_app_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     managed_app_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     breakout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     preferred_wans:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: str
     priority:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes LANs of a site of Cloudflare WAN (formerly Magic WAN).
-  - LANs of a site reach each other only where a M(cloudflare.magic.site_acl) allows it.
+  - Creates, updates, renames and deletes LANs of a site of Cloudflare WAN (formerly Magic WAN).
+  - LANs of a site can reach each other only if a M(cloudflare.magic.site_acl) allows it.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -25,17 +25,17 @@ extends_documentation_fragment:
 options:
   site:
     description:
-      - The site that it belongs to, by its name or id.
+      - The name or id of the site that it belongs to.
     type: str
     required: true
   site_lan_id:
     description:
-      - The id of the LAN. With it, another O(name) renames the LAN.
+      - The id of the LAN. If it is set, a different O(name) renames the LAN.
       - At least one of O(site_lan_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the LAN. Without O(site_lan_id) it finds the LAN, and it is an error if several have it.
+      - The name of the LAN. Without O(site_lan_id), the LAN is found by its name, and it is an error if several LANs have this name.
     type: str
   physport:
     description:
@@ -43,7 +43,7 @@ options:
     type: int
   vlan_tag:
     description:
-      - The VLAN of the port, V(0) for untagged.
+      - The VLAN of the port. V(0) means untagged.
     type: int
   bond_id:
     description:
@@ -51,29 +51,29 @@ options:
     type: int
   ha_link:
     description:
-      - Whether the two connectors of a site with C(ha_mode) watch each other over this LAN. One LAN of a site can do that. It can only be set when the LAN is
-        created.
+      - Whether the two connectors of a site with C(ha_mode) monitor each other over this LAN. Only one LAN of a site can do this. You can only set
+        this when the LAN is created.
     type: bool
   is_breakout:
     description:
-      - Whether traffic of this LAN goes to the Internet directly, and not through Cloudflare.
+      - Whether traffic of this LAN goes directly to the Internet instead of through Cloudflare.
     type: bool
   is_prioritized:
     description:
-      - Whether traffic of this LAN comes first.
+      - Whether traffic of this LAN has priority.
     type: bool
   nat:
     description:
-      - Whether and how Cloudflare sees other addresses than those of the LAN.
+      - Whether and how Cloudflare sees addresses other than those of the LAN.
     type: dict
     suboptions:
       static_prefix:
         description:
-          - The prefix that stands for that of the LAN, address by address. An empty string takes it back.
+          - The prefix that replaces the prefix of the LAN, address by address. An empty string removes it.
         type: str
   routed_subnets:
     description:
-      - Further networks behind a router in the LAN, all of them. The order does not matter.
+      - The complete list of further networks behind a router in the LAN. The order does not matter.
     type: list
     elements: dict
     suboptions:
@@ -87,22 +87,23 @@ options:
         type: str
       nat:
         description:
-          - Whether and how Cloudflare sees other addresses than those of the network.
+          - Whether and how Cloudflare sees addresses other than those of the network.
         type: dict
         suboptions:
           static_prefix:
             description:
-              - The prefix that stands for that of the network, address by address.
+              - The prefix that replaces the prefix of the network, address by address.
             type: str
   static_addressing:
     description:
-      - The addresses of the connector in the LAN. Without it, the connector gets one by DHCP. Cloudflare's API has no documented way to remove it again.
-      - A site with C(ha_mode) needs it, with all three addresses.
+      - The addresses of the connector in the LAN. Without this option, the connector gets an address by DHCP. Cloudflare's API has no documented way
+        to remove static addressing again.
+      - A site with C(ha_mode) needs this option, with all three addresses.
     type: dict
     suboptions:
       address:
         description:
-          - The IPv4 address of the connector with the prefix length of the LAN, like V(192.168.10.1/24).
+          - The IPv4 address of the connector with the prefix length of the LAN, such as V(192.168.10.1/24).
         type: str
       secondary_address:
         description:
@@ -110,29 +111,29 @@ options:
         type: str
       virtual_address:
         description:
-          - The address that the connector in charge has (VRRP).
+          - The address of the active connector (VRRP).
         type: str
       dhcp_server:
         description:
-          - That the connector gives out addresses in the LAN. Excludes O(static_addressing.dhcp_relay), and takes its place.
+          - Makes the connector assign addresses in the LAN. Mutually exclusive with O(static_addressing.dhcp_relay), and replaces it.
         type: dict
         suboptions:
           dhcp_pool_start:
             description:
-              - The first address to give out.
+              - The first address to assign.
             type: str
           dhcp_pool_end:
             description:
-              - The last address to give out.
+              - The last address to assign.
             type: str
           dns_servers:
             description:
-              - The addresses of DNS servers, the first one first.
+              - The addresses of DNS servers, in order of preference.
             type: list
             elements: str
           dhcp_options:
             description:
-              - Further DHCP options to give out, all of them. The order does not matter.
+              - The complete list of further DHCP options to send. The order does not matter.
             type: list
             elements: dict
             suboptions:
@@ -142,7 +143,7 @@ options:
                 type: int
               type:
                 description:
-                  - How O(static_addressing.dhcp_server.dhcp_options[].value) is to be read. Required.
+                  - How to interpret O(static_addressing.dhcp_server.dhcp_options[].value). Required.
                 type: str
                 choices:
                   - text
@@ -153,20 +154,20 @@ options:
                   - integer
               value:
                 description:
-                  - The value, like V(boot.example.com), V(01:04:aa:bb:cc), V(192.0.2.1) or V(300). Required.
+                  - The value, such as V(boot.example.com), V(01:04:aa:bb:cc), V(192.0.2.1) or V(300). Required.
                 type: str
           reservations:
             description:
-              - IPv4 addresses that are kept for devices, by their MAC addresses, all of them.
+              - The complete set of IPv4 addresses that are reserved for devices, by their MAC addresses.
             type: dict
       dhcp_relay:
         description:
-          - That the connector passes requests for addresses on. Excludes O(static_addressing.dhcp_server), and takes its place.
+          - Makes the connector forward requests for addresses. Mutually exclusive with O(static_addressing.dhcp_server), and replaces it.
         type: dict
         suboptions:
           server_addresses:
             description:
-              - The addresses of the DHCP servers, the first one first.
+              - The addresses of the DHCP servers, in order of preference.
             type: list
             elements: str
 seealso:
@@ -174,7 +175,7 @@ seealso:
   - module: cloudflare.magic.site
   - module: cloudflare.magic.site_acl
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/subresources/lans/
 """
 
@@ -227,65 +228,65 @@ EXAMPLES = r"""
 RETURN = r"""
 site_lan:
   description:
-    - The LAN as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The LAN as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the LAN.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     physport:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     vlan_tag:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     bond_id:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     ha_link:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     is_breakout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     is_prioritized:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     nat:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
     routed_subnets:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: list
       elements: dict
     static_addressing:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -13,7 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Has the connector of a site of Cloudflare WAN (formerly Magic WAN) report its traffic to a NetFlow collector. A site has one such configuration, or none.
+  - Configures the connector of a site of Cloudflare WAN (formerly Magic WAN) to report its traffic to a NetFlow collector. A site has at most one
+    such configuration.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -37,21 +38,21 @@ options:
     type: int
   sampling_rate:
     description:
-      - One of how many packets is counted; V(1) means each of them.
+      - One out of this number of packets is counted. V(1) means every packet.
     type: int
   active_timeout:
     description:
-      - After how many seconds a connection that goes on is reported.
+      - The number of seconds after which a connection that is still active is reported.
     type: int
   inactive_timeout:
     description:
-      - After how many seconds without a packet a connection is reported.
+      - The number of seconds without a packet after which a connection is reported.
     type: int
 seealso:
   - module: cloudflare.magic.site_netflow_info
   - module: cloudflare.magic.site
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/
 """
 
@@ -77,39 +78,39 @@ EXAMPLES = r"""
 RETURN = r"""
 site_netflow:
   description:
-    - The NetFlow configuration as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The NetFlow configuration as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     collector_ip:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     collector_port:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     sampling_rate:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     active_timeout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     inactive_timeout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   site:
     description:
-      - The site whose NetFlow configurations to return, by its name or id.
+      - The site whose NetFlow configuration to return, by its name or id.
     type: str
     required: true
   format:
@@ -34,7 +34,7 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_netflow) takes them back. Only what can be set is in it, without what a new one has anyway.
+        As M(cloudflare.magic.site_netflow) accepts them as options. Contains only what can be set, without values that a new one has anyway.
     default: api
 seealso:
   - module: cloudflare.magic.site_netflow
@@ -55,35 +55,35 @@ EXAMPLES = r"""
 RETURN = r"""
 site_netflows:
   description:
-    - The NetFlow configurations, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The NetFlow configurations, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
   contains:
     collector_ip:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     collector_port:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     sampling_rate:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     active_timeout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     inactive_timeout:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

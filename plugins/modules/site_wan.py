@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes WANs of a site of Cloudflare WAN (formerly Magic WAN), over which its connector reaches Cloudflare.
-  - To delete a WAN takes that uplink away from the site.
+  - Creates, updates, renames and deletes WANs of a site of Cloudflare WAN (formerly Magic WAN), over which its connector reaches Cloudflare.
+  - Deleting a WAN removes that uplink from the site.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -23,21 +23,21 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of the site comes up, Cloudflare creates an IPsec tunnel for each WAN by itself.
+  - When the connector of the site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN.
 options:
   site:
     description:
-      - The site that it belongs to, by its name or id.
+      - The name or id of the site that it belongs to.
     type: str
     required: true
   site_wan_id:
     description:
-      - The id of the WAN. With it, another O(name) renames the WAN.
+      - The id of the WAN. If it is set, a different O(name) renames the WAN.
       - At least one of O(site_wan_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the WAN. Without O(site_wan_id) it finds the WAN, and it is an error if several have it.
+      - The name of the WAN. Without O(site_wan_id), the WAN is found by its name, and it is an error if several WANs have this name.
     type: str
   physport:
     description:
@@ -45,15 +45,15 @@ options:
     type: int
   vlan_tag:
     description:
-      - The VLAN of the port, V(0) for untagged.
+      - The VLAN of the port. V(0) means untagged.
     type: int
   priority:
     description:
-      - The rank of the WAN where a site has several.
+      - The rank of the WAN if a site has several.
     type: int
   health_check_rate:
     description:
-      - How often Cloudflare checks the tunnels over this WAN. Cloudflare chooses V(mid) for a new one.
+      - How often Cloudflare checks the tunnels over this WAN. Cloudflare chooses V(mid) for a new WAN.
     type: str
     choices:
       - low
@@ -61,16 +61,17 @@ options:
       - high
   load_balance_inner_flows:
     description:
-      - Whether connections inside of the tunnels are spread over several WANs.
+      - Whether connections inside the tunnels are distributed over several WANs.
     type: bool
   static_addressing:
     description:
-      - The addresses of the connector in the WAN. Without it, the connector gets one by DHCP. Cloudflare's API has no documented way to remove it again.
+      - The addresses of the connector in the WAN. Without this option, the connector gets an address by DHCP. Cloudflare's API has no documented way
+        to remove static addressing again.
     type: dict
     suboptions:
       address:
         description:
-          - The IPv4 address of the connector with prefix length, like V(198.51.100.2/30).
+          - The IPv4 address of the connector with prefix length, such as V(198.51.100.2/30).
         type: str
       gateway_address:
         description:
@@ -84,7 +85,7 @@ seealso:
   - module: cloudflare.magic.site_wan_info
   - module: cloudflare.magic.site
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/sites/subresources/wans/
 """
 
@@ -120,52 +121,52 @@ EXAMPLES = r"""
 RETURN = r"""
 site_wan:
   description:
-    - The WAN as it is now, the one that was deleted, or in check mode as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The WAN as it is now, as it was before its deletion, or, in check mode, as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the WAN.
-      returned: always, but for a new one in check mode
+      returned: always, except for a new one in check mode
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     physport:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     vlan_tag:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     priority:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     health_check_rate:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     load_balance_inner_flows:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     static_addressing:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
 validated:
-  description: Always V(false). The API cannot validate such a request, so that only the collection has judged it.
+  description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode, when something would change
   type: bool
   sample: false
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

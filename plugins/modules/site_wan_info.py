@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.reads
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - When the connector of the site comes up, Cloudflare creates an IPsec tunnel for each WAN by itself.
+  - When the connector of the site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN.
 options:
   site:
     description:
@@ -31,8 +31,8 @@ options:
     required: true
   site_wan_id:
     description:
-      - The id of the one WAN to return. It is an error if there is none.
-      - Excludes O(name).
+      - The id of the one WAN to return. It is an error if it does not exist.
+      - Mutually exclusive with O(name).
     type: str
   name:
     description:
@@ -45,8 +45,8 @@ options:
     choices:
       api: As the API describes them.
       options: >-
-        As M(cloudflare.magic.site_wan) takes them back. Only what can be set is in it, without what a new one has anyway. The id is in it only where several
-        have the same name.
+        As M(cloudflare.magic.site_wan) accepts them as options. Contains only what can be set, without values that a new one has anyway. The id is
+        included only if several have the same name.
     default: api
 seealso:
   - module: cloudflare.magic.site_wan
@@ -71,8 +71,8 @@ EXAMPLES = r"""
 RETURN = r"""
 site_wans:
   description:
-    - The WANs, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The WANs, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -84,35 +84,35 @@ site_wans:
       sample: c4a7362d577a6c3019a474fd6f485821
     name:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     physport:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     vlan_tag:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     priority:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: int
     health_check_rate:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: str
     load_balance_inner_flows:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: bool
     static_addressing:
       description: As in the options of the module.
-      returned: if Cloudflare tells it
+      returned: if Cloudflare returns it
       type: dict
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -13,7 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Makes, changes and deletes static routes, which say through which tunnel Cloudflare WAN (formerly Magic WAN) or Magic Transit reaches a prefix.
+  - Creates, updates and deletes static routes, which define through which tunnel Cloudflare WAN (formerly Magic WAN) or Magic Transit reaches a
+    prefix.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -25,62 +26,64 @@ attributes:
   check_mode:
     details:
       - Has Cloudflare check the request with C(validate_only=true), unless nothing would change. The deletion of a route is not sent in check mode,
-        because the API does not say that it heeds C(validate_only) there.
+        because the API does not document that it honors C(validate_only) for deletions.
 options:
   static_route_id:
     description:
-      - The id of the route. With it, another O(prefix) or O(nexthop) changes the route.
+      - The id of the route. If it is set, a different O(prefix) or O(nexthop) changes the route.
       - Either O(static_route_id), or O(prefix) and one of O(nexthop) and O(nexthop_tunnel) are required.
     type: str
     aliases:
       - route_id
   prefix:
     description:
-      - The prefix to reach. An address alone is the prefix of that address, with the length V(/32) or V(/128).
-      - Without O(static_route_id), prefix and next hop find the route. Several routes that have both are told apart by O(priority), then by O(scope).
+      - The prefix to reach. An address without a prefix length stands for the prefix of that address, with the length V(/32) or V(/128).
+      - Without O(static_route_id), the route is found by its prefix and next hop. If several routes have both, they are told apart by O(priority),
+        then by O(scope).
     type: str
   nexthop:
     description:
-      - The customer's address inside of a tunnel. Cloudflare accepts its own address there, too, over which the route carries nothing.
-        That gives a warning when the route is made or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
+      - The customer's address inside a tunnel. Cloudflare also accepts its own address, but then the route carries no traffic. This gives a warning
+        when the route is created or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
     type: str
   nexthop_tunnel:
     description:
-      - The name of an IPsec or GRE tunnel, in place of O(nexthop). The next hop is the customer's address inside of it, for an IPv6 prefix the IPv6 one.
-      - It is an error if there is no tunnel of this name, or several. With O(state=absent), no tunnel means no route through it.
+      - The name of an IPsec or GRE tunnel, in place of O(nexthop). The next hop is the customer's address inside the tunnel. For an IPv6 prefix, it
+        is the IPv6 address.
+      - It is an error if no tunnel or several tunnels have this name. With O(state=absent), if there is no such tunnel, there is no route through it.
     type: str
   priority:
     description:
-      - Routes with a lower value win. Required for a new route.
-      - It also tells routes of one prefix and next hop apart. If there is one, and it has another priority, then its priority is changed,
-        unless an earlier task of this run stands for it as it is. If there are several, and none has this priority, then a further one is made.
+      - Routes with a lower value are preferred. Required for a new route.
+      - It also tells routes with the same prefix and next hop apart. If there is one such route with a different priority, its priority is changed,
+        unless an earlier task of this run defines that route as it is. If there are several and none has this priority, another route is created.
         With O(static_route_id), the priority of that route is changed.
       - With O(state=absent), only a route that has this priority is deleted.
     type: int
   weight:
     description:
-      - Among routes of one prefix and priority, the share of traffic that this one gets. V(0) is the same as none.
+      - The share of traffic that this route gets among routes with the same prefix and priority. V(0) is the same as no weight.
     type: int
   description:
     description:
-      - A text for people.
+      - A free-text description.
     type: str
   scope:
     description:
-      - Limits a route to data centres of Cloudflare. Only used for routes of one prefix and priority.
-      - It also tells routes of one prefix, next hop and priority apart, as O(priority) does. Where one of them has no scope, a task
-        that says O(priority) and no scope means that one.
+      - Limits the route to certain Cloudflare data centers. Only used for routes with the same prefix and priority.
+      - Like O(priority), it also tells routes apart, here those with the same prefix, next hop and priority. If one of them has no scope, a task that
+        sets O(priority) and no scope refers to that one.
       - With O(state=absent), only a route that has this scope is deleted.
     type: dict
     suboptions:
       colo_names:
         description:
-          - Names of data centres. The order does not matter.
+          - The names of data centers. The order does not matter.
         type: list
         elements: str
       colo_regions:
         description:
-          - Names of regions. The order does not matter.
+          - The names of regions. The order does not matter.
         type: list
         elements: str
 seealso:
@@ -88,7 +91,7 @@ seealso:
   - module: cloudflare.magic.ipsec_tunnel
   - module: cloudflare.magic.gre_tunnel
   - name: Cloudflare's API
-    description: The requests that this module makes.
+    description: The requests that this module sends.
     link: https://developers.cloudflare.com/api/resources/magic_transit/subresources/routes/
 """
 
@@ -117,39 +120,39 @@ EXAMPLES = r"""
 RETURN = r"""
 static_route:
   description:
-    - The route as it is now, the one that was deleted, or in check mode the route as it would be.
-    - The API's own fields, and the simple ones that the API leaves out where they are empty or false.
-  returned: success, unless there is none and shall be none
+    - The route as it is now, the route that was deleted, or, in check mode, the route as it would be.
+    - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
+  returned: success, unless the object was already absent with O(state=absent)
   type: dict
   contains:
     id:
       description: The id of the route.
-      returned: always, but for a new route in check mode
+      returned: always, except for a new route in check mode
       type: str
       sample: d4a7362d577a6c3019a474fd6f485822
     prefix:
-      description: Where to.
+      description: The prefix that the route reaches.
       returned: always
       type: str
       sample: 192.0.2.0/24
     nexthop:
-      description: The customer's address inside of a tunnel.
+      description: The customer's address inside a tunnel.
       returned: always
       type: str
       sample: 10.213.0.11
     priority:
-      description: Routes with a lower value win.
+      description: Routes with a lower value are preferred.
       returned: always
       type: int
       sample: 100
 validated:
-  description: That Cloudflare accepted the request without carrying it out.
-  returned: in check mode, when something would change, except by a deletion
+  description: Whether Cloudflare accepted the request without carrying it out.
+  returned: in check mode, when something would change, except for a deletion
   type: bool
   sample: true
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -24,18 +24,18 @@ extends_documentation_fragment:
 options:
   static_route_id:
     description:
-      - The id of the one route to return. It is an error if there is none.
-      - Excludes O(prefix) and O(nexthop).
+      - The id of the one route to return. It is an error if it does not exist.
+      - Mutually exclusive with O(prefix) and O(nexthop).
     type: str
     aliases:
       - route_id
   prefix:
     description:
-      - Return the routes of this prefix. The list is empty if there is none.
+      - The prefix of the routes to return. The list is empty if there is none.
     type: str
   nexthop:
     description:
-      - Return the routes with this next hop. The list is empty if there is none.
+      - The next hop of the routes to return. The list is empty if there is none.
     type: str
   format:
     description:
@@ -44,8 +44,9 @@ options:
     choices:
       api: As the API describes them, with what the module adds.
       options: >-
-        As M(cloudflare.magic.static_route) and M(cloudflare.magic.network) take them back. Only what can be set is in it, without what a new route has anyway,
-        in an order that does not depend on when they were created. The id is in it only where several routes cannot be told apart without it.
+        As M(cloudflare.magic.static_route) and M(cloudflare.magic.network) accept them as options. Contains only what can be set, without values that
+        a new route has anyway, in an order that does not depend on when they were created. The id is included only if several routes cannot be told
+        apart without it.
     default: api
 seealso:
   - module: cloudflare.magic.static_route
@@ -67,8 +68,8 @@ EXAMPLES = r"""
 RETURN = r"""
 static_routes:
   description:
-    - The routes, with the API's own fields, and the simple ones that the API leaves out where they are empty or false.
-    - With O(format=options), what can be set, and none of the fields below that cannot.
+    - The routes, with the API's own fields, and the simple fields that the API omits if they are empty or false.
+    - With O(format=options), contains only the fields that can be set. Fields below that cannot be set are left out.
   returned: success
   type: list
   elements: dict
@@ -79,23 +80,23 @@ static_routes:
       type: str
       sample: d4a7362d577a6c3019a474fd6f485822
     prefix:
-      description: Where to.
+      description: The prefix that the route reaches.
       returned: always
       type: str
       sample: 192.0.2.0/24
     nexthop:
-      description: The customer's address inside of a tunnel.
+      description: The customer's address inside a tunnel.
       returned: always
       type: str
       sample: 10.213.0.11
     priority:
-      description: Routes with a lower value win.
+      description: Routes with a lower value are preferred.
       returned: always
       type: int
       sample: 100
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

@@ -13,17 +13,17 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Returns what Cloudflare's health checks say of IPsec tunnels, GRE tunnels and interconnects, from Cloudflare's GraphQL Analytics.
+  - Returns what Cloudflare's health checks report about IPsec tunnels, GRE tunnels and interconnects, from Cloudflare's GraphQL Analytics.
   - With O(wait_for), waits until they are healthy, and fails if that takes too long.
 notes:
   - The API token also needs the permission C(Account Analytics Read) for the account.
-  - Analytics come with a delay, which Cloudflare does not promise. A tunnel that went down a moment ago may still be told as healthy, and C(checked_until)
-    says up to when data was asked for. Where a change is to be judged, use O(since) or O(wait_for), which leave out older data.
-  - Health checks are known by the name of a tunnel. After it was renamed, and before the first check of a new one, it is V(unknown).
-    One whose health check is off stays V(unknown).
-  - A query returns 10,000 rows at most, one for each tunnel and data center. If there are more, further queries are made until all have been counted.
-    Cloudflare allows 300 queries in five minutes. If one look takes several queries, a wait uses at most half of them, and looks less often than
-    O(poll_interval) says.
+  - Analytics data arrives with a delay, for which Cloudflare gives no guarantee. A tunnel that went down a moment ago may still be reported as
+    healthy. C(checked_until) is the time up to which data was requested. To judge a change, use O(since) or O(wait_for), which leave out older data.
+  - Health checks are identified by the name of a tunnel. After a tunnel was renamed, and before the first check of a new tunnel, its state is
+    V(unknown). A tunnel whose health check is off stays V(unknown).
+  - A query returns at most 10,000 rows, one for each tunnel and data center. If there are more, further queries are sent until all rows have been
+    counted. Cloudflare allows 300 queries in five minutes. If one check takes several queries, a wait uses at most half of this limit, and checks
+    less often than O(poll_interval) says.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads
@@ -35,50 +35,53 @@ options:
   names:
     description:
       - The names of tunnels and interconnects. Shell patterns with V(*), V(?) and V([...]) are allowed.
-      - It is an error if one of them matches nothing.
-      - If not set, all that the account has.
+      - It is an error if a name or pattern matches nothing.
+      - If not set, all tunnels and interconnects of the account are returned.
     type: list
     elements: str
   window:
     description:
-      - How far back to look, as a whole number with a unit, like V(5m), V(90s) or V(1h), or in seconds. At most V(7d).
-      - What a data center says is the mean over this time, so in a longer window a tunnel that comes back takes longer until it is healthy again.
-        A window that is shorter than the delay of the data finds nothing.
+      - How far back to look, as a whole number with a unit, such as V(5m), V(90s) or V(1h), or in seconds. The maximum is V(7d).
+      - The result of a data center is the mean over this time, so with a longer window, a tunnel that comes back takes longer to be healthy again. A
+        window that is shorter than the delay of the data finds nothing.
     type: str
     default: 5m
   since:
     description:
-      - A time like V(2026-01-31T12:00:00Z), by Cloudflare's clock. Data from before does not count, whatever O(window) says. One in the future is refused.
-      - Set it to the time of a change, such as C(last_generated_on) of a new key. With O(wait_for), it is the start of the task if not set.
+      - A time such as V(2026-01-31T12:00:00Z), by Cloudflare's clock. Data from before this time is ignored, regardless of O(window). A time in the
+        future is rejected.
+      - Set it to the time of a change, such as C(last_generated_on) of a new key. With O(wait_for), the start of the task is used if this option is
+        not set.
     type: str
   min_healthy_share:
     description:
-      - A tunnel is healthy if at least this share of the data centers that have reported see it so. Above V(0) and at most V(1).
+      - A tunnel is healthy if at least this share of the data centers that have reported see it as healthy. Must be above V(0) and at most V(1).
     type: float
     default: 0.9
   wait_for:
     description:
-      - With V(healthy), wait until all of the tunnels are healthy. A line on standard error tells of each change of their states.
-      - Data comes bit by bit. A tunnel is healthy when at least half as many data centers have reported as did in the time of O(window)
-        before the first data that counts, and enough of them see it so.
+      - With V(healthy), wait until all of the tunnels are healthy. Each change of their states is reported in a line on standard error.
+      - Data arrives gradually. A tunnel is healthy if at least half as many data centers have reported as did during O(window) before the first data
+        that counts, and enough of them see it as healthy.
     type: str
     choices:
       - healthy
   wait_timeout:
     description:
-      - How long to wait with O(wait_for), as O(window) is written. Then the task fails, and its message and C(tunnels) have the last states.
+      - How long to wait with O(wait_for), in the form of O(window). After that, the task fails, and its message and C(tunnels) contain the last
+        states.
     type: str
     default: 5m
   poll_interval:
     description:
-      - The time between two looks with O(wait_for), as O(window) is written. At least V(1s).
+      - The time between two checks with O(wait_for), in the form of O(window). The minimum is V(1s).
     type: str
     default: 10s
 seealso:
   - module: cloudflare.magic.ipsec_tunnel_info
   - module: cloudflare.magic.gre_tunnel_info
   - name: Tunnel health checks
-    description: What Cloudflare checks, and what it does with the result.
+    description: What Cloudflare checks, and how it uses the result.
     link: https://developers.cloudflare.com/magic-wan/reference/traffic-steering/
 """
 
@@ -103,8 +106,8 @@ EXAMPLES = r"""
 RETURN = r"""
 tunnels:
   description:
-    - The tunnels by name, each once. If a wait came to its end, their last states.
-  returned: success, and if a wait came to its end
+    - The tunnels by name, each once. If a wait timed out, their last states.
+  returned: success, and if a wait timed out
   type: list
   elements: dict
   contains:
@@ -115,15 +118,15 @@ tunnels:
       sample: paris-1
     state:
       description:
-        - V(healthy) if at least O(min_healthy_share) of the data centers that have reported see it healthy.
-        - V(down) if it is not, and more than half of them see it down.
-        - V(degraded) if it is neither.
+        - V(healthy) if at least O(min_healthy_share) of the data centers that have reported see it as healthy.
+        - V(down) if it is not, and more than half of them see it as down.
+        - V(degraded) if it is neither healthy nor down.
         - V(unknown) if none has reported, or with O(wait_for), if fewer than half as many have as did before the first data that counts.
       returned: always
       type: str
       sample: healthy
     healthy_share:
-      description: The share of the data centers that see the tunnel healthy, of those that have reported. Null if none has.
+      description: Of the data centers that have reported, the share that sees the tunnel as healthy. Null if none has reported.
       returned: always
       type: float
       sample: 0.9966
@@ -133,7 +136,7 @@ tunnels:
       type: int
       sample: 298
     worst:
-      description: The data centers that see the tunnel worst, at most five, and none that sees it healthy.
+      description: The data centers with the worst view of the tunnel, at most five. Data centers that see it as healthy are not included.
       returned: always
       type: list
       elements: dict
@@ -144,31 +147,31 @@ tunnels:
           type: str
           sample: fra03
         state:
-          description: Its view of the tunnel, V(degraded) or V(down), the one that C(tunnel_state) is nearest to.
+          description: Its view of the tunnel, V(degraded) or V(down), whichever is nearest to C(tunnel_state).
           returned: always
           type: str
           sample: down
         tunnel_state:
-          description: The mean of what it has reported, 1 for healthy, 0.5 for degraded, 0 for down.
+          description: The mean of what it has reported, where 1 is healthy, 0.5 is degraded and 0 is down.
           returned: always
           type: float
           sample: 0.25
     same_name:
       description:
-        - How many tunnels and interconnects have this name. Cloudflare tells the health of those together, so if there are several, nothing is known of each
-          of them. A warning says so, too.
+        - How many tunnels and interconnects have this name. Cloudflare reports their health together, so if there are several, nothing is known about
+          each of them. A warning also says so.
       returned: always
       type: int
       sample: 1
     checked_until:
       description:
-        - Up to when data was asked for, by Cloudflare's clock. The latest data may not have been there yet.
+        - The time up to which data was requested, by Cloudflare's clock. The latest data may not have been available yet.
       returned: always
       type: str
       sample: "2026-11-30T12:00:00Z"
 failure:
-  description: What is known of the request that failed, as with M(cloudflare.magic.ipsec_psk).
-  returned: failure, when a request was made
+  description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
+  returned: failure, when a request was sent
   type: dict
 """
 

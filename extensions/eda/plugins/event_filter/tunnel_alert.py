@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-short_description: Cloudflare's notifications of tunnel health as events
+short_description: Turn Cloudflare's tunnel health notifications into events
 version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Turns what P(ansible.eda.webhook#event_source) receives from Cloudflare's notifications, the I(Tunnel Health Alert) of Cloudflare WAN and Magic Transit,
     into the event C(tunnel_health) that P(cloudflare.magic.tunnels#event_source) emits.
-  - A request without the secret of the webhook (header C(cf-webhook-auth)) is dropped, with a warning in the log, and so is every other notification.
-    The header itself and all other parts of the request are never part of the event.
-  - Where a notification has no tunnel status that can be read, the state is V(unknown). Text from outside is no template.
+  - A request without the secret of the webhook (header C(cf-webhook-auth)) is dropped, with a warning in the log. Every other notification is dropped
+    as well. The header itself and all other parts of the request are never part of the event.
+  - If a notification has no readable tunnel status, the state is V(unknown). Text from outside is never a template.
 requirements:
   - ansible-rulebook >= 1.2
   - ansible-core >= 2.18 and requests, in the Python that runs ansible-rulebook
@@ -23,13 +23,14 @@ options:
   secret:
     description:
       - The secret of the webhook, at least 16 characters.
-      - If not set, the environment variable E(CLOUDFLARE_WEBHOOK_SECRET) is used, which is the better place, because ansible-rulebook does not fill in
-        variables here.
+      - If not set, the environment variable E(CLOUDFLARE_WEBHOOK_SECRET) is used. Prefer the environment variable, because ansible-rulebook does not
+        fill in variables here.
     type: str
   account_id:
     description:
-      - Only notifications about this account become events.
-      - If not set, the environment variable E(CLOUDFLARE_ACCOUNT_ID) is used. If that is not set either, those about any account do.
+      - The id of the account. Only notifications about this account become events.
+      - If not set, the environment variable E(CLOUDFLARE_ACCOUNT_ID) is used. If that is not set either, notifications about any account become
+        events.
     type: str
 """
 

@@ -6,42 +6,45 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-short_description: Events of the tunnels of Cloudflare WAN or Magic Transit
+short_description: Emit events for the tunnels of Cloudflare WAN or Magic Transit
 version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Looks at the IPsec and GRE tunnels of an account of Cloudflare WAN (formerly Magic WAN) or Magic Transit again and again, and emits an event when
-    something has happened. No event ever has a key.
-  - Each event has C(type), which is one of O(events), C(account_id), C(tunnel) with C(id), C(name) and C(tunnel_type) (V(ipsec), V(gre)), C(at), the time
-    of the look by Cloudflare's clock, and C(repeated), see below.
-  - V(psk_due), once for each key, when it is older than O(max_age), or when an IPsec tunnel has none. With C(reason) (V(expired), V(missing)), C(psk_age) in
-    seconds, C(last_generated_on), C(max_age) in seconds and C(reminder), see O(remind_after).
-  - V(psk_replaced), when there is a new key, whoever made it. With C(last_generated_on) and C(before), the time of the key before.
-  - V(tunnel_health), when the state that Cloudflare's health checks come to changes. With C(state) and C(before) (V(healthy), V(degraded), V(down),
-    V(unknown)), and C(healthy_share), C(data_centers), C(worst) and C(checked_until) of M(cloudflare.magic.tunnel_health_info).
-  - V(tunnel_changed), when a field was changed that the modules can set. With C(fields), their names, as in V(health_check.rate), and C(name_before).
-  - V(tunnel_made) and V(tunnel_deleted).
-  - Texts that come from Cloudflare, such as names, have control characters escaped, and C({) is C(\x7b) in them, because ansible-rulebook makes variables of
-    events, and Ansible would take such a text for a template. Ids are what to act on.
-  - What was seen and emitted is kept in O(state_file). The first look ever takes what there is as it is, but that keys are due. A restart continues
-    where the last run ended.
-  - An event is written to that file before it is emitted, and taken out when ansible-rulebook has taken it. Those that are left when a process was killed
-    in between are emitted by the next one with C(repeated) set to V(true), but a V(psk_due) only if the key is still the same. C(meta.uuid) is then the same as
-    the first time.
+  - Polls the IPsec and GRE tunnels of an account of Cloudflare WAN (formerly Magic WAN) or Magic Transit, and emits an event when something has
+    happened. An event never contains a pre-shared key (PSK).
+  - Each event has C(type), which is one of O(events); C(account_id); C(tunnel) with C(id), C(name) and C(tunnel_type) (V(ipsec), V(gre)); C(at), the
+    time of the poll by Cloudflare's clock; and C(repeated), see below.
+  - V(psk_due) is emitted once for each key, when it is older than O(max_age), or when an IPsec tunnel has none. It has C(reason) (V(expired),
+    V(missing)), C(psk_age) in seconds, C(last_generated_on), C(max_age) in seconds, and C(reminder), see O(remind_after).
+  - V(psk_replaced) is emitted when there is a new key, regardless of who created it. It has C(last_generated_on) and C(before), the time of the
+    previous key.
+  - V(tunnel_health) is emitted when the state from Cloudflare's health checks changes. It has C(state) and C(before) (V(healthy), V(degraded),
+    V(down), V(unknown)), and C(healthy_share), C(data_centers), C(worst) and C(checked_until) of M(cloudflare.magic.tunnel_health_info).
+  - V(tunnel_changed) is emitted when a field that the modules can set was changed. It has C(fields), the names of the changed fields, such as
+    V(health_check.rate), and C(name_before).
+  - V(tunnel_made) is emitted when a tunnel was created, and V(tunnel_deleted) when a tunnel was deleted.
+  - In text from Cloudflare, such as names, control characters are escaped and C({) is replaced by C(\x7b), because ansible-rulebook turns events into
+    variables, and Ansible would interpret such text as a template. Use ids to act on tunnels.
+  - What was seen and emitted is kept in O(state_file). The very first poll emits no events for what already exists, except for keys that are due. A
+    restart continues where the last run ended.
+  - An event is written to that file before it is emitted, and removed when ansible-rulebook has accepted it. If a process was killed in between, the
+    next process emits the remaining events with C(repeated) set to V(true), but V(psk_due) only if the key is still the same. C(meta.uuid) is then
+    the same as the first time.
 requirements:
   - ansible-rulebook >= 1.2
   - ansible-core >= 2.18 and requests >= 2.25, in the Python that runs ansible-rulebook
 notes:
   - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account, and
     C(Account Analytics Read) unless V(tunnel_health) is left out of O(events).
-  - A look costs one request for each of O(tunnel_types), and one query for V(tunnel_health), or several if there are more than 10,000 rows of data.
-  - After an error it waits for 5 seconds, and longer up to 5 minutes if there are more errors, or as long as Cloudflare asks for. Wrong options and a
-    credential that Cloudflare refuses at the first look end it at once.
+  - Each poll sends one request for each of O(tunnel_types), and one query for V(tunnel_health), or several if there are more than 10,000 rows of
+    data.
+  - After an error, the source waits for 5 seconds, increasing up to 5 minutes if there are more errors, or as long as Cloudflare asks for. It stops
+    immediately if options are wrong, or if Cloudflare rejects the credential at the first poll.
 options:
   events:
     description:
-      - Which events to emit.
+      - The events to emit.
     type: list
     elements: str
     choices:
@@ -60,7 +63,7 @@ options:
       - tunnel_deleted
   tunnel_types:
     description:
-      - Which tunnels to look at.
+      - The types of tunnels to poll.
     type: list
     elements: str
     choices:
@@ -71,57 +74,59 @@ options:
       - gre
   names:
     description:
-      - Names of tunnels, or shell patterns such as V(branch-*), of which events are emitted. Without it, of all.
+      - Names of tunnels, or shell patterns such as V(branch-*), for which events are emitted. If not set, events are emitted for all tunnels.
     type: list
     elements: str
   exclude:
     description:
-      - Names, shell patterns or ids of tunnels of which none are emitted, such as those of another team.
+      - Names, shell patterns or ids of tunnels for which no events are emitted, such as those of another team.
     type: list
     elements: str
   max_age:
     description:
-      - The age from which on a key is due, like V(90d), V(12h), V(2w), V(45m), or seconds.
+      - The age from which a key is due, such as V(90d), V(12h), V(2w) or V(45m), or in seconds.
     type: str
     default: 90d
   remind_after:
     description:
-      - How long after V(psk_due) to emit it once more, with C(reminder) set to V(true), if the key is still in force, in the form of O(max_age). It is also
-        emitted once more when the source starts, because a run before may have been killed while it acted.
-      - Set this where the action does no harm if it is run once more, as V(rotate=expired) of M(cloudflare.magic.ipsec_psks) does not, and no key is forgotten.
-      - Without it, V(psk_due) is emitted once for each key, and the log says at the start which keys are still due.
+      - How long after V(psk_due) to emit it once more, with C(reminder) set to V(true), if the key is still in force, in the form of O(max_age). It
+        is also emitted once more when the source starts, because a previous run may have been killed while it acted.
+      - Set this option if it is safe to run the action once more, as it is with V(rotate=expired) of M(cloudflare.magic.ipsec_psks). Then no key is
+        forgotten.
+      - If not set, V(psk_due) is emitted once for each key, and the log lists at the start which keys are still due.
     type: str
   window:
     description:
-      - How much of the data of the health checks is looked at, up to now.
+      - How far back from the current time to use the data of the health checks.
     type: str
     default: 5m
   min_healthy_share:
     description:
-      - The share of the data centers that have to find a tunnel healthy, of those that reported, for it to be V(healthy).
+      - Of the data centers that reported, the share that must see a tunnel as healthy for it to be V(healthy).
     type: float
     default: 0.9
   poll_interval:
     description:
-      - How long to wait between two looks, at least 1 second. It is longer where a look needs many queries, so that half of the rate limit is left to others.
+      - How long to wait between two polls, at least 1 second. The wait is longer if a poll needs many queries, so that half of the rate limit is left
+        for others.
     type: str
     default: 1m
   state_file:
     description:
-      - The file that keeps what was seen and emitted. Its folder has to be there. It holds names, times, states and digests, and no key. Only one event
-        source at a time can use it, and it belongs to one account.
-      - By default one below E(XDG_STATE_HOME), or C(~/.local/state), in the folder C(cloudflare_magic), of its own for each account and URL. Where a container
-        is thrown away after each run, give a path that stays.
+      - The file that keeps what was seen and emitted. Its folder must exist. The file contains names, times, states and digests, but no keys. Only
+        one event source at a time can use it, and it belongs to one account.
+      - By default, a separate file for each account and URL in the folder C(cloudflare_magic) below E(XDG_STATE_HOME), or C(~/.local/state). If a
+        container is discarded after each run, set a path that persists.
     type: path
   feedback:
     description:
-      - Have ansible-rulebook (1.3 or newer, started with C(--persistence-id)) say when its rules have seen an event. Without it, an event counts as emitted as
-        soon as ansible-rulebook has taken it into its queue.
+      - Whether ansible-rulebook (1.3 or newer, started with C(--persistence-id)) reports when its rules have seen an event. Otherwise, an event
+        counts as emitted as soon as ansible-rulebook has added it to its queue.
     type: bool
     default: false
   api_token:
     description:
-      - An API token of Cloudflare. Excludes O(api_key) and O(api_email).
+      - An API token of Cloudflare. Mutually exclusive with O(api_key) and O(api_email).
       - If neither O(api_token) nor O(api_key) nor O(api_email) is set, the environment variable E(CLOUDFLARE_API_TOKEN) is used, or else
         E(CLOUDFLARE_API_KEY) with E(CLOUDFLARE_EMAIL). As soon as one of them is set, all three variables are ignored.
     type: str
@@ -145,12 +150,12 @@ options:
       - base_url
   timeout:
     description:
-      - How many seconds one whole answer may take.
+      - The maximum number of seconds for one complete response.
     type: float
     default: 30.0
   max_retries:
     description:
-      - How often to repeat a request at most, within one look.
+      - The maximum number of retries of a request within one poll.
     type: int
     default: 4
   validate_certs:
@@ -160,7 +165,7 @@ options:
     default: true
   ca_path:
     description:
-      - A file or folder with CA certificates to trust, in place of those of the system.
+      - A file or folder with CA certificates to trust instead of those of the system.
     type: path
 """
 
