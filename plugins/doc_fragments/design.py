@@ -285,7 +285,7 @@ options:
                 type: str
           mtu:
             description:
-              - The largest packet in bytes.
+              - The maximum packet size in bytes.
             type: int
           automatic_return_routing:
             description:

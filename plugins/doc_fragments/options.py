@@ -67,7 +67,7 @@ options:
     default: true
   ca_path:
     description:
-      - A file with the certificates of the certification authorities to trust, in PEM format, or a directory of such files prepared by C(openssl
+      - A file with the certificates of the certification authorities to trust, in PEM format, or a folder of such files prepared by C(openssl
         rehash).
     type: path
 """
@@ -114,13 +114,13 @@ options:
     default: true
   vault_file:
     description:
-      - A YAML file on the controller, encrypted as a whole with Ansible Vault, that stores the key. A relative path is relative to the directory of
-        the playbook.
+      - A YAML file on the controller, encrypted as a whole with Ansible Vault, that stores the key. A relative path is relative to the folder of the
+        playbook.
       - It contains the variable C(cloudflare_magic_ipsec_psks), a dictionary with tunnel ids as keys, as in O(set_fact). Its values also have
         C(saved_on) and, after a rotation, C(previous_psk). While a key is being replaced, the entry has C(replacing_since). Use the file with
         C(vars_files) or M(ansible.builtin.include_vars), and view it with C(ansible-vault view).
       - The file is created if it does not exist. Entries of other tunnels, other variables, and comments outside the variable are kept.
-      - Everything that can fail (the directory, the vault password, the content, the disk space) is checked before a key is generated. The file is
+      - Everything that can fail (the folder, the vault password, the content, the disk space) is checked before a key is generated. The file is
         replaced as a whole and has the mode 0600. It is locked in the meantime. For this lock, an empty file with the suffix C(.lock) remains next to
         it.
     type: path

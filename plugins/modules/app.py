@@ -30,7 +30,7 @@ options:
     type: str
   name:
     description:
-      - The name of the app. Without O(app_id), it identifies the app, and it is an error if several have it.
+      - The name of the app. Without O(app_id), the app is found by its name, and it is an error if several apps have this name.
     type: str
   type:
     description:

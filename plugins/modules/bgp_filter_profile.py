@@ -31,7 +31,8 @@ options:
     type: str
   name:
     description:
-      - The name of the filter profile. Without O(bgp_filter_profile_id), it identifies the profile, and it is an error if several have it.
+      - The name of the filter profile. Without O(bgp_filter_profile_id), the profile is found by its name, and it is an error if several profiles
+        have this name.
     type: str
   description:
     description:

@@ -32,7 +32,7 @@ options:
     type: str
   name:
     description:
-      - The name of the site. Without O(cf1_site_id), it identifies the site, and it is an error if several have it.
+      - The name of the site. Without O(cf1_site_id), the site is found by its name, and it is an error if several sites have this name.
     type: str
   description:
     description:

@@ -35,11 +35,12 @@ options:
     type: str
   serial_number:
     description:
-      - The serial number of the device. It identifies the connector. If the connector does not exist, the device is registered. It cannot be changed.
+      - The serial number of the device. It identifies the connector. If the connector does not exist, the device is registered. The serial number
+        cannot be changed.
     type: str
   device_id:
     description:
-      - The id of the device. It identifies or registers the device instead of O(serial_number). It cannot be changed.
+      - The id of the device. Use it instead of O(serial_number) to find or register the device. It cannot be changed.
     type: str
   activated:
     description:

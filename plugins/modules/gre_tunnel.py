@@ -31,8 +31,8 @@ options:
     type: str
   name:
     description:
-      - The name of the tunnel, at most 15 characters, without spaces or special characters. Without O(gre_tunnel_id), it identifies the tunnel, and
-        it is an error if several have it.
+      - The name of the tunnel, at most 15 characters, without spaces or special characters. Without O(gre_tunnel_id), the tunnel is found by its
+        name, and it is an error if several tunnels have this name.
     type: str
   cloudflare_gre_endpoint:
     description:

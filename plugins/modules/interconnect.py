@@ -31,7 +31,8 @@ options:
     type: str
   name:
     description:
-      - The name of the interconnect. Without O(interconnect_id), it identifies the interconnect, and it is an error if several have it.
+      - The name of the interconnect. Without O(interconnect_id), the interconnect is found by its name, and it is an error if several interconnects
+        have this name.
     type: str
   interface_address:
     description:

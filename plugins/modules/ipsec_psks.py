@@ -199,7 +199,7 @@ tunnels:
       type: int
     outcome:
       description: V(set), V(validated) in check mode, V(staged) with O(stage), V(not_due), V(unapplied), or V(not_tried) if the run had to stop
-        before this tunnel.
+        earlier.
       returned: always
       type: str
 not_due:

@@ -37,8 +37,8 @@ options:
     type: str
   name:
     description:
-      - The name of the tunnel, without spaces or special characters. Without O(ipsec_tunnel_id), it identifies the tunnel, and it is an error if
-        several have it.
+      - The name of the tunnel, without spaces or special characters. Without O(ipsec_tunnel_id), the tunnel is found by its name, and it is an error
+        if several tunnels have this name.
     type: str
   cloudflare_endpoint:
     description:

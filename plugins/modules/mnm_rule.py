@@ -33,8 +33,8 @@ options:
     type: str
   name:
     description:
-      - The name of the rule, with at most 256 characters out of A-Z, a-z, 0-9, C(_), C(-), C(.) and C(~). Without O(mnm_rule_id), it identifies the
-        rule.
+      - The name of the rule, with at most 256 characters out of A-Z, a-z, 0-9, C(_), C(-), C(.) and C(~). Without O(mnm_rule_id), the rule is found
+        by its name.
     type: str
   type:
     description:
