@@ -15,23 +15,23 @@ options: {}
 attributes:
   action:
     description:
-      - An action plugin of the same name does the work, on the controller.
+      - An action plugin with the same name does the work on the controller.
   async:
     description:
-      - Runs in the background with the C(async) keyword.
+      - Can run in the background with the C(async) keyword.
   check_mode:
     description:
-      - Works in check mode, where it says whether something would change and changes nothing.
+      - Can run in check mode, and reports whether something would change without changing anything.
   diff_mode:
     description:
-      - Tells in diff mode what changed, or in check mode what would change.
+      - Reports in diff mode what changed, or, in check mode, what would change.
   idempotent:
     description:
-      - A second run with the same options changes nothing, unless something else made a change in between.
+      - If you run the module a second time with the same options, it changes nothing, unless something else made a change in between.
       - This assumes that the options themselves do not ask for a change on each run.
   platform:
     description:
-      - Systems of the hosts that the module runs on.
+      - The systems of the hosts that the module runs on.
     support: full
 """
 
@@ -56,7 +56,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Has Cloudflare check the request with C(validate_only=true), unless nothing would change.
+      - Asks Cloudflare to validate the request with C(validate_only=true), unless nothing would change.
   diff_mode:
     support: full
     details:
@@ -72,8 +72,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads what there is, and sends nothing else, because the API has no C(validate_only) here. So only the collection has judged the request, and the
-        task returns C(validated=false).
+      - Reads the current state and sends nothing else, because the API does not support C(validate_only) here. Only the collection has checked the
+        request, so the task returns C(validated=false).
   diff_mode:
     support: full
     details:
@@ -89,11 +89,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - Changes nothing anyway.
+      - The module never changes anything.
   diff_mode:
     support: N/A
     details:
-      - Changes nothing.
+      - The module never changes anything.
   idempotent:
     support: full
 """

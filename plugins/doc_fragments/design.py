@@ -14,8 +14,9 @@ class ModuleDocFragment:
 options:
   config:
     description:
-      - The design. A kind that is not in it is not touched. Items have the options of the module of that kind, without O(state), credentials and keys.
-      - Required unless O(state=gathered), which without it reads tunnels, interconnects and routes.
+      - The design. Kinds of objects that it does not contain are not changed. Items have the options of the module for that kind, except O(state),
+        credentials and keys.
+      - Required unless O(state=gathered). If it is not set, O(state=gathered) reads tunnels, interconnects and routes.
     type: dict
     suboptions:
       ipsec_tunnels:
@@ -30,7 +31,7 @@ options:
             type: str
           name:
             description:
-              - The name of the tunnel, which finds it unless the id is given.
+              - The name of the tunnel. It identifies the tunnel unless the id is given.
             type: str
           cloudflare_endpoint:
             description:
@@ -38,7 +39,7 @@ options:
             type: str
           customer_endpoint:
             description:
-              - The address of the customer's device. Not needed if the device calls itself by another IKE identity than its address.
+              - The address of the customer's device. Not required if the device uses an IKE identity other than its address.
             type: str
           interface_address:
             description:
@@ -47,7 +48,7 @@ options:
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the tunnel with its prefix length, usually V(/127).
             type: str
           description:
             description:
@@ -55,39 +56,40 @@ options:
             type: str
           health_check:
             description:
-              - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+              - How Cloudflare checks whether the tunnel works. Options that are not set keep their values. For a new tunnel, Cloudflare chooses the
+                values.
             type: dict
             suboptions:
               enabled:
                 description:
-                  - Whether to check at all.
+                  - Whether to run health checks.
                 type: bool
               rate:
                 description:
-                  - How often.
+                  - How often to run health checks.
                 type: str
                 choices: [low, mid, high]
               type:
                 description:
-                  - What to send, an ICMP reply or an ICMP request.
+                  - The type of probe to send, either an ICMP reply or an ICMP request.
                 type: str
                 choices: [reply, request]
               direction:
                 description:
-                  - Whether the answer comes back through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
+                  - Whether the response returns through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
                 type: str
                 choices: [unidirectional, bidirectional]
               target:
                 description:
-                  - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint.
+                  - The address to check. With an empty string, Cloudflare computes the address, which is usually the customer's endpoint.
                 type: raw
           automatic_return_routing:
             description:
-              - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+              - Whether traffic returns through the tunnel that it came from. Cloudflare must enable this for the account.
             type: bool
           bgp: &bgp
             description:
-              - BGP with the customer's device over the tunnel or interconnect. Cloudflare's API has no way to remove it again.
+              - BGP with the customer's device over the tunnel or interconnect. After it is set, it cannot be removed through Cloudflare's API.
             type: dict
             suboptions:
               customer_asn:
@@ -101,37 +103,37 @@ options:
                 elements: str
               md5_key:
                 description:
-                  - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody
-                    who may read the tunnel, and so do the modules.
+                  - The MD5 key of the session, which protects against misconfiguration. Cloudflare does not treat it as a secret. Both Cloudflare and
+                    the modules show it to anyone who can read the tunnel.
                 type: str
               import_filter_id:
                 description:
-                  - The id of a filter for what Cloudflare accepts.
+                  - The id of a filter for the routes that Cloudflare accepts.
                 type: str
               export_filter_id:
                 description:
-                  - The id of a filter for what Cloudflare announces.
+                  - The id of a filter for the routes that Cloudflare announces.
                 type: str
               import_filter:
                 description:
-                  - The name of the filter for what Cloudflare accepts, in place of its id. An empty string takes the filter back.
+                  - The name of the filter for the routes that Cloudflare accepts, instead of its id. An empty string removes the filter.
                 type: str
               export_filter:
                 description:
-                  - The name of the filter for what Cloudflare announces, in place of its id. An empty string takes the filter back.
+                  - The name of the filter for the routes that Cloudflare announces, instead of its id. An empty string removes the filter.
                 type: str
           replay_protection:
             description:
-              - Whether Cloudflare drops packets that arrive late or twice. Cloudflare recommends to leave it off.
+              - Whether Cloudflare drops packets that arrive late or twice. Cloudflare recommends leaving this off.
             type: bool
           custom_remote_identities:
             description:
-              - An IKE identity of one's own choice for the customer's device.
+              - A custom IKE identity for the customer's device.
             type: dict
             suboptions:
               fqdn_id:
                 description:
-                  - A name of the form C(LABEL.NUMBER.custom.ipsec.cloudflare.com), with a label of one's own choice.
+                  - A name of the form C(LABEL.NUMBER.custom.ipsec.cloudflare.com), with a label that you choose.
                 type: str
       gre_tunnels:
         description:
@@ -145,7 +147,7 @@ options:
             type: str
           name:
             description:
-              - The name of the tunnel, which finds it unless the id is given.
+              - The name of the tunnel. It identifies the tunnel unless the id is given.
             type: str
           cloudflare_gre_endpoint:
             description:
@@ -162,7 +164,7 @@ options:
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the tunnel with its prefix length, usually V(/127).
             type: str
           description:
             description:
@@ -170,54 +172,55 @@ options:
             type: str
           health_check:
             description:
-              - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+              - How Cloudflare checks whether the tunnel works. Options that are not set keep their values. For a new tunnel, Cloudflare chooses the
+                values.
             type: dict
             suboptions:
               enabled:
                 description:
-                  - Whether to check at all.
+                  - Whether to run health checks.
                 type: bool
               rate:
                 description:
-                  - How often.
+                  - How often to run health checks.
                 type: str
                 choices: [low, mid, high]
               type:
                 description:
-                  - What to send, an ICMP reply or an ICMP request.
+                  - The type of probe to send, either an ICMP reply or an ICMP request.
                 type: str
                 choices: [reply, request]
               direction:
                 description:
-                  - Whether the answer comes back through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
+                  - Whether the response returns through the tunnel (V(bidirectional)) or through the Internet (V(unidirectional)).
                 type: str
                 choices: [unidirectional, bidirectional]
               target:
                 description:
-                  - The address to check. An empty string means the one that Cloudflare computes, usually the customer's endpoint.
+                  - The address to check. With an empty string, Cloudflare computes the address, which is usually the customer's endpoint.
                 type: raw
           automatic_return_routing:
             description:
-              - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+              - Whether traffic returns through the tunnel that it came from. Cloudflare must enable this for the account.
             type: bool
           bgp: *bgp
           ttl:
             description:
-              - The time to live of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
+              - The time to live (TTL) of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
             type: int
           mtu:
             description:
-              - The largest packet inside the tunnel, in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
+              - The maximum packet size inside the tunnel in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
             type: int
       interconnects:
         description:
-          - Interconnects (CNI). Cloudflare creates and deletes them, so they can only be changed.
+          - Interconnects (CNI). Cloudflare creates and deletes them, so you can only update them.
         type: list
         elements: dict
         suboptions:
           interconnect_id:
             description:
-              - The id of the interconnect, in place of the name, or to rename it.
+              - The id of the interconnect. Use it instead of the name, or to rename the interconnect.
             type: str
           name:
             description:
@@ -230,7 +233,7 @@ options:
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside the tunnel with prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the tunnel with its prefix length, usually V(/127).
             type: str
           description:
             description:
@@ -247,43 +250,46 @@ options:
                 type: str
           health_check:
             description:
-              - How Cloudflare checks whether the tunnel works. Options that are not set stay as they are, or as Cloudflare chooses for a new tunnel.
+              - How Cloudflare checks whether the tunnel works. Options that are not set keep their values. For a new tunnel, Cloudflare chooses the
+                values.
             type: dict
             suboptions:
               enabled:
                 description:
-                  - Whether to check at all.
+                  - Whether to run health checks.
                 type: bool
               rate:
                 description:
-                  - How often.
+                  - How often to run health checks.
                 type: str
                 choices: [low, mid, high]
               type:
                 description:
-                  - What to send, an ICMP reply or an ICMP request.
+                  - The type of probe to send, either an ICMP reply or an ICMP request.
                 type: str
                 choices: [reply, request]
               direction:
                 description:
-                  - Whether the answer comes back through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
+                  - Whether the response returns through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
                 type: str
                 choices: [unidirectional, bidirectional]
               target:
                 description:
-                  - The address to check. An empty string means the one that Cloudflare computes, the customer's end of the inside.
+                  - The address to check. With an empty string, Cloudflare computes the address, which is the customer's address inside the
+                    interconnect.
                 type: raw
               source:
                 description:
-                  - The address that Cloudflare checks from. Only interconnects of version 1.5 have it, and need it if the direction is V(bidirectional).
+                  - The address that Cloudflare sends health checks from. Only available for interconnects of version 1.5, which need it if the
+                    direction is V(bidirectional).
                 type: str
           mtu:
             description:
-              - The largest packet in bytes.
+              - The maximum packet size in bytes.
             type: int
           automatic_return_routing:
             description:
-              - Whether traffic returns through the tunnel that it came from. Cloudflare has to enable this for the account.
+              - Whether traffic returns through the tunnel that it came from. Cloudflare must enable this for the account.
             type: bool
           bgp: *bgp
       static_routes:
@@ -294,16 +300,16 @@ options:
         suboptions:
           static_route_id:
             description:
-              - The id of the route. Only needed to give a route another prefix.
+              - The id of the route. Only needed to change the prefix of a route.
             type: str
             aliases: [route_id]
           prefix:
             description:
-              - The prefix to reach. Prefix, next hop, priority and scope find a route.
+              - The destination prefix. A route is identified by its prefix, next hop, priority and scope.
             type: str
           nexthop:
             description:
-              - The customer's address inside a tunnel. Excludes nexthop_tunnel.
+              - The customer's address inside a tunnel. Mutually exclusive with nexthop_tunnel.
             type: str
           priority:
             description:
@@ -334,14 +340,14 @@ options:
                 elements: str
           nexthop_tunnel:
             description:
-              - The name of an IPsec or GRE tunnel, in place of nexthop. This design may create it.
+              - The name of an IPsec or GRE tunnel, instead of nexthop. The same design can create the tunnel.
             type: str
       sites:
         description:
           - Sites. Items have the options of M(cloudflare.magic.site), and the lists C(lans), C(wans), C(acls) and C(app_configs), whose items have
             the options of M(cloudflare.magic.site_lan), M(cloudflare.magic.site_wan), M(cloudflare.magic.site_acl) and
-            M(cloudflare.magic.site_app_config) without C(site).
-          - A list that is not there is not touched. What a site has is read for those that the design names, and gives lists for.
+            M(cloudflare.magic.site_app_config), except C(site).
+          - Lists that are not present are not changed. The contents of a site are read only if the design names the site and has lists for it.
         type: list
         elements: dict
       connectors:
@@ -356,7 +362,8 @@ options:
         elements: dict
       bgp_filter_profiles:
         description:
-          - BGP filter profiles. Items have the options of M(cloudflare.magic.bgp_filter_profile). Tunnels and interconnects of the same design can name them.
+          - BGP filter profiles. Items have the options of M(cloudflare.magic.bgp_filter_profile). Tunnels and interconnects of the same design can
+            refer to them by name.
         type: list
         elements: dict
 """

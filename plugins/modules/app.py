@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes apps of the account, which sites of Cloudflare WAN (formerly Magic WAN) let out to the Internet directly, or serve
-    first.
+  - Creates, updates, renames and deletes apps of the account. Sites of Cloudflare WAN (formerly Magic WAN) send the traffic of these apps directly to
+    the Internet, or prioritize it.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -25,12 +25,12 @@ extends_documentation_fragment:
 options:
   app_id:
     description:
-      - The id of the app. With it, another O(name) renames it.
+      - The id of the app. If it is set, a different O(name) renames the app.
       - At least one of O(app_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the app. Without O(app_id) it finds the app, and it is an error if several have it.
+      - The name of the app. Without O(app_id), the app is found by its name, and it is an error if several apps have this name.
     type: str
   type:
     description:
@@ -38,17 +38,17 @@ options:
     type: str
   hostnames:
     description:
-      - The names of hosts that belong to the app, all of them. The order does not matter.
+      - The complete list of the names of hosts that belong to the app. The order does not matter.
     type: list
     elements: str
   ip_subnets:
     description:
-      - IPv4 prefixes that belong to the app, all of them. The order does not matter.
+      - The complete list of IPv4 prefixes that belong to the app. The order does not matter.
     type: list
     elements: str
   source_subnets:
     description:
-      - IPv4 prefixes from which the app is used, all of them. The order does not matter.
+      - The complete list of IPv4 prefixes from which the app is used. The order does not matter.
     type: list
     elements: str
 seealso:

@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Returns the account's own apps of Cloudflare WAN (formerly Magic WAN) as the API describes them. Cloudflare's own apps are left out.
+  - Returns the account's own apps of Cloudflare WAN (formerly Magic WAN) as the API describes them. Cloudflare's own apps are not included.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads

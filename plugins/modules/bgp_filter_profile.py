@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes the profiles by which BGP sessions of Cloudflare WAN (formerly Magic WAN) or Magic Transit filter routes.
-  - Tunnels and interconnects name a profile in the options C(import_filter) and C(export_filter) of C(bgp). Create the profile before them, and delete it
-    after them.
+  - Creates, updates, renames and deletes the profiles that BGP sessions of Cloudflare WAN (formerly Magic WAN) or Magic Transit use to filter routes.
+  - Tunnels and interconnects refer to a profile by name in the options C(import_filter) and C(export_filter) of C(bgp). Create the profile before
+    them, and delete it after them.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -26,12 +26,13 @@ extends_documentation_fragment:
 options:
   bgp_filter_profile_id:
     description:
-      - The id of the filter profile. With it, another O(name) renames the profile.
+      - The id of the filter profile. If it is set, a different O(name) renames the profile.
       - At least one of O(bgp_filter_profile_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the filter profile. Without O(bgp_filter_profile_id) it finds the profile, and it is an error if several have it.
+      - The name of the filter profile. Without O(bgp_filter_profile_id), the profile is found by its name, and it is an error if several profiles
+        have this name.
     type: str
   description:
     description:
@@ -39,15 +40,16 @@ options:
     type: str
   match_action:
     description:
-      - What becomes of a route that one of O(targets) matches. Required for a new profile.
+      - What happens to a route that matches one of O(targets). Required for a new profile.
     type: str
     choices:
       - allow
       - deny
   targets:
     description:
-      - The prefixes that the profile is about. Required for a new profile. The order does not matter.
-      - A prefix alone means just that prefix. With two lengths, like V(10.0.0.0/8{16,24}), it means all prefixes in it whose lengths are in that range.
+      - The prefixes that the profile applies to. Required for a new profile. The order does not matter.
+      - A prefix alone matches only that prefix. With two lengths, such as V(10.0.0.0/8{16,24}), it matches all prefixes inside it whose lengths are
+        in that range.
     type: list
     elements: str
 seealso:

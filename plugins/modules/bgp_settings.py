@@ -13,7 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Changes the BGP settings that an account of Cloudflare WAN (formerly Magic WAN) has. Nobody creates or removes them, so O(state=absent) is an error.
+  - Updates the BGP settings of an account of Cloudflare WAN (formerly Magic WAN). These settings cannot be created or deleted, so O(state=absent) is
+    an error.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -28,7 +29,7 @@ options:
     type: int
   redistribute_static_wan:
     description:
-      - Whether static routes are announced over BGP as well. The API calls it C(redistribute) with C(static:wan).
+      - Whether static routes are also announced over BGP. The API calls this C(redistribute) with C(static:wan).
     type: bool
 seealso:
   - module: cloudflare.magic.bgp_settings_info
@@ -48,7 +49,7 @@ EXAMPLES = r"""
 RETURN = r"""
 bgp_settings:
   description:
-    - The BGP settings as it is now, or in check mode as it would be.
+    - The BGP settings as they are now, or, in check mode, as they would be.
     - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
   returned: success
   type: dict

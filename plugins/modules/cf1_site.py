@@ -14,9 +14,9 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - >-
-    Creates, changes, renames and deletes sites of Cloudflare One, the newer kind of sites. Sites of Cloudflare WAN with connectors are another kind: see
-    M(cloudflare.magic.site).
-  - The ramps of such a site, which are the tunnels, interconnects and connectors by which it is reached, are left as they are.
+    Creates, updates, renames and deletes sites of Cloudflare One, the newer kind of sites. Sites of Cloudflare WAN with connectors are a different
+    kind. See M(cloudflare.magic.site).
+  - The ramps of a site, which are the tunnels, interconnects and connectors through which it is reached, are not changed.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -27,12 +27,12 @@ extends_documentation_fragment:
 options:
   cf1_site_id:
     description:
-      - The id of the site. With it, another O(name) renames it.
+      - The id of the site. If it is set, a different O(name) renames the site.
       - At least one of O(cf1_site_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the site. Without O(cf1_site_id) it finds the site, and it is an error if several have it.
+      - The name of the site. Without O(cf1_site_id), the site is found by its name, and it is an error if several sites have this name.
     type: str
   description:
     description:

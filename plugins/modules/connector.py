@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Registers, changes and deletes connectors of Cloudflare WAN (formerly Magic WAN), Cloudflare's appliance for sites.
-  - A connector that belongs to a site has to be taken out of it with M(cloudflare.magic.site) before it is deleted.
+  - Registers, updates and deletes connectors of Cloudflare WAN (formerly Magic WAN), Cloudflare's appliance for sites.
+  - A connector that belongs to a site must be removed from the site with M(cloudflare.magic.site) before you delete it.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes_elsewhere
@@ -23,9 +23,10 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - Cloudflare puts the license key of a connector into every answer about it. It is a secret, so no result, message or log of this collection ever has it.
-    There is no option that shows it or creates a new one.
-  - Requests about connectors need the permission C(Magic WAN Write), and C(Magic WAN Read) to read. Permissions for Magic Transit are not enough.
+  - Cloudflare includes the license key of a connector in every response about it. The key is a secret, so no result, message or log of this
+    collection ever contains it. There is no option that shows the key or creates a new one.
+  - Requests that change connectors need the permission C(Magic WAN Write), and requests that read them need C(Magic WAN Read). Permissions for Magic
+    Transit are not enough.
 options:
   connector_id:
     description:
@@ -34,11 +35,12 @@ options:
     type: str
   serial_number:
     description:
-      - The serial number of the device. It finds the connector, and registers the device if there is none. It cannot be changed.
+      - The serial number of the device. It identifies the connector. If the connector does not exist, the device is registered. The serial number
+        cannot be changed.
     type: str
   device_id:
     description:
-      - The id of the device, which finds or registers it in place of O(serial_number). It cannot be changed.
+      - The id of the device. Use it instead of O(serial_number) to find or register the device. It cannot be changed.
     type: str
   activated:
     description:
@@ -50,11 +52,12 @@ options:
     type: str
   timezone:
     description:
-      - The time zone in which the times of the upgrade window are meant, like V(Europe/Paris).
+      - The time zone of the times of the upgrade window, such as V(Europe/Paris).
     type: str
   interrupt_window_days_of_week:
     description:
-      - The days on which Cloudflare may upgrade the device, all of them. Cloudflare chooses every day for a new connector. The order does not matter.
+      - The complete list of days on which Cloudflare may upgrade the device. For a new connector, Cloudflare chooses every day. The order does not
+        matter.
     type: list
     elements: str
     choices:
@@ -71,11 +74,11 @@ options:
     type: int
   interrupt_window_duration_hours:
     description:
-      - How many hours the upgrade window lasts, from V(1) to V(24).
+      - The duration of the upgrade window in hours, from V(1) to V(24).
     type: int
   interrupt_window_embargo_dates:
     description:
-      - Dates without upgrades, like V(2026-12-24), all of them. The order does not matter.
+      - The complete list of dates without upgrades, such as V(2026-12-24). The order does not matter.
     type: list
     elements: str
 seealso:
@@ -163,22 +166,22 @@ connector:
       elements: str
     last_heartbeat:
       description:
-        - When Cloudflare heard from the device last.
+        - When Cloudflare last heard from the device.
       returned: if Cloudflare returns it
       type: str
     last_seen_version:
       description:
-        - The version of its software then.
+        - The software version of the device at that time.
       returned: if Cloudflare returns it
       type: str
     last_updated:
       description:
-        - When the registration was changed last.
+        - When the registration was last changed.
       returned: if Cloudflare returns it
       type: str
     device:
       description:
-        - The device with its id, its type and its serial number.
+        - The device with its id, type and serial number.
       returned: if Cloudflare returns it
       type: dict
 validated:

@@ -22,14 +22,15 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.reads
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - Cloudflare puts the license key of a connector into every answer about it. It is a secret, so no result, message or log of this collection ever has it.
-    There is no option that shows it or creates a new one.
-  - Requests about connectors need the permission C(Magic WAN Write), and C(Magic WAN Read) to read. Permissions for Magic Transit are not enough.
+  - Cloudflare includes the license key of a connector in every response about it. The key is a secret, so no result, message or log of this
+    collection ever contains it. There is no option that shows the key or creates a new one.
+  - Requests that change connectors need the permission C(Magic WAN Write), and requests that read them need C(Magic WAN Read). Permissions for Magic
+    Transit are not enough.
 options:
   connector_id:
     description:
       - The id of the one connector to return. It is an error if it does not exist.
-      - Excludes O(serial_number) and O(device_id).
+      - Mutually exclusive with O(serial_number) and O(device_id).
     type: str
   serial_number:
     description:
@@ -37,17 +38,17 @@ options:
     type: str
   device_id:
     description:
-      - The device's id of the connector to return. The list is empty if there is none.
+      - The device id of the connector to return. The list is empty if there is none.
     type: str
   telemetry:
     description:
-      - Whether to return the latest snapshot of each connector as C(telemetry), which costs a request for each.
+      - Whether to return the latest snapshot of each connector as C(telemetry). This requires one request for each connector.
     type: bool
     default: false
   events_since:
     description:
-      - Return the events of each connector since this time before now as C(events), as a whole number with a unit, like V(45m), V(12h) or V(7d). It costs a
-        request for each, or several where there are many events.
+      - How far back to return the events of each connector as C(events), as a whole number with a unit, such as V(45m), V(12h) or V(7d). This
+        requires one request for each connector, or several if there are many events.
     type: str
   format:
     description:
@@ -136,32 +137,33 @@ connectors:
       elements: str
     last_heartbeat:
       description:
-        - When Cloudflare heard from the device last.
+        - When Cloudflare last heard from the device.
       returned: if Cloudflare returns it
       type: str
     last_seen_version:
       description:
-        - The version of its software then.
+        - The software version of the device at that time.
       returned: if Cloudflare returns it
       type: str
     last_updated:
       description:
-        - When the registration was changed last.
+        - When the registration was last changed.
       returned: if Cloudflare returns it
       type: str
     device:
       description:
-        - The device with its id, its type and its serial number.
+        - The device with its id, type and serial number.
       returned: if Cloudflare returns it
       type: dict
     telemetry:
       description:
-        - The latest snapshot of the connector as Cloudflare describes it; empty if there is none.
+        - The latest snapshot of the connector as Cloudflare describes it. Empty if there is none.
       returned: with O(telemetry=true)
       type: dict
     events:
       description:
-        - The events, the oldest first. C(t) is the time in seconds since 1970, C(k) the kind, C(n) a number that tells events of one time apart.
+        - The events, with the oldest first. C(t) is the time in seconds since 1970, C(k) is the kind, and C(n) is a number that distinguishes events
+          with the same time.
       returned: with O(events_since)
       type: list
       elements: dict

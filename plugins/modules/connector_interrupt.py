@@ -13,10 +13,11 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Has a connector of Cloudflare WAN (formerly Magic WAN) reboot, restart its software or shut down. This interrupts the traffic of its site.
-  - It is an event and no state, so each run of the task does it again. One run never sends it twice. If the answer is lost, the list of interrupts tells
-    whether Cloudflare accepted it, and if it does not tell, the task fails.
-  - With C(until) or C(retries), Ansible would run the task again, so it fails before anything is sent. Wait with M(cloudflare.magic.connector_info).
+  - Causes a connector of Cloudflare WAN (formerly Magic WAN) to reboot, restart its software or shut down. This interrupts the traffic of its site.
+  - An interrupt is an event and not a state, so each run of the task sends it again. One run never sends it twice. If the response is lost, the
+    module uses the list of interrupts to find out whether Cloudflare accepted the interrupt. If the list does not show this, the task fails.
+  - With C(until) or C(retries), Ansible would run the task again, so the task fails before anything is sent. To wait, use
+    M(cloudflare.magic.connector_info).
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads_elsewhere
@@ -27,7 +28,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Looks for the connector, and sends nothing else. Returns C(validated=false).
+      - Looks for the connector and sends nothing else. Returns C(validated=false).
   diff_mode:
     support: full
     details:
@@ -41,26 +42,26 @@ notes:
 options:
   connector:
     description:
-      - The connector, by its serial number or id.
+      - The serial number or id of the connector.
     type: str
     required: true
   interrupt:
     description:
-      - What to do.
+      - The interrupt to send.
     type: str
     required: true
     choices:
-      reboot: The device starts anew.
-      restart: The software of the device starts anew.
-      shutdown: The device switches itself off, and somebody has to go there to switch it on.
+      reboot: Restarts the device.
+      restart: Restarts the software of the device.
+      shutdown: Switches the device off. Someone must go there to switch it on again.
   purge:
     description:
-      - Whether the connector also forgets what it has stored.
+      - Whether the connector also deletes what it has stored.
     type: bool
     default: false
   confirm:
     description:
-      - Has to be V(true), so that nobody interrupts a site by mistake.
+      - Must be V(true), so that nobody interrupts a site by mistake.
     type: bool
     default: false
 seealso:
@@ -96,11 +97,11 @@ connector_interrupt:
   type: dict
   contains:
     submitted_at:
-      description: When Cloudflare accepted it.
+      description: When Cloudflare accepted the interrupt.
       returned: if Cloudflare returns it
       type: str
     triggered_at:
-      description: When the connector began with it.
+      description: When the connector began to carry it out.
       returned: if Cloudflare returns it
       type: str
 validated:

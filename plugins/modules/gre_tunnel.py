@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Makes, changes, renames and deletes GRE tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
-  - The API sets O(bgp) only when a tunnel is made. To change it is an error, which says so before anything is sent.
+  - Creates, updates, renames and deletes GRE tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
+  - The API sets O(bgp) only when a tunnel is created. Changing it later is an error, which is reported before anything is sent.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -26,13 +26,13 @@ extends_documentation_fragment:
 options:
   gre_tunnel_id:
     description:
-      - The id of the tunnel. With it, another O(name) renames the tunnel.
+      - The id of the tunnel. If it is set, a different O(name) renames the tunnel.
       - At least one of O(gre_tunnel_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the tunnel, at most 15 characters, without blanks and special characters. Without O(gre_tunnel_id) it finds the tunnel, and it is
-        an error if several have it.
+      - The name of the tunnel, at most 15 characters, without spaces or special characters. Without O(gre_tunnel_id), the tunnel is found by its
+        name, and it is an error if several tunnels have this name.
     type: str
   cloudflare_gre_endpoint:
     description:
@@ -44,11 +44,11 @@ options:
     type: str
   ttl:
     description:
-      - The time to live of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
+      - The time to live (TTL) of the GRE packets, in hops. Cloudflare chooses 64 for a new tunnel.
     type: int
   mtu:
     description:
-      - The largest packet inside the tunnel, in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
+      - The maximum packet size inside the tunnel in bytes, at least 576. Cloudflare chooses 1476 for a new tunnel.
     type: int
 seealso:
   - module: cloudflare.magic.gre_tunnel_info
@@ -104,7 +104,7 @@ gre_tunnel:
       sample: 10.213.0.10/31
     customer_address:
       description: The customer's IPv4 address inside the tunnel, which is the other address in the network of C(interface_address).
-      returned: if it can be told from the prefix length V(/31), or V(/30)
+      returned: if it can be derived from the prefix length V(/31) or V(/30)
       type: str
       sample: 10.213.0.11
     customer_address6:

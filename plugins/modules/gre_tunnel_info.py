@@ -36,7 +36,7 @@ options:
       - The form in which tunnels are returned.
     type: str
     choices:
-      api: As the API describes them, with what the module adds.
+      api: As the API describes them, with the fields that the module adds.
       options: >-
         As M(cloudflare.magic.gre_tunnel) and M(cloudflare.magic.network) accept them as options. Contains only what can be set, without values that a
         new tunnel has anyway, in an order that does not depend on when they were created. The id is included only if several tunnels have the same
@@ -84,7 +84,7 @@ gre_tunnels:
       sample: 10.213.0.10/31
     customer_address:
       description: The customer's IPv4 address inside the tunnel, which is the other address in the network of C(interface_address).
-      returned: if it can be told from the prefix length V(/31), or V(/30)
+      returned: if it can be derived from the prefix length V(/31) or V(/30)
       type: str
       sample: 10.213.0.11
     customer_address6:

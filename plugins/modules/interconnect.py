@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Changes and renames interconnects of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
-  - Cloudflare creates them with the physical or virtual connection that they stand for, and removes them with it. So O(state=absent) is an error, and so is
-    the name of an interconnect that there is not.
+  - Updates and renames interconnects of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
+  - Cloudflare creates an interconnect together with the physical or virtual connection that it represents, and deletes it together with that
+    connection. Therefore, O(state=absent) is an error, and so is the name of an interconnect that does not exist.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -26,22 +26,23 @@ extends_documentation_fragment:
 options:
   interconnect_id:
     description:
-      - The id of the interconnect. With it, another O(name) renames the interconnect.
+      - The id of the interconnect. If it is set, a different O(name) renames the interconnect.
       - At least one of O(interconnect_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the interconnect. Without O(interconnect_id) it finds the interconnect, and it is an error if several have it.
+      - The name of the interconnect. Without O(interconnect_id), the interconnect is found by its name, and it is an error if several interconnects
+        have this name.
     type: str
   interface_address:
     description:
       - Cloudflare's IPv4 address inside the interconnect with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
         169.254.240.0/20. The customer's device has the other address.
-      - Interconnects of version 1.5 take a V(/31) alone, which may be from the account's own prefixes as well.
+      - Interconnects of version 1.5 accept only a V(/31), which can also be from the account's own prefixes.
     type: str
   interface_address6:
     description:
-      - Cloudflare's IPv6 address inside the interconnect with prefix length, usually V(/127).
+      - Cloudflare's IPv6 address inside the interconnect with its prefix length, usually V(/127).
     type: str
   description:
     description:
@@ -58,16 +59,16 @@ options:
         type: str
   health_check:
     description:
-      - How Cloudflare checks whether the interconnect works. Options that are not set stay as they are.
+      - How Cloudflare checks whether the interconnect works. Options that are not set keep their values.
     type: dict
     suboptions:
       enabled:
         description:
-          - Whether to check at all.
+          - Whether to run health checks.
         type: bool
       rate:
         description:
-          - How often.
+          - How often to run health checks.
         type: str
         choices:
           - low
@@ -75,40 +76,41 @@ options:
           - high
       type:
         description:
-          - What to send, an ICMP reply or an ICMP request.
+          - The type of probe to send, either an ICMP reply or an ICMP request.
         type: str
         choices:
           - reply
           - request
       direction:
         description:
-          - Whether the answer comes back through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
+          - Whether the response returns through the interconnect (V(bidirectional)) or through the Internet (V(unidirectional)).
         type: str
         choices:
           - unidirectional
           - bidirectional
       target:
         description:
-          - The address to check. An empty string means the one that Cloudflare computes, the customer's end of the inside.
-          - Cloudflare ignores it if the direction is V(bidirectional). It is left out then, with a warning.
-          - Either an address, or a dictionary with the key C(saved), as the modules return it; its key C(effective) is ignored.
+          - The address to check. With an empty string, Cloudflare computes the address, which is the customer's address inside the interconnect.
+          - Cloudflare ignores it if the direction is V(bidirectional). In this case, it is left out, and a warning is issued.
+          - Either an address, or a dictionary with the key C(saved), as returned by the modules. The key C(effective) is ignored.
         type: raw
       source:
         description:
-          - The address that Cloudflare checks from. Only interconnects of version 1.5 have it, and need it if the direction is V(bidirectional).
-          - With V(unidirectional) there is none. It is left out then, and taken back if there was one.
+          - The address that Cloudflare sends health checks from. Only available for interconnects of version 1.5, which need it if the direction is
+            V(bidirectional).
+          - With V(unidirectional), there is no source address. In this case, the option is left out, and an existing address is removed.
         type: str
   mtu:
     description:
-      - The largest packet in bytes, at least 576.
+      - The maximum packet size in bytes, at least 576.
     type: int
   automatic_return_routing:
     description:
-      - Whether traffic returns through the interconnect that it came from. Cloudflare has to enable this for the account.
+      - Whether traffic returns through the interconnect that it came from. Cloudflare must enable this for the account.
     type: bool
   bgp:
     description:
-      - BGP with the customer's device over the interconnect. Cloudflare's API has no way to remove it again.
+      - BGP with the customer's device over the interconnect. After it is set, it cannot be removed through Cloudflare's API.
     type: dict
     suboptions:
       customer_asn:
@@ -122,24 +124,24 @@ options:
         elements: str
       md5_key:
         description:
-          - The MD5 key of the session, which guards against misconfiguration. Cloudflare does not treat it as a secret, and shows it to everybody who may
-            read the interconnect, and so do the modules.
+          - The MD5 key of the session, which protects against misconfiguration. Cloudflare does not treat it as a secret. Both Cloudflare and the
+            modules show it to anyone who can read the interconnect.
         type: str
       import_filter_id:
         description:
-          - The id of a filter for what Cloudflare accepts.
+          - The id of a filter for the routes that Cloudflare accepts.
         type: str
       export_filter_id:
         description:
-          - The id of a filter for what Cloudflare announces.
+          - The id of a filter for the routes that Cloudflare announces.
         type: str
       import_filter:
         description:
-          - The name of the filter for what Cloudflare accepts, in place of O(bgp.import_filter_id). An empty string takes the filter back.
+          - The name of the filter for the routes that Cloudflare accepts, instead of O(bgp.import_filter_id). An empty string removes the filter.
         type: str
       export_filter:
         description:
-          - The name of the filter for what Cloudflare announces, in place of O(bgp.export_filter_id). An empty string takes the filter back.
+          - The name of the filter for the routes that Cloudflare announces, instead of O(bgp.export_filter_id). An empty string removes the filter.
         type: str
 seealso:
   - module: cloudflare.magic.interconnect_info
@@ -171,7 +173,7 @@ EXAMPLES = r"""
 RETURN = r"""
 interconnect:
   description:
-    - The interconnect as it is now, or in check mode as it would be.
+    - The interconnect as it is now, or, in check mode, as it would be.
     - Contains the API's own fields, and the simple fields that the API omits if they are empty or false.
   returned: success
   type: dict
@@ -224,12 +226,12 @@ interconnect:
       type: str
     colo_name:
       description:
-        - The data center in which it is.
+        - The data center of the interconnect.
       returned: if Cloudflare returns it
       type: str
     version:
       description:
-        - V(1), V(1.5) or V(2). Nobody can change it.
+        - The version of the interconnect, which is V(1), V(1.5) or V(2). It cannot be changed.
       returned: if Cloudflare returns it
       type: str
 validated:

@@ -113,12 +113,12 @@ interconnects:
       type: str
     colo_name:
       description:
-        - The data center in which it is.
+        - The data center of the interconnect.
       returned: if Cloudflare returns it
       type: str
     version:
       description:
-        - V(1), V(1.5) or V(2). Nobody can change it.
+        - The version of the interconnect, which is V(1), V(1.5) or V(2). It cannot be changed.
       returned: if Cloudflare returns it
       type: str
 failure:

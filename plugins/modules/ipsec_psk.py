@@ -13,16 +13,17 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Has Cloudflare generate a new pre-shared key (PSK) for one IPsec tunnel of Cloudflare WAN (formerly Magic WAN) or Magic Transit,
-    or sets a key that you supply, and hands the key to the rest of the play.
-  - Cloudflare shows a generated key once, in the answer to the request that makes it, and never again. This module therefore
-    refuses to generate a key that nobody would receive, and never shows it on the screen, in logs or in job events.
-  - The new key is in force at Cloudflare as soon as this task ends, and the one before is gone. An established tunnel stays up until
-    the next authentication, so give the customer's device the new key in the same play and have it authenticate again.
+  - Asks Cloudflare to generate a new pre-shared key (PSK) for one IPsec tunnel of Cloudflare WAN (formerly Magic WAN) or Magic Transit, or sets a key
+    that you supply, and passes the key to the rest of the play.
+  - Cloudflare shows a generated key only once, in the response to the request that generates it. Therefore, this module does not generate a key that
+    nobody would receive, and never shows a key on the screen, in logs or in job events.
+  - The new key is active at Cloudflare as soon as this task ends, and the previous key is gone. An established tunnel stays up until the next
+    authentication, so configure the new key on the customer's device in the same play, and make the device authenticate again.
 notes:
-  - Works in loops. Loop over names or ids of tunnels, never over keys, and never over registered results that hold keys, because Ansible shows loop items.
-  - If an answer with a generated key is lost, for example because the connection broke, the key in force is unknown. The module then
-    generates one more key, and confirms that it is the last one. If it cannot, the task fails, and running it again heals that.
+  - The module works in loops. Loop over names or ids of tunnels, but never over keys or over registered results that contain keys, because Ansible
+    shows loop items.
+  - If a response with a generated key is lost, for example because the connection broke, the active key is unknown. The module then generates another
+    key and confirms that it is the latest one. If this is not possible, the task fails. To fix this, run the task again.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.psk
@@ -36,18 +37,18 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends the same request with C(validate_only=true), so that Cloudflare checks credentials, permission and tunnel. See O(dry_run).
-      - Cloudflare's documentation contradicts itself on whether that request changes the key. The tunnel is therefore read before and after. If the key was
-        replaced, it is delivered as in a real run, and a warning says so.
+      - Sends the same request with C(validate_only=true), so that Cloudflare checks the credentials, the permission and the tunnel. See O(dry_run).
+      - Cloudflare's documentation is contradictory about whether that request changes the key. Therefore, the tunnel is read before and after it. If
+        the key was replaced, the new key is delivered as in a real run, and a warning is issued.
   diff_mode:
     support: full
     details:
-      - Shows when the key was generated, before and after. Never a key.
-      - With O(rotate=always) and O(ipsec_tunnel_id) the time before is not known, because nothing is read.
+      - Shows when the key was generated, before and after. Never shows a key.
+      - With O(rotate=always) and O(ipsec_tunnel_id), the previous time is not known, because nothing is read.
   idempotent:
     support: partial
     details:
-      - With O(rotate=always), the default, each run makes a key. With V(missing) and V(expired) a second run changes nothing.
+      - With O(rotate=always), the default, each run generates a key. With V(missing) and V(expired), a second run changes nothing.
 options:
   ipsec_tunnel_id:
     description:
@@ -56,14 +57,14 @@ options:
     type: str
   name:
     description:
-      - The name of the IPsec tunnel. Costs one request more, to list the tunnels.
-      - It is an error if no tunnel has the name, or more than one.
+      - The name of the IPsec tunnel. This requires one additional request to list the tunnels.
+      - It is an error if no tunnel has this name, or if more than one has it.
     type: str
   psk:
     description:
-      - Set this key, instead of having Cloudflare generate one. It is never returned.
-      - At least 8 characters. Less than 32 gives a warning.
-      - It must not be the item of a loop, because Ansible shows those. Better take it from a variable that is encrypted with Ansible Vault.
+      - The pre-shared key (PSK) to set, instead of one that Cloudflare generates. It is never returned.
+      - Keys shorter than 8 characters are rejected. Keys shorter than 32 characters cause a warning.
+      - It must not be the item of a loop, because Ansible shows loop items. Use a variable that is encrypted with Ansible Vault instead.
     type: str
   dry_run:
     description:
@@ -71,7 +72,8 @@ options:
     type: str
     choices:
       request: The request that generates a key, with C(validate_only=true).
-      read_only: No request that generates a key. The tunnel is read, and Cloudflare checks a request that sets a throw-away key, with C(validate_only=true).
+      read_only: No request that generates a key. The tunnel is read, and Cloudflare checks a request that sets a throwaway key, with
+        C(validate_only=true).
     default: request
 seealso:
   - name: Cloudflare's API
@@ -164,42 +166,45 @@ name:
 psk:
   description:
     - The key that Cloudflare generated in this run. A key that you supplied is never returned.
-    - The whole result that holds it is censored in all output, and the registered value is usable. From ansible-core 2.22 on
-      it is masked in the output of later tasks, too. Before, a later task that prints it shows it.
+    - The whole result that contains the key is censored in all output, but the registered value is usable. On ansible-core 2.22 and later, the key is
+      also masked in the output of later tasks. Before 2.22, a later task that prints the key shows it.
   returned: when a key was generated, also if it could not be saved to O(vault_file)
   type: str
 psk_metadata:
-  description: What Cloudflare tells about the key.
+  description: What Cloudflare reports about the key.
   returned: success
   type: dict
   contains:
     last_generated_on:
       description:
-        - When the key was generated, as Cloudflare writes it. After a rotation the time of the new key, else that of the existing one.
+        - When the key was generated, in the format that Cloudflare uses. After a rotation, this is the time of the new key, otherwise that of the
+          existing one.
         - Null if there never was a key, or if nothing was read.
       returned: success
       type: str
       sample: "2026-11-23T14:28:47.054317925Z"
 psk_age:
-  description: The age in seconds of the key that was in force when the task began.
+  description: The age in seconds of the key that was active when the task began.
   returned: success, when the tunnel was read and had a key
   type: int
   sample: 7776000
 reason:
   description:
-    - Why a key was made (V(always), V(missing), V(expired)), or V(not_due).
+    - Why a key was generated (V(always), V(missing), V(expired)), or V(not_due).
   returned: success
   type: str
   sample: expired
 validated:
-  description: Whether Cloudflare accepted the request without carrying it out. False if it replaced the key all the same, which is then returned.
-  returned: in check mode, when a key would be made
+  description: Whether Cloudflare accepted the request without carrying it out. False if Cloudflare replaced the key anyway. In this case, the new key
+    is returned.
+  returned: in check mode, when a key would be generated
   type: bool
   sample: true
 delivered_to:
   description:
-    - Who surely received the key. Of V(register), V(fact) and V(vault_file). A key that you supplied is delivered to V(vault_file) alone.
-    - V(fact) is not among them in a loop, whose facts Ansible drops if an item fails.
+    - The receivers that certainly got the key, out of V(register), V(fact) and V(vault_file). A key that you supplied is delivered to V(vault_file)
+      only.
+    - V(fact) is not included in a loop, because Ansible discards the facts of a loop if an item fails.
   returned: success
   type: list
   elements: str
@@ -207,7 +212,7 @@ delivered_to:
     - register
     - fact
 failure:
-  description: What is known of the request that failed.
+  description: What is known about the failed request.
   returned: failure, when a request was sent
   type: dict
   contains:
@@ -222,12 +227,12 @@ failure:
       type: str
       sample: /accounts/023e105f4ecef8ad9ca31a8372d0c353/magic/ipsec_tunnels/c4a7362d577a6c3019a474fd6f485821/psk_generate
     status:
-      description: The HTTP status, null when there was no answer.
+      description: The HTTP status, or null if there was no response.
       returned: always
       type: int
       sample: 404
     errors:
-      description: Cloudflare's errors, with C(code), C(message), and C(source.pointer), C(documentation_url) and C(error_chain) where given.
+      description: Cloudflare's errors, with C(code), C(message), and C(source.pointer), C(documentation_url) and C(error_chain) if given.
       returned: always
       type: list
       elements: dict
@@ -235,7 +240,7 @@ failure:
         - code: 1032
           message: IPsec tunnel not found
     ray_id:
-      description: The id of the request for Cloudflare's support, null when there is none.
+      description: The id of the request for Cloudflare's support, or null if there is none.
       returned: always
       type: str
       sample: 8f2b1c3d4e5f6a7b-CDG

@@ -13,14 +13,15 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Sets the pre-shared keys (PSKs) of any number of IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit, many with each request.
-  - The keys are made on the controller, from the operating system's randomness, unless you supply them. With O(vault_file), each key is saved there as
-    C(pending_psk) before it is sent, and becomes C(psk) when Cloudflare confirms it. Whenever a run is interrupted, the key in force of every tunnel
-    is in the file, and the next run sends pending keys again first.
-  - A batch that fails as a whole is tried again with the same keys, and then in halves, to find the tunnel that spoils it. If some keys cannot be set, the
-    others are delivered, and the task fails and names the tunnels and reasons.
+  - Sets the pre-shared keys (PSKs) of any number of IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit, with many keys in each
+    request.
+  - Unless you supply the keys, they are generated on the controller from the operating system's randomness. With O(vault_file), each key is saved
+    there as C(pending_psk) before it is sent, and becomes C(psk) when Cloudflare confirms it. No matter when a run is interrupted, the active key of
+    every tunnel is in the file, and the next run first sends pending keys again.
+  - A batch that fails as a whole is retried with the same keys, and then in halves, to find the tunnel that causes the failure. If some keys cannot
+    be set, the others are delivered, and the task fails with the tunnels and the reasons.
 notes:
-  - With more than one batch, a line on standard error tells of the progress after each.
+  - With more than one batch, a line on standard error reports the progress after each batch.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.psk
@@ -34,22 +35,22 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends the same requests with C(validate_only=true), one for each batch, with keys that are thrown away. The tunnels are listed before and after.
-        If Cloudflare replaced keys all the same, these are delivered as in a real run, and a warning says so.
+      - Sends the same requests with C(validate_only=true), one for each batch, with keys that are discarded. The tunnels are listed before and after.
+        If Cloudflare replaced keys anyway, the new keys are delivered as in a real run, and a warning is issued.
   diff_mode:
     support: full
     details:
-      - Shows when the keys were generated, before and after. Never a key.
+      - Shows when the keys were generated, before and after. Never shows a key.
   idempotent:
     support: partial
     details:
-      - With O(rotate=always), the default, each run sets keys. With V(missing) and V(expired) a second run changes nothing.
+      - With O(rotate=always), the default, each run sets keys. With V(missing) and V(expired), a second run changes nothing.
 options:
   names:
     description:
-      - The names of tunnels. Shell patterns with V(*), V(?) and V([...]) are allowed, and V(*) alone means every tunnel.
+      - The names of tunnels. Shell patterns with V(*), V(?) and V([...]) are allowed, and V(*) alone matches every tunnel.
       - It is an error if one of them matches no tunnel.
-      - At least one of O(names), O(ipsec_tunnel_ids) and O(psks) is required, and O(psks) excludes the others.
+      - At least one of O(names), O(ipsec_tunnel_ids) and O(psks) is required. O(psks) is mutually exclusive with the others.
     type: list
     elements: str
   ipsec_tunnel_ids:
@@ -59,32 +60,32 @@ options:
     elements: str
   exclude:
     description:
-      - The names of tunnels, shell patterns or ids that O(names) does not mean. Use it for the tunnels of connectors, cloud on-ramps and other teams,
-        whose other end would not get the new key.
+      - The names of tunnels, shell patterns or ids to exclude from O(names). Use it for the tunnels of connectors, cloud on-ramps and other teams,
+        because the other end of these tunnels would not get the new key.
     type: list
     elements: str
   psks:
     description:
       - Keys of your own, by name or id of the tunnel. They are never returned.
-      - The same rules as for O(cloudflare.magic.ipsec_psk#module:psk) hold for each. Tunnels that share a key give a warning.
+      - The same rules as for O(cloudflare.magic.ipsec_psk#module:psk) apply to each key. Tunnels that share a key cause a warning.
     type: dict
   psk_length:
     description:
-      - The number of characters of the keys that are made, letters and digits of which the first is not V(0). From 32 to 64.
+      - The number of characters of generated keys, from 32 to 64. The keys consist of letters and digits, and the first character is not V(0).
     type: int
     default: 48
   batch_size:
     description:
-      - How many keys to set with one request.
+      - The number of keys to set with one request.
     type: int
     default: 50
   stage:
     description:
-      - Only make keys for what is due, and save them to O(vault_file) as C(pending_psk). No key is sent to Cloudflare, and none is in force.
-        O(vault_file) is required then.
-      - That is the first half of a rotation that brings the new key to the customer's device before Cloudflare gets it. The next task without
-        O(stage) sends these keys and makes no others.
-      - A key that is pending already is returned again. Check mode makes none.
+      - Whether to only generate keys for the tunnels that are due, and save them to O(vault_file) as C(pending_psk). No key is sent to Cloudflare,
+        and none becomes active. In this case, O(vault_file) is required.
+      - This is the first half of a rotation in which the customer's device gets the new key before Cloudflare does. The next task without O(stage)
+        sends these keys and does not generate others.
+      - A key that is already pending is returned again. Check mode does not generate keys.
     type: bool
     default: false
 seealso:
@@ -153,9 +154,9 @@ EXAMPLES = r"""
 RETURN = r"""
 psks:
   description:
-    - The keys that are set, by the id of the tunnel. Also those of a run that failed later on.
-    - The whole result that holds a key is censored in all output, and the registered value is usable. From ansible-core 2.22 on
-      keys are masked in the output of later tasks, too. Before, a later task that prints them shows them.
+    - The keys that are set, by the id of the tunnel. This includes the keys of a run that failed later.
+    - The whole result that contains a key is censored in all output, but the registered value is usable. On ansible-core 2.22 and later, keys are
+      also masked in the output of later tasks. Before 2.22, a later task that prints keys shows them.
   returned: unless in check mode
   type: dict
   contains:
@@ -170,16 +171,16 @@ psks:
           type: str
           sample: paris-1
         psk:
-          description: The key in force. Missing if you supplied it.
-          returned: when the key was made here
+          description: The active key. Missing if you supplied it.
+          returned: when the key was generated here
           type: str
         last_generated_on:
-          description: When the key was set, as Cloudflare writes it.
+          description: When the key was set, in the format that Cloudflare uses.
           returned: success
           type: str
           sample: "2026-11-23T14:28:47.054317925Z"
 tunnels:
-  description: What became of each tunnel, without keys. For a report.
+  description: The outcome for each tunnel, without keys. Use it for a report.
   returned: success, and failure after the tunnels were read
   type: list
   elements: dict
@@ -193,11 +194,12 @@ tunnels:
       returned: always
       type: str
     psk_age:
-      description: The age in seconds of the key before, null if there was none.
+      description: The age in seconds of the previous key, or null if there was none.
       returned: always
       type: int
     outcome:
-      description: V(set), V(validated) in check mode, V(staged) with O(stage), V(not_due), V(unapplied), or V(not_tried) if the run had to stop before.
+      description: V(set), V(validated) in check mode, V(staged) with O(stage), V(not_due), V(unapplied), or V(not_tried) if the run had to stop
+        earlier.
       returned: always
       type: str
 not_due:
@@ -210,18 +212,20 @@ unapplied:
   returned: success, and failure after the tunnels were read
   type: dict
 requests:
-  description: How many requests were sent, repeated ones included.
+  description: The number of requests that were sent, including retries.
   returned: success, and failure after the tunnels were read
   type: int
   sample: 3
 validated:
-  description: That Cloudflare accepted all requests without carrying them out. False if it replaced keys all the same, which are then returned.
+  description: Whether Cloudflare accepted all requests without carrying them out. False if Cloudflare replaced keys anyway. In this case, the new
+    keys are returned.
   returned: in check mode
   type: bool
 delivered_to:
   description:
-    - Who surely received the keys. Of V(register), V(fact) and V(vault_file). Keys that you supplied are delivered to V(vault_file) alone.
-    - V(fact) is not among them in a loop, whose facts Ansible drops if an item fails.
+    - The receivers that certainly got the keys, out of V(register), V(fact) and V(vault_file). Keys that you supplied are delivered to V(vault_file)
+      only.
+    - V(fact) is not included in a loop, because Ansible discards the facts of a loop if an item fails.
   returned: success, and failure after the tunnels were read
   type: list
   elements: str

@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Makes, changes, renames and deletes IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
-  - A tunnel needs a pre-shared key to work. Set O(psk), or have M(cloudflare.magic.ipsec_psk) make one.
-  - No failure deletes a tunnel.
+  - Creates, updates, renames and deletes IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit.
+  - A tunnel needs a pre-shared key (PSK) to work. Set O(psk), or use M(cloudflare.magic.ipsec_psk) to generate one.
+  - A failure never deletes a tunnel.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -28,16 +28,17 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(update_psk=always) each run sends the key, because the one in force cannot be read. Otherwise a second run changes nothing.
+      - With O(update_psk=always), each run sends the key, because the active key cannot be read. Otherwise, a second run changes nothing.
 options:
   ipsec_tunnel_id:
     description:
-      - The id of the tunnel. With it, another O(name) renames the tunnel.
+      - The id of the tunnel. If it is set, a different O(name) renames the tunnel.
       - At least one of O(ipsec_tunnel_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the tunnel, without blanks and special characters. Without O(ipsec_tunnel_id) it finds the tunnel, and it is an error if several have it.
+      - The name of the tunnel, without spaces or special characters. Without O(ipsec_tunnel_id), the tunnel is found by its name, and it is an error
+        if several tunnels have this name.
     type: str
   cloudflare_endpoint:
     description:
@@ -45,35 +46,35 @@ options:
     type: str
   customer_endpoint:
     description:
-      - The address of the customer's device. Not needed if the device calls itself by another IKE identity than its address.
+      - The address of the customer's device. Not required if the device uses an IKE identity other than its address.
     type: str
   replay_protection:
     description:
-      - Whether Cloudflare drops packets that arrive late or twice. Cloudflare recommends to leave it off.
+      - Whether Cloudflare drops packets that arrive late or twice. Cloudflare recommends leaving this off.
     type: bool
   custom_remote_identities:
     description:
-      - An IKE identity of one's own choice for the customer's device.
+      - A custom IKE identity for the customer's device.
     type: dict
     suboptions:
       fqdn_id:
         description:
-          - A name of the form C(LABEL.NUMBER.custom.ipsec.cloudflare.com), with a label of one's own choice.
-          - The number is the one that C(remote_identities.fqdn_id) of a tunnel of the account ends in, before C(.ipsec.cloudflare.com).
-            M(cloudflare.magic.ipsec_tunnel_info) returns it. Cloudflare's pages call it the account id, but it is not O(account_id).
+          - A name of the form C(LABEL.NUMBER.custom.ipsec.cloudflare.com), with a label that you choose.
+          - The number is the one at the end of C(remote_identities.fqdn_id) of a tunnel of the account, before C(.ipsec.cloudflare.com).
+            M(cloudflare.magic.ipsec_tunnel_info) returns it. Cloudflare's documentation calls it the account id, but it is not O(account_id).
         type: str
   psk:
     description:
-      - The pre-shared key for the tunnel. It is never returned, and never in the diff.
-      - At least 8 characters. Less than 32 gives a warning.
-      - It must not be the item of a loop, because Ansible shows those. Better take it from a variable that is encrypted with Ansible Vault.
+      - The pre-shared key (PSK) for the tunnel. It is never returned or shown in the diff.
+      - Keys shorter than 8 characters are rejected. Keys shorter than 32 characters cause a warning.
+      - It must not be the item of a loop, because Ansible shows loop items. Use a variable that is encrypted with Ansible Vault instead.
     type: str
   update_psk:
     description:
       - When to send O(psk). Cloudflare never shows a key, so it cannot be compared.
     type: str
     choices:
-      on_create: When the tunnel is made.
+      on_create: When the tunnel is created.
       always: On each run, which therefore always changes something.
     default: on_create
 seealso:
@@ -154,7 +155,7 @@ ipsec_tunnel:
       sample: 10.213.0.10/31
     customer_address:
       description: The customer's IPv4 address inside the tunnel, which is the other address in the network of C(interface_address).
-      returned: if it can be told from the prefix length V(/31), or V(/30)
+      returned: if it can be derived from the prefix length V(/31) or V(/30)
       type: str
       sample: 10.213.0.11
     customer_address6:
@@ -167,12 +168,13 @@ ipsec_tunnel:
       returned: always, except for a new tunnel in check mode
       type: dict
     remote_identities:
-      description: The IKE identities by which the customer's device can call itself, as the API gives them.
-      returned: if the API gives them
+      description: The IKE identities that the customer's device can use, as returned by the API.
+      returned: if the API returns them
       type: dict
     psk_metadata:
-      description: What Cloudflare tells about the key, as C(last_generated_on). Empty if it never generated one. Never the key.
-      returned: if the API gives it
+      description: What Cloudflare reports about the key, as C(last_generated_on). Empty if Cloudflare never generated a key. It never contains the
+        key.
+      returned: if the API returns it
       type: dict
 validated:
   description: Whether Cloudflare accepted the request without carrying it out.

@@ -14,7 +14,7 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Returns the IPsec tunnels of Cloudflare WAN (formerly Magic WAN) or Magic Transit as the API describes them, and the age of their pre-shared keys.
-  - Keys themselves are not in it. Cloudflare never shows them.
+  - The keys themselves are not included, because Cloudflare never shows them.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads
@@ -37,7 +37,7 @@ options:
       - The form in which tunnels are returned.
     type: str
     choices:
-      api: As the API describes them, with what the module adds.
+      api: As the API describes them, with the fields that the module adds.
       options: >-
         As M(cloudflare.magic.ipsec_tunnel) and M(cloudflare.magic.network) accept them as options. Contains only what can be set, without values that
         a new tunnel has anyway, in an order that does not depend on when they were created. The id is included only if several tunnels have the same
@@ -106,7 +106,7 @@ ipsec_tunnels:
       sample: 10.213.0.10/31
     customer_address:
       description: The customer's IPv4 address inside the tunnel, which is the other address in the network of C(interface_address).
-      returned: if it can be told from the prefix length V(/31), or V(/30)
+      returned: if it can be derived from the prefix length V(/31) or V(/30)
       type: str
       sample: 10.213.0.11
     customer_address6:
@@ -124,20 +124,21 @@ ipsec_tunnels:
       type: str
       sample: 203.0.113.1
     customer_endpoint:
-      description: The customer's address, empty if it is not set.
+      description: The customer's address. Empty if it is not set.
       returned: always
       type: str
       sample: 198.51.100.11
     remote_identities:
-      description: The IKE identities by which the customer's device can call itself, as the API gives them.
-      returned: if the API gives them
+      description: The IKE identities that the customer's device can use, as returned by the API.
+      returned: if the API returns them
       type: dict
     psk_metadata:
-      description: What Cloudflare tells about the key, as C(last_generated_on). Empty if it never generated one. Never the key.
-      returned: if the API gives it
+      description: What Cloudflare reports about the key, as C(last_generated_on). Empty if Cloudflare never generated a key. It never contains the
+        key.
+      returned: if the API returns it
       type: dict
     psk_age:
-      description: The age of the key in seconds, null if there never was one.
+      description: The age of the key in seconds, or null if there never was a key.
       returned: always
       type: int
       sample: 7776000

@@ -14,7 +14,7 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - >-
-    Creates, changes and deletes the one configuration that an account has for Magic Network Monitoring. Rules need it: see M(cloudflare.magic.mnm_rule).
+    Creates, updates and deletes the only configuration of an account for Magic Network Monitoring. Rules need it. See M(cloudflare.magic.mnm_rule).
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes_elsewhere
@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - Requests about network monitoring need the permission to edit it for the account, C(Magic Network Monitoring Config Write).
+  - Requests about network monitoring need the permission to edit it for the account, which is C(Magic Network Monitoring Config Write).
 options:
   name:
     description:
@@ -31,16 +31,17 @@ options:
     type: str
   default_sampling:
     description:
-      - One of how many packets the routers report where they do not say so themselves. Required if there is no configuration yet.
+      - The sampling rate to assume if a router does not report its own. A router reports one out of this number of packets. Required if there is no
+        configuration yet.
     type: int
   router_ips:
     description:
-      - The addresses of the routers that send flow data, all of them. The order does not matter.
+      - The complete list of the addresses of routers that send flow data. The order does not matter.
     type: list
     elements: str
   warp_devices:
     description:
-      - The devices with Cloudflare's WARP connector that pass flow data on, all of them. The order does not matter.
+      - The complete list of devices with Cloudflare's WARP connector that forward flow data. The order does not matter.
     type: list
     elements: dict
     suboptions:
@@ -54,7 +55,7 @@ options:
         type: str
       router_ip:
         description:
-          - The address of the router whose data it passes on, as a prefix like V(192.0.2.1/32). Required.
+          - The address of the router whose data the device forwards, as a prefix such as V(192.0.2.1/32). Required.
         type: str
 seealso:
   - module: cloudflare.magic.mnm_config_info

@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Creates, changes, renames and deletes rules of Magic Network Monitoring, which notify people, and can start Magic Transit.
+  - Creates, updates, renames and deletes rules of Magic Network Monitoring, which send notifications and can start Magic Transit.
   - >-
-    An account needs a configuration before it has rules: see M(cloudflare.magic.mnm_config).
+    An account needs a configuration before it can have rules. See M(cloudflare.magic.mnm_config).
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes_elsewhere
@@ -24,21 +24,22 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - Requests about network monitoring need the permission to edit it for the account, C(Magic Network Monitoring Config Write).
+  - Requests about network monitoring need the permission to edit it for the account, which is C(Magic Network Monitoring Config Write).
 options:
   mnm_rule_id:
     description:
-      - The id of the rule. With it, another O(name) renames it.
+      - The id of the rule. If it is set, a different O(name) renames the rule.
       - At least one of O(mnm_rule_id) and O(name) is required.
     type: str
   name:
     description:
-      - The name of the rule, at most 256 of the characters A-Z, a-z, 0-9, C(_), C(-), C(.) and C(~). Without O(mnm_rule_id) it finds the rule.
+      - The name of the rule, with at most 256 characters out of A-Z, a-z, 0-9, C(_), C(-), C(.) and C(~). Without O(mnm_rule_id), the rule is found
+        by its name.
     type: str
   type:
     description:
       - >-
-        What the rule looks at: thresholds, the deviation from what is usual, or attacks that Cloudflare recognizes. Required for a new rule.
+        What the rule evaluates: thresholds, deviations from the usual level, or attacks that Cloudflare recognizes. Required for a new rule.
     type: str
     choices:
       - threshold
@@ -46,12 +47,12 @@ options:
       - advanced_ddos
   automatic_advertisement:
     description:
-      - Whether Cloudflare announces the prefixes by itself when the rule applies. B(This starts Magic Transit for them, and their traffic goes through
-        Cloudflare.) Required for a new rule.
+      - Whether Cloudflare automatically announces the prefixes when the rule applies. B(This starts Magic Transit for them, and their traffic goes
+        through Cloudflare.) Required for a new rule.
     type: bool
   prefixes:
     description:
-      - The prefixes that the rule is about, all of them. Required for a new rule. The order does not matter.
+      - The complete list of prefixes that the rule applies to. Required for a new rule. The order does not matter.
     type: list
     elements: str
   bandwidth_threshold:
@@ -64,8 +65,8 @@ options:
     type: int
   duration:
     description:
-      - How long that has to last, one of V(1m), V(5m), V(10m), V(15m), V(20m), V(30m), V(45m) and V(60m). Another form of the same time, such as V(300s), is
-        the same. Cloudflare chooses V(1m) for a new rule.
+      - How long the condition must last, one of V(1m), V(5m), V(10m), V(15m), V(20m), V(30m), V(45m) and V(60m). Other forms of the same duration,
+        such as V(300s), are equivalent. For a new rule, Cloudflare chooses V(1m).
     type: str
   prefix_match:
     description:
@@ -77,7 +78,7 @@ options:
       - supernet
   zscore_sensitivity:
     description:
-      - For rules of the type V(zscore), how small a deviation counts.
+      - For rules of the type V(zscore), how sensitive the rule is to deviations.
     type: str
     choices:
       - low

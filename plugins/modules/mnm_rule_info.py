@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.reads
   - cloudflare.magic.attributes.actiongroup_all
 notes:
-  - Requests about network monitoring need the permission to edit it for the account, C(Magic Network Monitoring Config Write).
+  - Requests about network monitoring need the permission to edit it for the account, which is C(Magic Network Monitoring Config Write).
 options:
   mnm_rule_id:
     description:
