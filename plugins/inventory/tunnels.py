@@ -37,8 +37,7 @@ requirements:
   - requests >= 2.25 (with urllib3 >= 1.26)
 notes:
   - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
-  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection
-    needs no account.
+  - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator needs no account.
   - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise read from the
     environment.
   - Sends one request for each of O(tunnel_types). The cache contains the tunnels and their health, but never the credentials. Cloudflare never shows

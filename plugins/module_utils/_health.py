@@ -183,12 +183,16 @@ class Tally:
             raise MagicError(_WRONG.format("its rows are not in the order that was asked for, or some come twice"))
         self._seen.add(place.data_center)
 
+    def reported(self) -> dict[str, int]:
+        """Return how many data centers have reported, by tunnel."""
+        return {name: count.reported for name, count in self._counts.items()}
+
     def result(self, until: datetime, min_healthy_share: float, before: Tally | None = None) -> list[Json]:
         """Return what is known of each tunnel, by name.
 
         :arg before: what there was to know before the time from which data counts.
         """
-        expected = {name: count.reported for name, count in before._counts.items()} if before else {}
+        expected = before.reported() if before else {}
         return [_result(name, count, until, min_healthy_share, expected.get(name, 0)) for name, count in sorted(self._counts.items())]
 
 
