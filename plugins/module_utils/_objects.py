@@ -141,7 +141,8 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
 
 def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
     """Tell whether there is what an object is found by, if that is another object's name. Of what shall be absent, other names say nothing."""
-    for name in [name for name in desired if name in kind.fields and (kind.fields[name].of or kind.fields[name].parts)]:
+    refer = [name for name, one in kind.fields.items() if (one.of or one.parts) and name not in kind.apart]
+    for name in [name for name in desired if name in refer]:
         if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
             del desired[name]
         elif not any(meant(other, look_up(other), desired[name]) for other in kind.fields[name].of):
