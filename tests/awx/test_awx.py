@@ -340,7 +340,8 @@ def test_network(emulator, job, tmp_path):
     design = tmp_path / "network.yml"
     route = {"prefix": "10.30.0.0/24", "nexthop": "10.213.0.11", "priority": 7}
     design.write_text(yaml.safe_dump({"network_config": {"static_routes": [route]}}), encoding="utf-8")
-    answers = {"network_state": "overridden", "network_max_deletions": 3, "network_file": str(design)}
+    # The account has a site with a connector, which may have created some: none of them are to be kept.
+    answers = {"network_state": "overridden", "network_max_deletions": 3, "network_file": str(design), "network_keep": []}
     before = emulator.state()
     ran = job("network_plan.yml", answers)
     assert ran.status == "successful" and emulator.state() == before, ran.screen
