@@ -281,7 +281,7 @@ def test_bill_has_what_is_imported(bill: dict[str, t.Any], contents: dict[str, b
             for node in ast.walk(ast.parse(data)):
                 modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 modules += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
-                imported[name.split("/")[0]] |= {module.split(".")[0] for module in modules}
+                imported["tests" if name.startswith("tests/") else "plugins"] |= {module.split(".")[0] for module in modules}
     packages = {part: {COME_WITH.get(module, module.replace("_", "-")) for module in modules - sys.stdlib_module_names} for part, modules in imported.items()}
     assert packages["plugins"] == {name for name, scope in scopes.items() if scope == "required"}
     assert packages["tests"] <= set(scopes)
