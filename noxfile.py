@@ -415,11 +415,16 @@ def check_code(session: nox.Session) -> None:
     ansible_test(session, name, "sanity", "--test", "validate-modules", "--test", "ansible-doc")
 
 
-def check_tests(session: nox.Session) -> None:
-    """Run the unit tests, a playbook for each module, role and playbook, and some rows of the leak matrix, on one ansible-core."""
+def check_units(session: nox.Session) -> None:
+    """Run the unit tests on one ansible-core."""
+    install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
+    run_pytest(session, refresh_tree(session.name), "tests/unit/plugins", "tests/unit/kinds", *session.posargs)
+
+
+def check_plays(session: nox.Session) -> None:
+    """Run a playbook for each module, role and playbook, and some rows of the leak matrix, on one ansible-core."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
     tree = refresh_tree(session.name)
-    run_pytest(session, tree, "tests/unit/plugins", *session.posargs)
     run_target(session, tree, "smoke")
     run_target(session, tree, "leaks", "-k", "plain or loop or fleet")
 
@@ -541,7 +546,8 @@ add(events, "test", "test-all", python=_ONE)
 add(emulator, "test", "test-all", python=_ONE)
 add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")
-add(check_tests, "check", python=_ONE)
+add(check_units, "check", python=_ONE)
+add(check_plays, "check", python=_ONE)
 add(check_code, "check", python=find_python(python_of(CORES[ends()[1]]) or ""))
 add(crash, "test-all")
 # Asks what others have released: a workflow of its own does so each week.
