@@ -362,7 +362,7 @@ def _items(kind: Kind, account: Account | _Then, parent_id: str | None = None) -
     found = []
     for item in objects:
         own = as_item(kind, item, with_id=count[str(item.get(kind.keys[0]))] > 1)
-        own = named(kind.fields, own, lambda other: account.of(other, parent_id if other.parent is kind.parent else None) or [])
+        own = named(kind.fields, own, lambda other: account.of(other, kind.beside(other, parent_id)) or [])
         lists = {child.in_path: _items(child, account, item["id"]) for child in children_of(kind) if account.is_read(child, item["id"])}
         found.append({**own, **lists})
     return sorted(found, key=lambda one: str(one.get(kind.keys[0])))

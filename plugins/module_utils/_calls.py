@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, checked, list_objects, member, read_object, without_keys
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, identified, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
@@ -46,7 +46,7 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[J
         raise MagicError(f"Cloudflare's answer to the list of {kind.noun}s is not a list, and is not taken. Report it if it stays.")
     # What has the id of another sort is not of this kind.
     own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
-    return checked(client, [_received(client, kind, item) for item in own], kind.noun)
+    return identified(client, [_received(client, kind, item) for item in own], kind.noun)
 
 
 def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json]:

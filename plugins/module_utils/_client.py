@@ -281,10 +281,10 @@ def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, 
     :arg path: the kind's name in the path, if it has another one there.
     :raises MagicError: if one of them cannot be told from all others. What is left out here would be taken for absent.
     """
-    return checked(client, member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s"), noun)
+    return identified(client, member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s"), noun)
 
 
-def checked(client: Client, items: list[t.Any], noun: str) -> list[dict[str, t.Any]]:
+def identified(client: Client, items: list[t.Any], noun: str) -> list[dict[str, t.Any]]:
     """Return the objects of an answer, each with an id that can stand in a path.
 
     :raises MagicError: if one of them cannot be told from all others.

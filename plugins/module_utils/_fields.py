@@ -82,6 +82,11 @@ class Field:
         return self.ignored is not None and desired.get(self.ignored.by, actual.get(self.ignored.by)) == self.ignored.value
 
     @property
+    def refers(self) -> bool:
+        """Whether there are other objects in it, by their names or ids."""
+        return bool(self.of) or any(one.refers for one in (*self.parts.values(), *self.entry.values()))
+
+    @property
     def option(self) -> Json:
         """The specification of the option."""
         return {**self.spec, "options": options_of(self.parts or self.entry)} if self.parts or self.entry else self.spec

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-HEALTHY, DEGRADED, DOWN, UNKNOWN = "healthy", "degraded", "down", "unknown"
+STATES = HEALTHY, DEGRADED, DOWN, UNKNOWN = "healthy", "degraded", "down", "unknown"
 
 _NODE = "magicTransitTunnelHealthChecksAdaptiveGroups"
 # The most that Cloudflare gives in one answer.

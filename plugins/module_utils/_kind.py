@@ -131,6 +131,13 @@ class Kind:
         """What an update repeats."""
         return self.required if self.repeated is None else self.repeated
 
+    def beside(self, other: Kind, parent_id: str | None) -> str | None:
+        """Return the id of the parent whose objects of another kind one of this kind can refer to: its own parent, if they are children of the same kind.
+
+        :arg parent_id: the id of the parent of the one that refers.
+        """
+        return parent_id if other.parent is self.parent else None
+
     def keys_in(self, values: Mapping[str, t.Any]) -> tuple[str, ...]:
         """Return the options that find the object which values mean: the usual ones, or one that does just as well."""
         other = next(((key,) for key in self.or_keys if values.get(key) is not None), self.keys)

@@ -135,8 +135,7 @@ class _Matcher:
     def _look_up(self, other: Kind) -> list[Json]:
         """Return the objects to which one can refer, as they will be: for a child, those of its parent."""
         if other.several not in self._beside:
-            parent_id = self._parent_id if other.parent is self._kind.parent else None
-            self._beside[other.several] = objects_after(self._account, self._changes, other, parent_id)
+            self._beside[other.several] = objects_after(self._account, self._changes, other, self._kind.beside(other, self._parent_id))
         return self._beside[other.several]
 
     def _delete(self, actual: Json, place: str = "") -> None:

@@ -141,8 +141,7 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
 
 def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
     """Tell whether there is what an object is found by, if that is another object's name. Of what shall be absent, other names say nothing."""
-    refer = [name for name, one in kind.fields.items() if (one.of or one.parts) and name not in kind.apart]
-    for name in [name for name in desired if name in refer]:
+    for name in [name for name in desired if name in kind.fields and kind.fields[name].refers]:
         if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
             del desired[name]
         elif not any(meant(other, look_up(other), desired[name]) for other in kind.fields[name].of):
@@ -152,7 +151,7 @@ def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json
 
 def _beside(kind: Kind, account: Account, parent_id: str | None, other: Kind) -> list[Json]:
     """Return the objects to which one of a kind can refer: of a child's kind, those of the same parent."""
-    return account.of(other, parent_id if other.parent is kind.parent else None)
+    return account.of(other, kind.beside(other, parent_id))
 
 
 def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], desired: Json, there: list[Json]) -> bool:

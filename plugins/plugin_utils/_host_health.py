@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _watch
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._health import DEGRADED, DOWN, HEALTHY, UNKNOWN, stamp
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import STATES, UNKNOWN, stamp
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -29,7 +29,6 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-_STATES = (HEALTHY, DEGRADED, DOWN, UNKNOWN)
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
@@ -87,7 +86,7 @@ def is_usable(health: t.Any, rules: Rules, tunnels: Iterable[Tunnel]) -> bool:
 
 
 def _is_state(pair: t.Any) -> bool:
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in _STATES:
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] not in STATES:
         return False
     state, share = pair
     known = isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1

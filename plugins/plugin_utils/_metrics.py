@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._health import DEGRADED, DOWN, HEALTHY, UNKNOWN
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import STATES
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-STATES = (HEALTHY, DEGRADED, DOWN, UNKNOWN)
 
 # Each metric is a gauge: its name, and what it says.
 _PREFIX = "cloudflare_magic_"
