@@ -31,7 +31,8 @@ _FEW = 4
 ENDS = {4: ("interface_address", "customer_address"), 6: ("interface_address6", "customer_address6")}
 
 
-def customer_end(interface_address: t.Any) -> str | None:
+@functools.lru_cache(maxsize=2**16)
+def customer_end(interface_address: str) -> str | None:
     """Return the other address of the inner network that Cloudflare's address with its prefix length is in; None if it cannot be told."""
     try:
         interface = ipaddress.ip_interface(interface_address)

@@ -68,6 +68,8 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     :raises MagicError: if there is no order, or two objects would have what only one can have; before anything is written.
     """
     result = Ordered([step for step in changes.steps if step.planned.method])
+    if not result.steps:
+        return result
     result.needs = [set() for dummy in result.steps]
     problems = _who_waits_for_whom(account, changes, result)
     units: list[list[int]] = []
