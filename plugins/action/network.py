@@ -107,7 +107,11 @@ def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) 
     parts += reasons[:_MOST_REASONS]
     if len(reasons) > _MOST_REASONS:
         parts.append(f"And {len(reasons) - _MOST_REASONS} more, see outcomes.")
-    parts.append("Nothing was changed." if network.check_mode else "Run the task again once this is corrected: it reads what there is, and does what is left.")
+    parts.append(
+        "Nothing was changed."
+        if network.check_mode
+        else "Run the task again once this is corrected: it reads the current state and completes the remaining changes."
+    )
     outcomes = [
         {"kind": step.kind.results, "name": step.label, "outcome": outcome.result, **({"reason": outcome.reason} if outcome.reason else {})}
         for step in steps

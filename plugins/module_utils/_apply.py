@@ -56,7 +56,7 @@ class Outcome:
 
     :ivar result: one of the words above.
     :ivar reason: why, unless all went well.
-    :ivar answer: the object as Cloudflare's answer has it, if it has one.
+    :ivar answer: the object as Cloudflare's response has it, if it has one.
     """
 
     result: str

@@ -43,7 +43,7 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[J
         return _read_single(client, kind, parent_id)
     answer = client.request("GET", kind.path(parent_id), headers=kind.headers, tree=kind.tree)
     if not isinstance(answer, list):
-        raise MagicError(f"Cloudflare's answer to the list of {kind.noun}s is not a list, and is not taken. Report it if it stays.")
+        raise MagicError(f"Cloudflare's response to the list of {kind.noun}s is not a list, so it was not used. Report this if it happens again.")
     # What has the id of another sort is not of this kind.
     own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
     return identified(client, [_received(client, kind, item) for item in own], kind.noun)
@@ -59,7 +59,7 @@ def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json
             raise
         return []
     if found and not isinstance(found, dict):
-        raise MagicError(f"Cloudflare's answer to reading the {kind.noun} is no object, and is not taken. Report it if it stays.")
+        raise MagicError(f"Cloudflare's response to reading the {kind.noun} is not an object, so it was not used. Report this if it happens again.")
     return [_received(client, kind, found)] if found else []
 
 
@@ -131,7 +131,7 @@ def write_several(
     """Carry out plans of one method by one request, and return the objects as its answer has them, in the order of the plans.
 
     :arg there: the ids of the objects that there were before.
-    :raises MagicError: if it does not say that all was done, or is about other objects.
+    :raises MagicError: if it does not say that all was done, or describes other objects.
     """
     if len(plans) == 1:
         return [result_of(client, kind, plans[0], send(kind, client, plans[0], {}, params, parent_id), there)]
@@ -142,7 +142,7 @@ def write_several(
     if method == "POST":
         created = member(answer, kind.several, list, what, UNKNOWN)
         if len(created) != len(plans):
-            raise MagicError(f"Cloudflare's answer to {what} has {len(created)}, and is not taken. Report it if it stays.", reached=UNKNOWN)
+            raise MagicError(f"Cloudflare's response to {what} has {len(created)}, so it was not used. Report this if it happens again.", reached=UNKNOWN)
         found: list[Json | None] = []
         seen: set[str] = set()
         for planned, one in zip(plans, created):
@@ -158,14 +158,17 @@ def write_several(
 def _changed(plans: Sequence[Plan], answer: t.Any, done: str, kind: Kind, what: str) -> list[Json | None]:
     """Return the objects in the answer to a change of several."""
     if member(answer, done, bool, what, UNKNOWN) is False:
-        raise MagicError(f"Cloudflare's answer to {what} says that they were not {done}, without a reason.", reached=REFUSED)
+        raise MagicError(f"Cloudflare's response to {what} says that they were not {done}, without a reason.", reached=REFUSED)
     told = answer.get(f"{done}_{kind.several}")
     if told is None:
         return [None] * len(plans)
     by_id = {canonical(str(one.get("id"))): one for one in told if isinstance(one, dict)} if isinstance(told, list) else {}
     asked = [canonical(str(planned.object_id)) for planned in plans]
     if set(by_id) != set(asked):
-        raise MagicError(f"Cloudflare's answer to {what} is about other objects, and is not taken. Run the task again; report it if it stays.", reached=UNKNOWN)
+        raise MagicError(
+            f"Cloudflare's response to {what} describes other objects, so it was not used. Run the task again; report this if it happens again.",
+            reached=UNKNOWN,
+        )
     return [without_keys(by_id[object_id]) if done == "modified" else None for object_id in asked]
 
 
@@ -181,8 +184,8 @@ def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, st
     except MagicError as error:
         if error.reached != UNKNOWN:
             raise
-        state = {"POST": "may exist now", "DELETE": "may be gone"}.get(method, "may be changed")
-        heal = "Run the task again: it reads what there is, and does what is left."
+        state = {"POST": "may have been created", "DELETE": "may have been deleted"}.get(method, "may have been updated")
+        heal = "Run the task again: it reads the current state and completes the remaining changes."
         raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {heal}") from None
 
 
@@ -199,17 +202,19 @@ def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: C
         if kind.id_option:
             member(created, "id", str, what, UNKNOWN)
         elif not isinstance(created, dict):
-            raise MagicError(f"Cloudflare's answer to {what} is no object, and is not taken. Report it if it stays.", reached=UNKNOWN)
+            raise MagicError(f"Cloudflare's response to {what} is not an object, so it was not used. Report this if it happens again.", reached=UNKNOWN)
         _check_new(kind, planned.desired, as_object(created), there, what)
         return t.cast("Json", without_keys(created))
     if kind.bare:
         if isinstance(answer, list) and len(answer) != 1:
-            raise MagicError(f"Cloudflare's answer to {what} is a list of {len(answer)}, and is not taken. Report it if it stays.", reached=UNKNOWN)
+            raise MagicError(
+                f"Cloudflare's response to {what} is a list of {len(answer)}, so it was not used. Report this if it happens again.", reached=UNKNOWN
+            )
         found = _received(client, kind, answer[0] if isinstance(answer, list) else answer)
     else:
         done = "deleted" if method == "DELETE" else "modified"
         if member(answer, done, bool, what, UNKNOWN) is False:
-            raise MagicError(f"Cloudflare's answer to {what} says that it was not {done}, without a reason.", reached=REFUSED)
+            raise MagicError(f"Cloudflare's response to {what} says that it was not {done}, without a reason.", reached=REFUSED)
         found = answer.get(f"{done}_{kind.single}")
     if planned.object_id is not None:
         check_id(found, "id", planned.object_id, what)
@@ -235,7 +240,7 @@ def _check_new(kind: Kind, sent: Json, created: Json, there: Container[str], wha
     if wrong:
         asked = " and ".join(f"{key} {sent.get(key)}" for key in kind.keys_in(sent))
         raise MagicError(
-            f"Cloudflare's answer to {what} is about another object than the new one with {asked} (see its {listing(wrong)}), and is not taken. "
-            "Report it if it stays.",
+            f"Cloudflare's response to {what} describes an object other than the new one with {asked} (see its {listing(wrong)}), so it was not used. "
+            "Report this if it happens again.",
             reached=UNKNOWN,
         )

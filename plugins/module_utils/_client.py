@@ -198,7 +198,7 @@ class Client:
                 seconds = self._wait(error, tries)
                 tries += 1
                 if seconds > _LONG_WAIT:
-                    why = "Cloudflare asks for a pause" if error.retry_after is not None else "there was no usable answer"
+                    why = "Cloudflare asks for a delay" if error.retry_after is not None else "there was no usable response"
                     self.tell(f"{method} {path}: {why}. Waiting {seconds:.0f} s before retry {tries} of {self.settings.max_retries}.")
                 time.sleep(seconds)
 
@@ -234,7 +234,7 @@ def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SE
     """
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, kind):
-        raise MagicError(f"Cloudflare's answer to {what} has no '{name}' of the documented form.", reached=reached)
+        raise MagicError(f"Cloudflare's response to {what} has no '{name}' in the documented format.", reached=reached)
     return found
 
 
@@ -251,7 +251,8 @@ def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
     found = answer.get(name) if isinstance(answer, dict) else None
     if found is not None and not (isinstance(found, str) and canonical(found) == canonical(asked)):
         raise MagicError(
-            f"Cloudflare's answer to {what} is about another object than {asked}, and is not taken. Run the task again; report it if it stays.", reached=UNKNOWN
+            f"Cloudflare's response to {what} describes an object other than {asked}, so it was not used. Run the task again; report this if it happens again.",
+            reached=UNKNOWN,
         )
 
 
@@ -304,8 +305,8 @@ def identified(client: Client, items: list[t.Any], noun: str) -> list[dict[str, 
         except MagicError:
             known = None
         if known is None or known in seen:
-            problem = f"entry {number} has no id that could be one" if known is None else f"two entries have the id {client.readable(object_id)}"
-            raise MagicError(f"Cloudflare's answer to the list of {noun}s cannot be used: {problem}. Run the task again; report it if it stays.")
+            problem = f"entry {number} has no valid id" if known is None else f"two entries have the id {client.readable(object_id)}"
+            raise MagicError(f"Cloudflare's response to the list of {noun}s cannot be used: {problem}. Run the task again; report this if it happens again.")
         seen.add(known)
     return [without_keys(item) for item in items]
 

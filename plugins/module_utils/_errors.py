@@ -30,7 +30,7 @@ _ANALYTICS_PERMISSION = "'Account Analytics Read'"
 GRAPHQL_PATH = "/graphql"
 
 _WRONG_KIND = (
-    "The credential has the wrong form for its header. An API token belongs in api_token (CLOUDFLARE_API_TOKEN), "
+    "The credential has the wrong format for its header. An API token belongs in api_token (CLOUDFLARE_API_TOKEN), "
     "a global API key in api_key (CLOUDFLARE_API_KEY) with api_email (CLOUDFLARE_EMAIL)."
 )
 _NOT_ONBOARDED = (
@@ -39,7 +39,9 @@ _NOT_ONBOARDED = (
 )
 _UNKNOWN_CREDENTIAL = "Cloudflare does not know this credential. Check that it is complete, not revoked and not expired."
 _RATE_LIMIT = "Cloudflare's rate limit is reached (1,200 requests in five minutes for a user or token). Wait, run fewer tasks at once, or raise max_retries."
-ANALYTICS_RATE_LIMIT = "Cloudflare's rate limit for analytics is reached (300 queries in five minutes for a user). Wait, ask less often, or raise max_retries."
+ANALYTICS_RATE_LIMIT = (
+    "Cloudflare's rate limit for analytics is reached (300 queries in five minutes for a user). Wait, send fewer queries, or raise max_retries."
+)
 _PERMISSION = (
     "The credential is not accepted for this call. Give the API token the permission {permission} for this account, "
     "and check that it is complete and not expired."

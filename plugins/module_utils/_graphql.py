@@ -37,7 +37,7 @@ _PERMISSION = re.compile("authz|unauthorized|not authorized|authorization denied
 
 
 def read_graphql(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = ()) -> t.Any:
-    """Return the ``data`` of an answer. If there are errors, what data there is may lack something, and is not taken.
+    """Return the ``data`` of an answer. If there are errors, what data there is may lack something, so it was not used.
 
     :arg secrets: strings to mask in whatever the server says.
     :raises MagicError: for anything but a 2xx status with data and without errors.
@@ -57,7 +57,7 @@ def read_graphql(method: str, path: str, status: int, headers: Mapping[str, str]
     minutes = _MINUTES.search(text)
     if limited and seconds is None and minutes:
         seconds = 60.0 * int(minutes.group(1))
-    reason = f"{text}." if text else "it has no data." if not entries else "its errors have no documented form."
+    reason = f"{text}." if text else "it has no data." if not entries else "its errors do not have the documented format."
     if seconds is not None:
         reason += f" The server asks to wait {seconds:g} s."
     raise call_error(

@@ -41,7 +41,7 @@ MOST_WORST = 5
 # Means of Cloudflare's states, which are 1 (healthy), 0.5 (degraded) and 0 (down): what is half way counts as the worse.
 _HEALTHY_ABOVE, _DOWN_UP_TO = 0.75, 0.25
 
-_WRONG = "Cloudflare's answer to the query for tunnel health cannot be used: {}. Run the task again; report it if it stays."
+_WRONG = "Cloudflare's response to the query for tunnel health cannot be used: {}. Run the task again; report this if it happens again."
 
 
 class Place(t.NamedTuple):
@@ -89,11 +89,11 @@ def rows_of(data: Mapping[str, t.Any]) -> list[t.Any]:
     viewer = data.get("viewer")
     accounts = viewer.get("accounts") if isinstance(viewer, dict) else None
     if accounts == []:
-        raise MagicError("Cloudflare's analytics have no such account. Check account_id, and that the credential is for this account.")
+        raise MagicError("Cloudflare's analytics do not know this account. Check account_id, and that the credential is for this account.")
     account = accounts[0] if isinstance(accounts, list) and len(accounts) == 1 else None
     rows = account.get(_NODE) if isinstance(account, dict) else None
     if not isinstance(rows, list):
-        raise MagicError(_WRONG.format("it has no list of the documented form"))
+        raise MagicError(_WRONG.format("it has no list in the documented format"))
     return rows
 
 
@@ -102,7 +102,7 @@ def _read(row: t.Any) -> tuple[Place, float]:
     tunnel, center = (dimensions.get(name) for name in ("tunnelName", "edgeColoName")) if isinstance(dimensions, dict) else (None, None)
     state = mean.get("tunnelState") if isinstance(mean, dict) else None
     if not (isinstance(tunnel, str) and isinstance(center, str) and isinstance(state, (int, float)) and not isinstance(state, bool) and 0 <= state <= 1):
-        raise MagicError(_WRONG.format("a row has no tunnelName, edgeColoName and tunnelState (0 to 1) of the documented form"))
+        raise MagicError(_WRONG.format("a row has no tunnelName, edgeColoName and tunnelState (0 to 1) in the documented format"))
     return Place(tunnel, center), float(state)
 
 
@@ -170,7 +170,7 @@ class Tally:
         if len(rows) < MOST_ROWS:
             return None
         if self._answers >= MOST_ANSWERS:
-            raise MagicError(_WRONG.format(f"it does not end after {MOST_ANSWERS} times {MOST_ROWS} rows"))
+            raise MagicError(_WRONG.format(f"it has more than {MOST_ANSWERS} pages of {MOST_ROWS} rows"))
         return place
 
     def _keep_order(self, place: Place) -> None:
@@ -180,7 +180,7 @@ class Tally:
                 self._past.add(self._tunnel)
             self._tunnel, self._seen = place.tunnel, set()
         if place.tunnel in self._past or place.data_center in self._seen:
-            raise MagicError(_WRONG.format("its rows are not in the order that was asked for, or some come twice"))
+            raise MagicError(_WRONG.format("its rows are not in the requested order, or some occur twice"))
         self._seen.add(place.data_center)
 
     def reported(self) -> dict[str, int]:
@@ -225,8 +225,8 @@ def gave_up(tunnels: Sequence[Json], seconds: int, since: datetime) -> str:
     """Return the message of a wait that came to its end."""
     details = listing(_in_detail(tunnel) for tunnel in not_healthy(tunnels))
     return (
-        f"wait_for: not all is healthy after {seconds} s. {in_words(tunnels)}. In detail: {details}. Data from {stamp(since)} to "
-        f"{tunnels[0]['checked_until']} was counted. Cloudflare's data comes with a delay: if there is none yet, wait longer (wait_timeout)."
+        f"wait_for: not all tunnels are healthy after {seconds} s. {in_words(tunnels)}. In detail: {details}. Data from {stamp(since)} to "
+        f"{tunnels[0]['checked_until']} was evaluated. Cloudflare's data arrives with a delay: if there is none yet, increase wait_timeout."
     )
 
 

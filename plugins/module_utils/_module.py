@@ -47,7 +47,7 @@ def checked(spec: ArgumentSpec, given: Mapping[str, t.Any]) -> dict[str, t.Any]:
     result = ArgumentSpecValidator(**spec.as_kwargs()).validate({name: value for name, value in given.items() if value is not None})
     if result.unsupported_parameters:
         strangers = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in result.unsupported_parameters]
-        raise MagicError(f"There is no option {listing(strangers)}. There are: {', '.join(sorted(spec.argument_spec))}.")
+        raise MagicError(f"There is no option {listing(strangers)}. The options are: {', '.join(sorted(spec.argument_spec))}.")
     if result.error_messages:
         secrets = [str(given[name]) for name, option in spec.argument_spec.items() if option.get("no_log") and given.get(name)]
         raise MagicError(str(scrub(" ".join(message.rstrip(".") + "." for message in result.error_messages), secrets)))

@@ -120,7 +120,7 @@ def check_key(name: str, key: str) -> list[str]:
     :raises MagicError: if it cannot be used. The message does not hold it.
     """
     if is_mask(key):
-        raise MagicError(f"{name} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
+        raise MagicError(f"{name} is the mask that Ansible shows instead of a hidden value, not the value itself. Run the playbook again.")
     if len(key) < SHORTEST_KEY:
         raise MagicError(
             f"{name} is shorter than {SHORTEST_KEY} characters. Give at least {SHORTEST_GOOD_KEY}, or leave {name} out to have Cloudflare generate one."

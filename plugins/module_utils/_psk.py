@@ -92,7 +92,7 @@ def _request_key(client: Client, tunnel_id: str, params: Mapping[str, str] | Non
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     answer = _request_key(client, tunnel_id)
     if not is_usable(member(answer, "psk", str, "generating a key", UNKNOWN)):
-        raise MagicError("Cloudflare's answer to generating a key holds no key that can be used.", reached=UNKNOWN)
+        raise MagicError("Cloudflare's response to generating a key holds no key that can be used.", reached=UNKNOWN)
     check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
     return t.cast("dict[str, t.Any]", answer)
 
@@ -187,7 +187,7 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
     if tunnel_id in unapplied:
         raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. The key in force is the one before.")
     if tunnel_id not in applied and not validate_only:
-        raise MagicError(f"Cloudflare's answer does not say whether the key of tunnel {tunnel_id} was set. {again}", reached=UNKNOWN)
+        raise MagicError(f"Cloudflare's response does not say whether the key of tunnel {tunnel_id} was set. {again}", reached=UNKNOWN)
     return applied.get(tunnel_id)
 
 

@@ -44,10 +44,10 @@ def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Js
         found += meant(kind, lookup(kind), text)
     nouns = " or ".join(kind.noun for kind in kinds)
     if len(found) > 1:
-        raise MagicError(f"{option}: '{text}' means {len(found)} of them: {listing(str(item['id']) for item in found)}. Give the id of the {nouns}.")
+        raise MagicError(f"{option}: '{text}' matches {len(found)} of them: {listing(str(item['id']) for item in found)}. Give the id of the {nouns}.")
     if not found:
         there = listing(str(item.get(kind.keys[0])) for kind in kinds for item in lookup(kind))
-        raise MagicError(f"{option}: there is no {nouns} '{text}'. There are: {there or 'none'}.")
+        raise MagicError(f"{option}: there is no {nouns} '{text}'. These exist: {there or 'none'}.")
     return found[0]
 
 
@@ -107,5 +107,5 @@ def _with_id(kinds: Sequence[Kind], option: str, object_id: str, lookup: Lookup)
     found = [str(item["id"]) for kind in kinds for item in lookup(kind) if canonical(str(item.get("id"))) == canonical(object_id)]
     if not found:
         there = listing(f"{item.get(kind.keys[0])} ({item['id']})" for kind in kinds for item in lookup(kind))
-        raise MagicError(f"{option}: there is no {' or '.join(kind.noun for kind in kinds)} with the id '{object_id}'. There are: {there or 'none'}.")
+        raise MagicError(f"{option}: there is no {' or '.join(kind.noun for kind in kinds)} with the id '{object_id}'. These exist: {there or 'none'}.")
     return found[0]

@@ -76,7 +76,9 @@ class Selection:
         for item in self.exclude:
             # A misspelled name would be rotated. A pattern is for tunnels that come and go.
             if not is_pattern(item) and item not in {*known, *known.values()}:
-                raise MagicError(f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare does, or leave it out. Nothing has been sent.")
+                raise MagicError(
+                    f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare shows it, or leave it out. Nothing has been sent."
+                )
         return [tunnel for tunnel in tunnels if self._means(tunnel["id"], known[tunnel["id"]])]
 
     def _means(self, tunnel_id: str, name: str) -> bool:

@@ -53,7 +53,7 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
         if not value:
             raise MagicError(f"{name} is empty. Give it a value, or leave it out to use the environment variable {names[name]}.")
     if "api_token" in written and len(written) > 1:
-        raise MagicError("api_token and api_key/api_email exclude each other. Give api_token alone, or api_key with api_email.")
+        raise MagicError("api_token cannot be combined with api_key and api_email. Give api_token alone, or api_key with api_email.")
     origin = dict(zip(names, names))
     if not written:
         origin = names
@@ -62,7 +62,7 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
             written = {"api_token": written["api_token"]}
     if not written:
         raise MagicError(
-            "No credentials. Set api_token (or the environment variable CLOUDFLARE_API_TOKEN), "
+            "No credentials are set. Set api_token (or the environment variable CLOUDFLARE_API_TOKEN), "
             "or api_key with api_email (CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL)."
         )
     if "api_token" not in written and len(written) == 1:
@@ -70,14 +70,14 @@ def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> di
         where = "the task" if origin["api_key"] == "api_key" else "the environment"
         raise MagicError(
             f"{have} needs {lack}, which {where} does not set. "
-            "Credentials in the task and in the environment are never mixed; an API token (api_token) needs neither."
+            "Credentials in the task and in the environment are never combined; an API token (api_token) needs neither."
         )
     for name, value in written.items():
         if is_mask(value):
-            raise MagicError(f"{origin[name]} is the mask that is shown instead of a hidden value, and not the value. Run the playbook again.")
+            raise MagicError(f"{origin[name]} is the mask that Ansible shows instead of a hidden value, not the value itself. Run the playbook again.")
         if not value.isprintable() or value != value.strip() or not _is_latin1(value):
             raise MagicError(
-                f"{origin[name]} holds a character that cannot be in an HTTP header (a line break, a blank at an end, ...). "
+                f"{origin[name]} contains a character that is not allowed in an HTTP header (such as a line break, or a space at the beginning or end). "
                 "Copy it again, without quotes or line break."
             )
     return {name: written.get(name) for name in names}
@@ -113,9 +113,9 @@ def checked_url(url: str, name: str) -> str:
     if parts.scheme not in ("https", "http") or not host or any(character.isspace() for character in url):
         raise MagicError(f"{name} is not a URL that begins with https://. {advice}")
     if parts.username is not None or parts.password is not None:
-        raise MagicError(f"{name} must not hold a user name or password. Credentials belong in api_token, or api_key with api_email.")
+        raise MagicError(f"{name} must not contain a user name or password. Credentials belong in api_token, or api_key with api_email.")
     if parts.query or parts.fragment:
-        raise MagicError(f"{name} must not have a query or fragment. {advice}")
+        raise MagicError(f"{name} must not contain a query or fragment. {advice}")
     if parts.scheme == "http" and not _is_loopback(host):
         raise MagicError(
             f"{name} begins with http://, which would send the credential unencrypted to {host}. Use https:// (http is for loopback addresses only)."
@@ -131,7 +131,7 @@ def _checked_ca(path: str) -> str:
         else:
             context.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise MagicError(f"ca_path: {path} holds no certificate in PEM form. Give a file of CA certificates, or leave ca_path out.") from None
+        raise MagicError(f"ca_path: {path} contains no certificate in PEM format. Give a file of CA certificates, or leave ca_path out.") from None
     except OSError as exc:
         raise MagicError(f"ca_path: {path} cannot be read ({exc.strerror}). Give a readable file of CA certificates, or leave ca_path out.") from None
     return path
@@ -144,7 +144,7 @@ def check_text(name: str, value: t.Any) -> None:
     :raises MagicError: naming it.
     """
     if isinstance(value, str) and not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise MagicError(f"{name} holds a character that is not valid Unicode (a lone surrogate). Write it again.")
+        raise MagicError(f"{name} contains a character that is not valid Unicode (a lone surrogate). Write it again.")
     if isinstance(value, Mapping):
         check_text(name, [*value, *value.values()])
     elif isinstance(value, (list, tuple)):

@@ -106,7 +106,7 @@ def _without(text: str, secrets: Sequence[str]) -> str:
     if not secrets:
         return text
     if len(text) > _LONGEST:
-        return f"({len(text)} characters that are left out)"
+        return f"({len(text)} characters omitted)"
     spans: list[tuple[int, int]] = []
     needles = [needle for secret in secrets if secret for needle in _needles(secret)]
     seen = {text}

@@ -57,7 +57,7 @@ def parse_timestamp(text: t.Any) -> datetime | None:
         return moment + timedelta(microseconds=round(float(f"0.{decimals or 0}") * 1e6))
     except (ValueError, OverflowError):
         raise MagicError(
-            "last_generated_on: Cloudflare's answer holds no readable timestamp, so the key's age is unknown. Use rotate: always, or report it."
+            "last_generated_on: Cloudflare's response contains no readable timestamp, so the key's age is unknown. Use rotate: always, or report it."
         ) from None
 
 

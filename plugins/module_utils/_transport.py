@@ -144,30 +144,30 @@ def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[
     causes = list(_causes(exc))
     timed_out = any(isinstance(cause, TimeoutError) for cause in causes)
     if sent and (timed_out or isinstance(exc, requests.exceptions.Timeout)):
-        return f"no answer within {settings.timeout:g} s (timeout).", True
+        return f"no response within {settings.timeout:g} s (timeout).", True
     if sent and isinstance(exc, (OSError, urllib3.exceptions.HTTPError)):
-        return "the connection was cut before the whole answer had arrived.", True
+        return "the connection was closed before the whole response arrived.", True
     if sent:
-        return f"the answer cannot be read ({type(exc).__name__}).", True
+        return f"the response cannot be read ({type(exc).__name__}).", True
     host = urlsplit(settings.api_url).hostname
     if isinstance(exc, OSError) and "CA certificate bundle" in str(exc):
         return "the CA bundle that the environment names does not exist. Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, or set ca_path.", False
     for cause in causes:
         if type(cause).__name__ == "CertificateError":  # of urllib3 before 2.0
-            return f"the TLS certificate of {host} was not accepted: Hostname mismatch. Check api_url and the proxy.", False
+            return f"the TLS certificate of {host} was rejected: Hostname mismatch. Check api_url and the proxy.", False
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
             if "CERTIFICATE_VERIFY" in (cause.reason or ""):
                 why = getattr(cause, "verify_message", "") or "not trusted"
-                return f"the TLS certificate of {host} was not accepted: {why}. Set ca_path to the CA bundle of your organisation.", False
+                return f"the TLS certificate of {host} was rejected: {why}. Set ca_path to the CA bundle of your organisation.", False
             # A handshake that was cut is a matter of the network.
             cut = isinstance(cause, ssl.SSLEOFError)
-            return f"no TLS connection to {host} ({cause.reason or 'cut'}). Check api_url and the proxy.", cut
+            return f"no TLS connection to {host} ({cause.reason or 'closed'}). Check api_url and the proxy.", cut
     system = next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
     detail = f" ({system.strerror})" if isinstance(system, OSError) else ""
     if isinstance(exc, requests.exceptions.ProxyError):
-        return f"the proxy of the environment gave no connection to {host}{detail}. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", True
+        return f"the proxy from the environment did not connect to {host}{detail}. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", True
     if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema)):
-        return "the proxy of the environment cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", False
+        return "the proxy from the environment cannot be used. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", False
     invalid = (urllib3.exceptions.LocationValueError, UnicodeError)
     if isinstance(exc, requests.exceptions.InvalidURL) or any(isinstance(cause, invalid) for cause in causes):
         return "the URL, or that of the proxy, is not valid. Check api_url, HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", False
@@ -194,10 +194,10 @@ def _why(status: int, errors: Sequence[dict[str, t.Any]], body: bytes, envelope:
     if errors:
         return "; ".join(in_words(error) for error in errors) + ".", None
     if 300 <= status < 400:
-        return "the server redirects to another address, which is never followed.", "Check api_url."
+        return "the server redirects to another address, and redirects are never followed.", "Check api_url."
     if isinstance(envelope, dict) and envelope.get("success") is False:
         return "success is false, and the server gives no reason.", None
-    kind = "empty" if not body else "no JSON" if envelope is None else "no answer of Cloudflare's API (it has no 'success')"
+    kind = "empty" if not body else "not JSON" if envelope is None else "not a response of Cloudflare's API (it has no 'success')"
     return f"the body is {kind}.", "Check api_url and the proxy."
 
 

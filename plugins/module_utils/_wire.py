@@ -160,7 +160,7 @@ def read_body(answer: requests.Response) -> bytes:
         if packed in ("", "identity") or not body:
             return bytes(body)
         if packed not in ("gzip", "x-gzip"):
-            raise BodyError("the body is packed in a way that was not asked for.")
+            raise BodyError("the body has a compression that was not requested.")
         return _unpacked(bytes(body))
     except BaseException:
         answer.close()
@@ -181,10 +181,10 @@ def _unpacked(packed: bytes) -> bytes:
         except zlib.error:
             if number:
                 break  # padding behind the last part
-            raise BodyError("the body cannot be unpacked.") from None
+            raise BodyError("the body cannot be decompressed.") from None
         _check_size(body)
         if not unpacker.eof:
-            raise BodyError("the body cannot be unpacked: its end is missing.")
+            raise BodyError("the body cannot be decompressed: its end is missing.")
         packed = unpacker.unused_data
         if not packed:
             break

@@ -79,7 +79,7 @@ def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previ
     lone = _SURROGATE.search(text)
     if lone is not None:
         place = shown(text[max(lone.start() - 80, 0) : lone.start()])
-        raise MagicError(f"A text at Cloudflare holds a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}")
+        raise MagicError(f"A text at Cloudflare contains a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}")
     other = _OTHER.search(previous)
     if other is not None:
         line = previous.count("\n", 0, other.start()) + 1

@@ -189,7 +189,9 @@ class Answer:
         self.tunnels[kind] = [Tunnel(kind, _fitting(form, normal(KINDS[kind], item), "", self.others)) for item in objects]
         ids = {tunnel.id for tunnel in self.tunnels[kind]}
         if len(ids) < len(self.tunnels[kind]):
-            raise MagicError(f"Cloudflare's answer has several {KINDS[kind].noun}s with one id, and is not taken. Run again; report it if it stays.")
+            raise MagicError(
+                f"Cloudflare's response has several {KINDS[kind].noun}s with one id, so it was not used. Run again; report this if it happens again."
+            )
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock."""
@@ -319,7 +321,7 @@ def _key(name: t.Any) -> t.Any:
 def other_forms(answer: Answer) -> list[str]:
     """Return a warning if an answer has fields in another form than the documented one."""
     others = ", ".join(sorted(answer.others))
-    return [f"Cloudflare's answer has fields in another form than the documented one, which are left out: {others}."] if others else []
+    return [f"Cloudflare's response has fields in another form than the documented one, which are left out: {others}."] if others else []
 
 
 def changed_texts(tunnels: Iterable[Tunnel]) -> list[str]:

@@ -72,7 +72,7 @@ def test_no_license_key_comes_out_wherever_it_stands(cloud, name):
 def test_what_is_no_object_is_not_taken_for_the_only_one(cloud, result):
     spoil(cloud, lambda dummy: result)
     for kind, chosen in ((BGP_SETTINGS, {"redistribute_static_wan": True}), (MNM_CONFIG, {"name": "Example", "default_sampling": 1})):
-        with pytest.raises(MagicError, match="is no object, and is not taken"):
+        with pytest.raises(MagicError, match="is not an object, so it was not used"):
             run(cloud, kind, chosen)
         # Of one that is not there yet, the first answer is an error, and the one to its creation is spoiled.
         assert [request.method for request in cloud.sent if request.is_write] == ([] if kind is BGP_SETTINGS else ["POST"])
@@ -80,7 +80,7 @@ def test_what_is_no_object_is_not_taken_for_the_only_one(cloud, result):
 
 def test_a_list_of_others_is_not_the_answer_to_a_change(cloud):
     spoil(cloud, lambda result: [result, {**result, "id": NOBODY}], lambda request: request.is_write)
-    with pytest.raises(MagicError, match="is a list of 2, and is not taken.*may be changed"):
+    with pytest.raises(MagicError, match="is a list of 2, so it was not used.*may be changed"):
         run(cloud, SITE, {"name": "porto", "description": "new"})
 
 

@@ -114,7 +114,7 @@ def test_it_gives_up_with_the_last_state(emulator: Emulator, play):
     played = play([{MODULE: options, "register": "waited", "ignore_errors": True}], env=emulator.environment())
     found = played["here"]["waited"]
     assert found["failed"] and not found["changed"]
-    assert "wait_for: not all is healthy after 2 s. 1 of 3 healthy; not yet: paris-1 (down), paris-2 (unknown)." in found["msg"]
+    assert "wait_for: not all tunnels are healthy after 2 s. 1 of 3 healthy; not yet: paris-1 (down), paris-2 (unknown)." in found["msg"]
     assert "paris-1 healthy in 0% of 5 data centers" in found["msg"] and f"Data from {since} to" in found["msg"]
     assert [tunnel["state"] for tunnel in found["tunnels"]] == ["healthy", "down", "unknown"]
     assert said(played.screen) == ["1 of 3 healthy; not yet: paris-1 (down), paris-2 (unknown)"]

@@ -177,7 +177,9 @@ def test_waiting_for_health(emulator, book, tmp_path):
     emulator.change_health("vienna-gre-1", 0, age_seconds=LONG_AGO)
     ran = book("network_apply", *WAIT, warns=[NEW_TUNNELS])
     assert ran.rc == 2 and "Applied: 1 created, 3 updated, 0 deleted." in ran.screen, ran.screen
-    assert ran.shows("The network was applied, and stays so. Its tunnels were not found healthy: wait_for: not all is healthy after 3 s. 1 of 3 healthy;")
+    assert ran.shows(
+        "The network was applied, and stays so. Its tunnels were not found healthy: wait_for: not all tunnels are healthy after 3 s. 1 of 3 healthy;"
+    )
     assert ran.shows("not yet: paris-1 (unknown), vienna-gre-1 (down)")
     assert ran.shows("create keys with cloudflare.magic.rotate_psks): oslo-1, lyon-1.") and ran.shows("because their health check is off: vienna-gre-2.")
     for name in ("paris-1", "vienna-gre-1"):

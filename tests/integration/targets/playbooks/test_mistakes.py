@@ -108,7 +108,7 @@ MISTAKES = (
     Mistake("empty url", {"api_url": ""}, ("api_url", "https://")),
     Mistake("http in the environment", {"api_url": LEAVE_OUT}, ("CLOUDFLARE_BASE_URL", "unencrypted"), env={"CLOUDFLARE_BASE_URL": "http://api.example.com"}),
     Mistake("nobody listens", {"api_url": "http://127.0.0.1:1/client/v4", "max_retries": 0}, ("no connection to 127.0.0.1", "api_url"), there=True),
-    Mistake("web page instead of the API", {"api_url": "{{ elsewhere }}", "max_retries": 0}, ("HTTP 404", "no JSON", "Check api_url"), there=True),
+    Mistake("web page instead of the API", {"api_url": "{{ elsewhere }}", "max_retries": 0}, ("HTTP 404", "not JSON", "Check api_url"), there=True),
     # How
     Mistake("no certificates there", {"ca_path": "missing.pem"}, ("ca_path", "missing.pem", "No such file"), there=True),
     Mistake("no certificates in it", {"ca_path": "ansible.cfg"}, ("ca_path", "ansible.cfg", "PEM")),

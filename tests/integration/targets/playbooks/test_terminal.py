@@ -143,7 +143,7 @@ def test_lone_surrogates_are_refused_before_anything_is_sent(evil, play):
         result = played["here"][f"of_{name}"]
         option = {"new_name": "name", "route": "description"}.get(name, name)
         # From ansible-core 2.19 on Ansible itself refuses such a template.
-        assert result["failed"] and re.search(f"^{option} holds a character that is not valid Unicode|surrogates not allowed", result["msg"]), name
+        assert result["failed"] and re.search(f"^{option} contains a character that is not valid Unicode|surrogates not allowed", result["msg"]), name
         assert "The-key" not in result["msg"]
     assert evil.requests == []
     assert "The-key" not in played.screen

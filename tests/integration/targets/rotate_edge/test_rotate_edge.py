@@ -151,7 +151,7 @@ def test_refusals(edges: Edges) -> None:
         "down": ["The device is not ready for a new key of"],
         "pattern": ["Cloudflare has no tunnel with the name good*"],
         "bare": ["has no verify.yml"],
-        "line": ["Cloudflare's answer has what a device must not be given: cloudflare_endpoint of the tunnel "],
+        "line": ["Cloudflare's response has what a device must not be given: cloudflare_endpoint of the tunnel "],
         "off": ["The health check at Cloudflare is off for", "health_check.enabled"],
         "other": ["do not see all tunnels healthy before the new key of", "(down)", "the others have to be healthy all the same"],
         "silent": ["do not see all tunnels healthy", "(unknown)", "no data from the last 5m", "rotate_edge_allow_down: true"],

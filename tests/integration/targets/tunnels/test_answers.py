@@ -80,9 +80,9 @@ def test_a_new_object_is_not_taken_for_another(emulator, play, kind):
         wrong, again = results[f"wrong_{label}"], results[f"again_{label}"]
         assert (wrong["failed"], wrong["changed"], module in wrong) == (True, True, False)
         for words in (
-            "is about another object than the new one",
+            "describes an object other than the new one",
             *(str(NEW[kind][key]) for key in ("name", "prefix") if key in NEW[kind]),
-            "may exist now",
+            "may have been created",
             "Run the task again",
         ):
             assert words in wrong["msg"]

@@ -22,7 +22,7 @@ LOSSES = {
     "redirect": {"kind": "redirect", "status": 303, "when": "after"},
     "undone": {"kind": "status", "status": 500, "when": "before"},
 }
-METHODS = {"POST": "may exist now", "PUT": "may be changed", "DELETE": "may be gone"}
+METHODS = {"POST": "may have been created", "PUT": "may have been updated", "DELETE": "may have been deleted"}
 EACH = [(loss, kind, method) for loss in LOSSES for kind in OBJECTS for method in METHODS]
 
 
@@ -87,7 +87,7 @@ def test_a_lost_key_is_sent_again(emulator, play, leaked, place):
     played = play(tasks, hosts=[place], env={**emulator.environment(), "KEY": f"{KEY} {place}"}, args=["-vvv", "--diff"])
     assert played.rc == 0, played.screen
     assert (played[place]["lost"]["failed"], played[place]["lost"]["changed"]) == (True, True)
-    assert "may be changed. Run the task again" in played[place]["lost"]["msg"]
+    assert "may have been updated. Run the task again" in played[place]["lost"]["msg"]
     assert played[place]["again"]["changed"] is True
     assert [request["method"] for request in emulator.requests()] == ["GET", "PUT"] * 2
     assert emulator.tunnel("paris-1")["psk"] == f"{KEY} {place}"

@@ -95,12 +95,12 @@ def test_credentials(options, environ, expected):
     assert {name: headers[name] for name in ("Authorization", "X-Auth-Email", "X-Auth-Key") if name in headers} == expected
 
 
-NONE = r"No credentials\. .*api_token.*CLOUDFLARE_API_TOKEN.*api_key.*api_email.*CLOUDFLARE_API_KEY.*CLOUDFLARE_EMAIL"
+NONE = r"No credentials are set\. .*api_token.*CLOUDFLARE_API_TOKEN.*api_key.*api_email.*CLOUDFLARE_API_KEY.*CLOUDFLARE_EMAIL"
 # name: options of the task, environment, what the error says
 NO_CREDENTIALS = {
     "nothing": ({}, {}, NONE),
     "empty variables": ({}, dict.fromkeys(ENV_ALL_SET, ""), NONE),
-    "token and pair in the task": ({"api_token": TOKEN, "api_key": KEY, "api_email": EMAIL}, {}, "api_token and api_key/api_email exclude each other"),
+    "token and pair in the task": ({"api_token": TOKEN, "api_key": KEY, "api_email": EMAIL}, {}, "api_token cannot be combined with api_key and api_email"),
     "token and key in the task": ({"api_token": TOKEN, "api_key": KEY}, {}, "exclude each other"),
     "token and e-mail in the task": ({"api_token": TOKEN, "api_email": EMAIL}, {}, "exclude each other"),
     "key alone in the task": ({"api_key": KEY}, {}, "^api_key needs api_email, which the task does not set"),
@@ -112,13 +112,13 @@ NO_CREDENTIALS = {
     "empty token in the task": ({"api_token": ""}, ENV_TOKEN_SET, "^api_token is empty.*CLOUDFLARE_API_TOKEN"),
     "empty key in the task": ({"api_key": "", "api_email": EMAIL}, {}, "^api_key is empty"),
     "empty e-mail in the task": ({"api_key": KEY, "api_email": ""}, {}, "^api_email is empty"),
-    "token with a line break at its end": ({"api_token": TOKEN + "\n"}, {}, "^api_token holds a character .*line break"),
-    "token with a second header": ({"api_token": TOKEN + "\r\nX-Evil: 1"}, {}, "^api_token holds a character"),
-    "token with a blank before it": ({"api_token": " " + TOKEN}, {}, "^api_token holds a character"),
-    "token outside of Latin-1": ({"api_token": TOKEN + "\u2026"}, {}, "^api_token holds a character"),
-    "key with a line break": ({"api_key": KEY + "\n", "api_email": EMAIL}, {}, "^api_key holds a character"),
-    "e-mail with a tab": ({"api_key": KEY, "api_email": "\t" + EMAIL}, {}, "^api_email holds a character"),
-    "variable with a line break": ({}, {"CLOUDFLARE_API_TOKEN": TOKEN + "\n"}, "^CLOUDFLARE_API_TOKEN holds a character"),
+    "token with a line break at its end": ({"api_token": TOKEN + "\n"}, {}, "^api_token contains a character .*line break"),
+    "token with a second header": ({"api_token": TOKEN + "\r\nX-Evil: 1"}, {}, "^api_token contains a character"),
+    "token with a blank before it": ({"api_token": " " + TOKEN}, {}, "^api_token contains a character"),
+    "token outside of Latin-1": ({"api_token": TOKEN + "\u2026"}, {}, "^api_token contains a character"),
+    "key with a line break": ({"api_key": KEY + "\n", "api_email": EMAIL}, {}, "^api_key contains a character"),
+    "e-mail with a tab": ({"api_key": KEY, "api_email": "\t" + EMAIL}, {}, "^api_email contains a character"),
+    "variable with a line break": ({}, {"CLOUDFLARE_API_TOKEN": TOKEN + "\n"}, "^CLOUDFLARE_API_TOKEN contains a character"),
 }
 
 
@@ -163,9 +163,9 @@ BAD_URLS = {
     "http://0.0.0.0/client/v4": "unencrypted",
     "http://localhost.example.com": "unencrypted",
     "http://127.0.0.1.example.com": "unencrypted",
-    "http://localhost@example.com": "must not hold a user name",
-    "https://user:hunter2-url@api.example.com": "must not hold a user name",
-    "https://hunter2-url@api.example.com": "must not hold a user name",
+    "http://localhost@example.com": "must not contain a user name",
+    "https://user:hunter2-url@api.example.com": "must not contain a user name",
+    "https://hunter2-url@api.example.com": "must not contain a user name",
     "https://api.example.com/v4?token=hunter2-url": "query",
     "https://api.example.com/v4#hunter2-url": "fragment",
     "ftp://api.example.com": "begins with https://",
@@ -221,7 +221,7 @@ BAD_SETTINGS = {
     "timeout of days": ({"timeout": 86401.0}, {}, "^timeout must be"),
     "negative retries": ({"max_retries": -1}, {}, "^max_retries must be"),
     "no CA bundle there": ({"ca_path": "no/such/file"}, {}, r"^ca_path: no/such/file cannot be read \(No such file"),
-    "CA bundle without certificate": ({"ca_path": __file__}, {}, "^ca_path: .* holds no certificate in PEM form"),
+    "CA bundle without certificate": ({"ca_path": __file__}, {}, "^ca_path: .* contains no certificate in PEM format"),
 }
 
 
@@ -259,32 +259,32 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body>Not for Ansible'
 
 # name: status, body, what the error says, errors of the failure, where the request got to
 BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
-    "HTML of an edge server": (502, HTML, "failed with HTTP 502: the body is no JSON", [], UNKNOWN),
-    "HTML with 200": (200, HTML, "HTTP 200: the body is no JSON.*Check api_url and the proxy", [], UNKNOWN),
-    "HTML with 403": (403, HTML, "HTTP 403: the body is no JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], UNKNOWN),
-    "HTML with 404": (404, HTML, "HTTP 404: the body is no JSON", [], UNKNOWN),
+    "HTML of an edge server": (502, HTML, "failed with HTTP 502: the body is not JSON", [], UNKNOWN),
+    "HTML with 200": (200, HTML, "HTTP 200: the body is not JSON.*Check api_url and the proxy", [], UNKNOWN),
+    "HTML with 403": (403, HTML, "HTTP 403: the body is not JSON.*'Magic WAN Write' or 'Magic Transit Write'", [], UNKNOWN),
+    "HTML with 404": (404, HTML, "HTTP 404: the body is not JSON", [], UNKNOWN),
     "empty with 200": (200, b"", "HTTP 200: the body is empty", [], UNKNOWN),
     "empty with 204": (204, b"", "HTTP 204: the body is empty", [], UNKNOWN),
     "empty with 503": (503, b"", "HTTP 503: the body is empty", [], UNKNOWN),
-    "cut off": (200, envelope({"psk": PSK})[:-9], "the body is no JSON", [], UNKNOWN),
-    "not UTF-8": (200, b'{"success": true, "result": "\xff"}', "the body is no JSON", [], UNKNOWN),
-    "a byte order mark": (200, b"\xef\xbb\xbf" + envelope(), "the body is no JSON", [], UNKNOWN),
+    "cut off": (200, envelope({"psk": PSK})[:-9], "the body is not JSON", [], UNKNOWN),
+    "not UTF-8": (200, b'{"success": true, "result": "\xff"}', "the body is not JSON", [], UNKNOWN),
+    "a byte order mark": (200, b"\xef\xbb\xbf" + envelope(), "the body is not JSON", [], UNKNOWN),
     "a number of more digits than Python reads": (200, b"[" + b"9" * 5000 + b"]", "the body is no", [], UNKNOWN),
     "null": (200, b"null", "the body is no", [], UNKNOWN),
-    "a list": (200, b"[true]", "the body is no answer of Cloudflare's API", [], UNKNOWN),
-    "a string": (200, b'"success"', "the body is no answer of Cloudflare's API", [], UNKNOWN),
-    "no success": (200, b'{"result": {"psk": "x"}}', "no answer of Cloudflare's API", [], UNKNOWN),
-    "success as a string": (200, envelope(success="true"), "no answer of Cloudflare's API", [], UNKNOWN),
-    "success as a number": (200, envelope(success=1), "no answer of Cloudflare's API", [], UNKNOWN),
-    "no success with 400": (400, b"{}", "HTTP 400: the body is no answer", [], UNKNOWN),
+    "a list": (200, b"[true]", "the body is not a response of Cloudflare's API", [], UNKNOWN),
+    "a string": (200, b'"success"', "the body is not a response of Cloudflare's API", [], UNKNOWN),
+    "no success": (200, b'{"result": {"psk": "x"}}', "not a response of Cloudflare's API", [], UNKNOWN),
+    "success as a string": (200, envelope(success="true"), "not a response of Cloudflare's API", [], UNKNOWN),
+    "success as a number": (200, envelope(success=1), "not a response of Cloudflare's API", [], UNKNOWN),
+    "no success with 400": (400, b"{}", "HTTP 400: the body is not a response", [], UNKNOWN),
     "a code without success": (403, b'{"code": 9109, "error": "Unauthorized"}', r"HTTP 403: \[9109\] Unauthorized\..*permission", None, UNKNOWN),
     "success: null with 400": (400, envelope(success=None, errors=[ONE]), r"HTTP 400: \[1022\]", [ONE], UNKNOWN),
-    "success with 400": (400, envelope({"psk": PSK}), "HTTP 400: the body is no answer", [], UNKNOWN),
+    "success with 400": (400, envelope({"psk": PSK}), "HTTP 400: the body is not a response", [], UNKNOWN),
     "empty with 401": (401, b"", "HTTP 401: the body is empty", [], UNKNOWN),
-    "HTML with 408": (408, HTML, "HTTP 408: the body is no JSON", [], UNKNOWN),
-    "HTML with 429": (429, HTML, "HTTP 429: the body is no JSON.*rate limit", [], NOT_SENT),
+    "HTML with 408": (408, HTML, "HTTP 408: the body is not JSON", [], UNKNOWN),
+    "HTML with 429": (429, HTML, "HTTP 429: the body is not JSON.*rate limit", [], NOT_SENT),
     "a rate limit without success": (403, b'{"code": 971, "error": "slow down"}', r"\[971\] slow down\..*rate limit", None, NOT_SENT),
-    "success with 500": (500, envelope({"psk": PSK}), "HTTP 500: the body is no answer", [], UNKNOWN),
+    "success with 500": (500, envelope({"psk": PSK}), "HTTP 500: the body is not a response", [], UNKNOWN),
     "success: false with 200": (200, envelope(success=False, errors=[ONE]), r"HTTP 200: \[1022\] Invalid Request\.", [ONE], REFUSED),
     "success: false without a reason": (200, envelope(success=False), "success is false, and the server gives no reason", [], REFUSED),
     "400": (400, envelope(success=False, errors=[ONE]), r"HTTP 400: \[1022\] Invalid Request\.", [ONE], REFUSED),
@@ -310,7 +310,7 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
         [CHAINED],
         REFUSED,
     ),
-    "redirect": (302, b"", "HTTP 302: the server redirects to another address, which is never followed", [], UNKNOWN),
+    "redirect": (302, b"", "HTTP 302: the server redirects to another address, and redirects are never followed", [], UNKNOWN),
     "redirect with a clear no": (303, envelope(success=False, errors=[ONE]), r"HTTP 303: \[1022\]", [ONE], UNKNOWN),
     "not modified": (304, b"", "HTTP 304: the server redirects", [], UNKNOWN),
     "redirect with HTML": (301, HTML, "HTTP 301: the server redirects", [], UNKNOWN),
@@ -339,7 +339,7 @@ BAD_ANSWERS: dict[str, tuple[int, bytes, str, Any, str]] = {
     "braces in a message": (400, envelope(success=False, errors=[{"code": 9, "message": "{permission} {0} %s"}]), r"\{permission\} \{0\} %s", None, REFUSED),
 }
 HOSTILE_DEPTHS: dict[str, tuple[int, bytes, str, Any, str]] = {
-    "lists without end": (400, b"[" * 100000, "the body is no JSON", [], UNKNOWN),
+    "lists without end": (400, b"[" * 100000, "the body is not JSON", [], UNKNOWN),
     "chains in chains without end": (
         400,
         b'{"success": false, "errors": [' + b'{"code": 1, "error_chain": [' * 300 + b"]}" * 300 + b"]}",
@@ -353,7 +353,7 @@ EARLY = {
     str(status): (status, body, f"HTTP {status}", None, UNKNOWN)
     for status, body in ((100, b""), (101, b""), (103, b""), (199, envelope(success=False, errors=[ONE])))
 }
-CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "no JSON", [], UNKNOWN)}
+CONFLICTS = {"409": (409, envelope(success=False, errors=[ONE]), "1022", [ONE], NOT_SENT), "409 in HTML": (409, HTML, "not JSON", [], UNKNOWN)}
 ANSWERS = {**BAD_ANSWERS, **HOSTILE_DEPTHS, **EARLY, **CONFLICTS}
 
 
@@ -575,7 +575,7 @@ def test_somebody_is_told_of_a_long_wait(emulator, monkeypatch, shortest, lines)
         ask(made, emulator, "read")
     assert len(said) == lines
     for line in said:
-        assert "Cloudflare asks for a pause. Waiting 1 s before retry 1 of 4." in line and line.startswith("GET /accounts/")
+        assert "Cloudflare asks for a delay. Waiting 1 s before retry 1 of 4." in line and line.startswith("GET /accounts/")
 
 
 @pytest.mark.parametrize("what", ["read", "set", "generate"])
@@ -750,7 +750,7 @@ def test_timeout(emulator):
     emulator.fault(kind="slow", seconds=3)
     with emulated(emulator, timeout=0.2, max_retries=0) as made:
         error = refusal(ask, made, emulator, "generate")
-    assert "no answer within 0.2 s (timeout)" in str(error)
+    assert "no response within 0.2 s (timeout)" in str(error)
     assert (error.reached, error.failure["status"]) == (UNKNOWN, None)
 
 
@@ -762,7 +762,7 @@ def test_tls(certificate, monkeypatch, recwarn):
     with Loopback(context=tls(*certificate)) as server:
         with client(server.url) as made:
             error = refusal(made.request, "POST", ["x"])
-        assert re.search(r"the TLS certificate of 127\.0\.0\.1 was not accepted: self.signed certificate.*Set ca_path", str(error))
+        assert re.search(r"the TLS certificate of 127\.0\.0\.1 was rejected: self.signed certificate.*Set ca_path", str(error))
         assert (error.reached, error.transient, server.requests) == (NOT_SENT, False, [])
         for options in ({"ca_path": path}, {"validate_certs": False}, {"validate_certs": False, "ca_path": certifi.where()}):
             with client(server.url, **options) as made:
@@ -793,7 +793,7 @@ def test_certificate_for_another_host(certificate):
     with Loopback(context=tls(*certificate)) as server:
         with client(server.url.replace("127.0.0.1", "localhost"), ca_path=path) as made:
             error = refusal(made.request, "GET", ["x"])
-        assert re.search("the TLS certificate of localhost was not accepted: Hostname mismatch", str(error))
+        assert re.search("the TLS certificate of localhost was rejected: Hostname mismatch", str(error))
         assert server.requests == []
 
 
@@ -861,7 +861,7 @@ LONE = {
 def test_lone_surrogate_is_refused_before_sending(segments, more, named):
     with Loopback() as server, client(server.url) as made:
         error = refusal(made.request, "POST", segments, **more)
-        assert str(error) == f"{named} holds a character that is not valid Unicode (a lone surrogate). Write it again."
+        assert str(error) == f"{named} contains a character that is not valid Unicode (a lone surrogate). Write it again."
         assert (error.reached, server.requests, made.sent) == (NOT_SENT, [], 0)
         made.request("POST", ["x"], body={"name": "\U0001f600"})  # a pair is a character
 
@@ -870,7 +870,7 @@ def test_lone_surrogate_is_refused_before_sending(segments, more, named):
     "options, named", [({"account_id": "a\ud800"}, "account_id"), ({"api_url": "https://a\ud800"}, "api_url"), ({"api_token": "t\ud800"}, "api_token")]
 )
 def test_lone_surrogate_in_an_option(options, named):
-    assert str(refusal(settings_for, **options)).startswith(f"{named} holds a character")
+    assert str(refusal(settings_for, **options)).startswith(f"{named} contains a character")
 
 
 # --- a client belongs to the process that made it
@@ -990,7 +990,7 @@ def test_a_list_with_an_object_that_has_no_id_is_not_taken(item):
     with Loopback(body=envelope({"routes": [{"id": "a"}, item]})) as server, client(server.url) as made:
         error = refusal(list_objects, made, "routes", "route")
     assert str(error) == (
-        "Cloudflare's answer to the list of routes cannot be used: entry 2 has no id that could be one. Run the task again; report it if it stays."
+        "Cloudflare's response to the list of routes cannot be used: entry 2 has no valid id. Run the task again; report this if it happens again."
     )
 
 

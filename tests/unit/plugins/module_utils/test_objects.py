@@ -125,9 +125,9 @@ def test_when_a_key_is_sent(emulator, there, chosen, sends):
 @pytest.mark.parametrize(
     "method, chosen, state",
     [
-        ("POST", NEW, "The IPsec tunnel may exist now"),
-        ("PUT", {"name": "paris-1", "description": "x"}, "The IPsec tunnel may be changed"),
-        ("DELETE", {"name": "paris-1", "state": "absent"}, "The IPsec tunnel may be gone"),
+        ("POST", NEW, "The IPsec tunnel may have been created"),
+        ("PUT", {"name": "paris-1", "description": "x"}, "The IPsec tunnel may have been updated"),
+        ("DELETE", {"name": "paris-1", "state": "absent"}, "The IPsec tunnel may have been deleted"),
     ],
 )
 def test_a_lost_answer_says_what_may_be(emulator, method, chosen, state):
@@ -147,12 +147,12 @@ def answered(method, result, chosen):
 
 OTHER = {**NEW, "name": "rome-2", "interface_address": "10.213.0.62/31"}
 WRONG = {
-    "an id that is there already": ("POST", {"ipsec_tunnels": [{**OTHER, "id": THERE["id"]}]}, OTHER, "another object than the new one"),
-    "another name": ("POST", {"ipsec_tunnels": [{**NEW, "id": "b" * 32}]}, OTHER, "another object than the new one"),
+    "an id that is there already": ("POST", {"ipsec_tunnels": [{**OTHER, "id": THERE["id"]}]}, OTHER, "an object other than the new one"),
+    "another name": ("POST", {"ipsec_tunnels": [{**NEW, "id": "b" * 32}]}, OTHER, "an object other than the new one"),
     "no id": ("POST", {"ipsec_tunnels": [OTHER]}, OTHER, "has no 'id'"),
     "not modified": ("PUT", {"modified": False}, {**NEW, "description": "x"}, "says that it was not modified"),
     "nothing of it": ("PUT", {}, {**NEW, "description": "x"}, "has no 'modified'"),
-    "another one modified": ("PUT", {"modified": True, "modified_ipsec_tunnel": {"id": "c" * 32}}, {**NEW, "description": "x"}, "another object than"),
+    "another one modified": ("PUT", {"modified": True, "modified_ipsec_tunnel": {"id": "c" * 32}}, {**NEW, "description": "x"}, "an object other than"),
     "not deleted": ("DELETE", {"deleted": False}, {"name": "rome-1", "state": "absent"}, "says that it was not deleted"),
 }
 

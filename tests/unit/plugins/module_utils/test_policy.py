@@ -95,7 +95,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
     "empty key": ({"name": "a", "psk": ""}, "^psk is shorter than 8 characters"),
     "too short a key": ({"name": "a", "psk": OWN[:7]}, "^psk is shorter than 8 characters"),
     "key with a line break": ({"name": "a", "psk": OWN + "\n"}, "^psk holds a line break"),
-    "id that is no text": ({"ipsec_tunnel_id": "a\ud800"}, "^ipsec_tunnel_id holds a character that is not valid Unicode"),
+    "id that is no text": ({"ipsec_tunnel_id": "a\ud800"}, "^ipsec_tunnel_id contains a character that is not valid Unicode"),
     "key that is no text": ({"name": "a", "psk": OWN + "\udc00"}, "^psk holds"),
     "mask": ({"name": "a", "psk": "********"}, "^psk is the mask"),
     "mask of Ansible": ({"name": "a", "psk": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}, "^psk is the mask"),
@@ -156,6 +156,6 @@ def test_check_fleet(chosen):
 
 @pytest.mark.parametrize("mask", ["********", " ******** ", "*" * 17, "prefix-$REDACTED$-0123456789", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"])
 def test_masks_are_no_keys(mask):
-    with pytest.raises(MagicError, match="is the mask that is shown instead of a hidden value"):
+    with pytest.raises(MagicError, match="is the mask that Ansible shows instead of a hidden value"):
         check_key("psk", mask)
     assert check_key("psk", "stars*in*the*middle*of*a*key*0123456789") == []

@@ -151,7 +151,7 @@ def test_scrub_other_values():
     assert scrub({"a": ["x secret y", 1, None, True, {"b": "secret"}]}, ["secret"]) == {"a": [f"x {MASK} y", 1, None, True, {"b": MASK}]}
     assert scrub("nothing", []) == "nothing"
     assert scrub([12345678, 1], ["12345678"]) == [MASK, 1]
-    assert scrub("x" * 100_000, ["secret"]) == "(100000 characters that are left out)"
+    assert scrub("x" * 100_000, ["secret"]) == "(100000 characters omitted)"
 
 
 # --- what a terminal would obey

@@ -134,7 +134,7 @@ def test_timeout_bounds_the_whole_answer(drip, encrypted, certificate):
     with Wire(drip, context=context) as server, client(server.url, timeout=0.2, max_retries=0, ca_path=certificate[0]) as made:
         for method in ("GET", "POST"):
             error = refusal(made.request, method, ["x"])
-            assert "no answer within 0.2 s (timeout)" in str(error)
+            assert "no response within 0.2 s (timeout)" in str(error)
             assert (error.reached, error.failure["status"]) == (UNKNOWN, None)
         assert len(server.requests) == server.connections == 2
 
@@ -218,12 +218,12 @@ PACKED = {
     "nothing named": (GOOD, ""),
 }
 BADLY_PACKED = {
-    "gzip in gzip": (gzip.compress(gzip.compress(GOOD)), "gzip, gzip", "not asked for"),
-    "deflate": (zlib.compress(GOOD), "deflate", "not asked for"),
-    "unknown": (GOOD, "br", "not asked for"),
-    "no gzip": (GOOD, "gzip", "cannot be unpacked"),
+    "gzip in gzip": (gzip.compress(gzip.compress(GOOD)), "gzip, gzip", "not requested"),
+    "deflate": (zlib.compress(GOOD), "deflate", "not requested"),
+    "unknown": (GOOD, "br", "not requested"),
+    "no gzip": (GOOD, "gzip", "cannot be decompressed"),
     "cut": (gzip.compress(GOOD)[:-3], "gzip", "its end is missing"),
-    "wrong sum": (gzip.compress(GOOD)[:-8] + bytes(8), "gzip", "cannot be unpacked"),
+    "wrong sum": (gzip.compress(GOOD)[:-8] + bytes(8), "gzip", "cannot be decompressed"),
     "empty parts": (gzip.compress(b"") * 5000 + gzip.compress(GOOD), "gzip", "the body is empty"),
     "empty": (b"", "gzip", "the body is empty"),
 }

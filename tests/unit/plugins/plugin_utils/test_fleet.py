@@ -730,7 +730,7 @@ def test_what_somebody_wrote_as_a_pending_key_is_checked(tmp_path, pending):
 
 @pytest.mark.parametrize("mine", [True, False])
 def test_a_check_while_somebody_else_rotates(tmp_path, monkeypatch, mine):
-    """The key of a check is delivered only if Cloudflare's answer has the date that the tunnel has now."""
+    """The key of a check is delivered only if Cloudflare's response has the date that the tunnel has now."""
     server = Server(1)
 
     def look(keys):
