@@ -92,9 +92,9 @@ class ActionModule(SecretAction):
             with self.vault_file(read_only=False) as store:
                 if store is not None:
                     FileKeeper(store, client).begin(result["ipsec_tunnel_id"], result.get("name"))
-                    result["msg"] += f" The next run with {store.path} makes a new key."
+                    result["msg"] += f" The next run with {store.path} creates a new key."
         except MagicError:
-            result["msg"] += " Run the task with rotate: always, which makes a new key."
+            result["msg"] += " Run the task with rotate: always, which creates a new key."
 
     def _deliver(self, result: dict[str, t.Any], store: VaultFile | None) -> None:
         """Hand the new key to its receivers, and censor a result that holds it."""
@@ -104,7 +104,7 @@ class ActionModule(SecretAction):
         last_generated_on = result["psk_metadata"].get("last_generated_on")
         if generated:
             _core.register_secrets([key])
-            before = f", the one before: {result['diff']['before']['last_generated_on']}" if self._task.diff else ""
+            before = f", previous key: {result['diff']['before']['last_generated_on']}" if self._task.diff else ""
             problem = f" {result['msg']}" if result.get("failed") else ""
             label = f"{name} {tunnel_id}" if name else tunnel_id
             self.censor(result, f"tunnel {label} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before}).{problem}", "it")

@@ -26,6 +26,10 @@ def _keys(count: int) -> str:
     return f"{count} new key is" if count == 1 else f"{count} new keys are"
 
 
+def _others(not_due: int) -> str:
+    return f", {not_due} {'was' if not_due == 1 else 'were'} not due" if not_due else ""
+
+
 class Account:
     """What a fleet needs of Cloudflare, by a client."""
 
@@ -66,7 +70,7 @@ class ActionModule(SecretAction):
         except Exception as exc:  # pylint: disable=broad-exception-caught # keys that are in force must not get lost now
             if store is None:
                 raise
-            state = "No key was sent, and those in force are the ones before. " if fleet.report.staged else ""
+            state = "No key was sent, and the previous keys are still in force. " if fleet.report.staged else ""
             result = {"failed": True, "msg": state + self.not_saved(store, exc)}
             store = None
         result["requests"] = client.sent - before
@@ -79,10 +83,10 @@ class ActionModule(SecretAction):
         if self._task.check_mode or not fleet.report.doubtful:
             return ""
         if store is not None:
-            return " Keys in doubt are in the vault file as pending_psk: run the task again, that sends them again."
+            return " Keys in doubt are in the vault file as pending_psk: run the task again to send them again."
         if self.supplied():
-            return " Run the task again: setting the same keys twice does no harm."
-        return f" The keys in force of {len(fleet.report.doubtful)} tunnels are unknown now: run the task again with rotate: always, which heals it."
+            return " Run the task again: setting the same keys twice is safe."
+        return f" The keys in force of {len(fleet.report.doubtful)} tunnels are unknown now: run the task again with rotate: always, which creates new keys."
 
     def _outcome(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the result of a run, also of one that failed in the middle, with what was applied delivered."""
@@ -145,7 +149,7 @@ class ActionModule(SecretAction):
                 result["msg"] += " The keys that are set are in ansible_failed_result: save them in a rescue block, or run the task again with rotate: always."
             state = f" {result['msg']}" if result.get("failed") else ""
             count = f"1 of {report.total} tunnels has a new key" if len(known) == 1 else f"{len(known)} of {report.total} tunnels have a new key"
-            self.censor(result, f"{count}, {len(fleet.not_due)} were not due.{state}")
+            self.censor(result, f"{count}{_others(len(fleet.not_due))}.{state}")
             if "register" in self.receivers:
                 result["delivered_to"].append("register")
             if not result.get("failed"):
@@ -164,7 +168,7 @@ class ActionModule(SecretAction):
         if report.keys:
             _core.register_secrets(report.keys.values())
             result["delivered_to"] = [receiver for receiver in self.receivers if receiver != "fact"]
-            self.censor(result, f"{_keys(len(report.keys))} saved as pending_psk and not sent, {len(fleet.not_due)} tunnels were not due.")
+            self.censor(result, f"{_keys(len(report.keys))} saved as pending_psk and not sent{_others(len(fleet.not_due))}.")
         return result
 
 

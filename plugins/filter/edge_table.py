@@ -73,7 +73,7 @@ def edge_table(tunnels: t.Any, names: t.Any) -> list[str]:
     try:
         result: list[str] = no_templates(lines(tunnels, names))
     except (AttributeError, KeyError, TypeError) as exc:
-        raise AnsibleFilterError("edge_table: this is not what rotate_edge notes of tunnels.") from exc
+        raise AnsibleFilterError("edge_table: this is not the list of tunnels that rotate_edge records.") from exc
     return result
 
 

@@ -116,7 +116,7 @@ def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType(
     :raises AnsibleFilterError: if the limit is no age, or these are no tunnels.
     """
     if not isinstance(entries, Mapping):
-        raise AnsibleFilterError(f"psk_audit: entries is no dictionary. Give the variable {VARIABLE} as the file has it.")
+        raise AnsibleFilterError(f"psk_audit: entries is not a dictionary. Give the variable {VARIABLE} as the file has it.")
     try:
         known = _reports.Health(health)
     except (KeyError, TypeError) as exc:
@@ -127,7 +127,7 @@ def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType(
     except MagicError as error:
         raise AnsibleFilterError(str(error)) from None
     except (KeyError, TypeError) as exc:
-        raise AnsibleFilterError("psk_audit: these are no tunnels as ipsec_tunnel_info returns them.") from exc
+        raise AnsibleFilterError("psk_audit: these are not tunnels as ipsec_tunnel_info returns them.") from exc
     return report
 
 

@@ -91,7 +91,7 @@ class Policy:
         rotate, text = options["rotate"], options["max_age"]
         max_age = None if text is None else parse_age(text)
         if max_age is not None and rotate == "always":
-            raise MagicError("max_age has no effect with rotate: always, which makes a key each time. Write rotate: expired, or leave max_age out.")
+            raise MagicError("max_age has no effect with rotate: always, which creates a key in each run. Write rotate: expired, or leave max_age out.")
         if max_age is None and rotate == "expired":
             # Ansible takes an option that is null for one that is there.
             raise MagicError("max_age is missing, which rotate: expired needs. Write an age like 90d, 12h, 2w or 45m.")
@@ -127,7 +127,7 @@ def check_key(name: str, key: str) -> list[str]:
         )
     if not key.isprintable():
         raise MagicError(
-            f"{name} holds a line break or another control character, which no device takes. Remove it (a file's last line break: use the trim filter)."
+            f"{name} holds a line break or another control character, which no device accepts. Remove it (a file's last line break: use the trim filter)."
         )
     if len(key) < SHORTEST_GOOD_KEY:
         return [f"{name} is shorter than {SHORTEST_GOOD_KEY} characters: longer random keys are safer."]
@@ -165,7 +165,9 @@ def check_fleet(options: Mapping[str, t.Any]) -> list[str]:
     if options["stage"] and options["vault_file"] is None:
         raise MagicError("stage needs vault_file, which keeps the keys until they are sent. Give vault_file, or leave stage out.")
     if options["stage"] and options["psks"] is not None:
-        raise MagicError("stage makes keys, and psks supplies them: they exclude each other. Keys of your own can go to the devices first as they are.")
+        raise MagicError(
+            "stage creates keys and psks supplies them, so they cannot be combined. You can set your own keys on the devices first, without stage."
+        )
     return _check_psks(options["psks"] or {})
 
 
@@ -175,7 +177,7 @@ def _check_psks(psks: Mapping[t.Any, t.Any]) -> list[str]:
     for number, key in enumerate(psks.values(), 1):
         where = f"psks: the key of entry {number}"
         if not isinstance(key, str):
-            raise MagicError(f"{where} is not a string (YAML has read another type). Put it between quotes.")
+            raise MagicError(f"{where} is not a string (YAML read it as another type). Put it in quotes.")
         warnings += check_key(where, key)
     return warnings
 

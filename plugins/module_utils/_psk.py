@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
 
 ALPHABET = string.ascii_letters + string.digits
 
-_HEAL = "The key in force is now unknown, and Cloudflare never shows it. Run the task again with rotate: always, which makes a new key and heals it."
-HOW_TO_REHEARSE = "From now on set dry_run: read_only for a check mode that sends no such request, and report this to Cloudflare."
+_HEAL = "The key in force is now unknown, and Cloudflare never shows it. Run the task again with rotate: always, which creates a new key."
+HOW_TO_REHEARSE = "From now on, set dry_run: read_only for a check mode that sends no such request, and report this to Cloudflare."
 
 
 def make_key(length: int) -> str:
@@ -92,7 +92,7 @@ def _request_key(client: Client, tunnel_id: str, params: Mapping[str, str] | Non
 def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
     answer = _request_key(client, tunnel_id)
     if not is_usable(member(answer, "psk", str, "generating a key", UNKNOWN)):
-        raise MagicError("Cloudflare's response to generating a key holds no key that can be used.", reached=UNKNOWN)
+        raise MagicError("Cloudflare's response to generating a key contains no usable key.", reached=UNKNOWN)
     check_id(answer, "ipsec_tunnel_id", tunnel_id, "generating a key")
     return t.cast("dict[str, t.Any]", answer)
 
@@ -112,7 +112,7 @@ def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t
         if error.reached != UNKNOWN:
             raise
         lost = error
-    story = f"The answer with the key of tunnel {tunnel_id} was lost ({str(lost).rstrip('.')})"
+    story = f"The response with the key of tunnel {tunnel_id} was lost ({str(lost).rstrip('.')})"
     try:
         answer = _generate_once(client, tunnel_id)
         confirmed, ours = last_generated_on(read_tunnel(client, tunnel_id)), last_generated_on(answer)
@@ -121,7 +121,7 @@ def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t
         # The failure is that of the first request, which may have changed the key, whatever became of the next one.
         raise lost.explained(f"{story}, and it could not be replaced: {error} {_HEAL}") from None
     if not certain:
-        raise lost.explained(f"{story}. Another key was generated, but the tunnel does not confirm that it is the last one. {_HEAL}")
+        raise lost.explained(f"{story}. Another key was generated, but the tunnel does not confirm that it is the latest one. {_HEAL}")
     warnings.append(f"{story}. One more key was generated, and it is confirmed to be the one in force.")
     return answer
 
@@ -175,7 +175,7 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
     :returns: ``last_generated_on``, where Cloudflare says it.
     :raises MagicError: if it is not certainly applied.
     """
-    again = "Run the task again: setting the same key twice does no harm."
+    again = "Run the task again: setting the same key twice is safe."
     try:
         applied, unapplied, repeated = set_keys(client, {tunnel_id: key}, validate_only)
     except MagicError as error:
@@ -183,9 +183,11 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
             raise
         raise error.explained(f"{error} {again}") from None
     if tunnel_id in unapplied and repeated and not validate_only:
-        raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. A request before may have. {again}", reached=UNKNOWN)
+        raise MagicError(
+            f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. An earlier request may have set it. {again}", reached=UNKNOWN
+        )
     if tunnel_id in unapplied:
-        raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. The key in force is the one before.")
+        raise MagicError(f"Cloudflare did not set the key of tunnel {tunnel_id}: {unapplied[tunnel_id]}. The previous key is still in force.")
     if tunnel_id not in applied and not validate_only:
         raise MagicError(f"Cloudflare's response does not say whether the key of tunnel {tunnel_id} was set. {again}", reached=UNKNOWN)
     return applied.get(tunnel_id)
@@ -269,7 +271,7 @@ def _rehearse(client: Client, tunnel_id: str, key: str | None, asks: bool, befor
     try:
         after = last_generated_on(read_tunnel(client, tunnel_id))
     except MagicError as error:
-        state = f"It is not known whether Cloudflare has replaced the key of tunnel {tunnel_id} although it was asked not to: {error}"
+        state = f"It is not known whether Cloudflare replaced the key of tunnel {tunnel_id} although the request asked it not to: {error}"
         return Outcome(before, made, False, f"{state} If it did, the key in this result is in force. {HOW_TO_REHEARSE}")
     if same_moment(before, after):
         if problem is not None:
@@ -277,9 +279,9 @@ def _rehearse(client: Client, tunnel_id: str, key: str | None, asks: bool, befor
             raise problem
         return Outcome(before, validated=True)
     if ours is not None and not same_moment(ours, after):
-        warnings.append(f"The key of tunnel {tunnel_id} was replaced by somebody else while this check ran. The check changed nothing.")
+        warnings.append(f"The key of tunnel {tunnel_id} was replaced by another user or process during this check. The check changed nothing.")
         return Outcome(after, validated=True)
-    story = f"Cloudflare has replaced the key of tunnel {tunnel_id}, although it was asked only to check the request (validate_only)."
+    story = f"Cloudflare has replaced the key of tunnel {tunnel_id}, although the request asked only for validation (validate_only)."
     if made is None and key is None:
         return Outcome(after, None, False, f"{story} {_HEAL}")
     warnings.append(f"{story} The new key is in force and is delivered as in a real run. {HOW_TO_REHEARSE}")

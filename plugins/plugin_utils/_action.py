@@ -231,7 +231,7 @@ class ClientAction(ActionBase):
                 value = args[name] = _core.decrypted(value)
                 if not isinstance(value, str):
                     # As a number or list it is not what the user wrote.
-                    raise MagicError(f"{name} is not a string (YAML has read {yaml_type(value)}). Put it between quotes.")
+                    raise MagicError(f"{name} is not a string (YAML read it as {yaml_type(value)}). Put it in quotes.")
             elif isinstance(value, Mapping):
                 args[name] = {key: _core.decrypted(item) for key, item in value.items()}
         self._task.args = args

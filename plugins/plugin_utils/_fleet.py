@@ -64,19 +64,19 @@ def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tupl
             # It may be a key, written in the place of the name.
             exist = listing(str(existing) for existing in names) or "none"
             raise MagicError(
-                f"psks: what stands before the colon of entry {number} is neither the name nor the id of an IPsec tunnel. It is not shown, because it may "
-                f"be a key. Write the tunnel first, and its key behind the colon. These tunnels exist: {exist}."
+                f"psks: the text before the colon in entry {number} is neither the name nor the id of an IPsec tunnel. It is not shown, because it may "
+                f"be a key. Write the tunnel first and its key after the colon. These tunnels exist: {exist}."
             )
         try:
             tunnel = known.get(name) or find_tunnel(tunnels, name)
         except MagicError as error:
             raise MagicError(f"psks: {error}") from None
         if tunnel["id"] in keys:
-            raise MagicError(f"psks: '{tunnel.get('name')}' is there twice, by its name and by its id. Leave one out.")
+            raise MagicError(f"psks: '{tunnel.get('name')}' is given twice, by its name and by its id. Leave one out.")
         keys[tunnel["id"]] = key
         owners[key].append(str(tunnel.get("name")))
     shared = [listing(sharers) for sharers in owners.values() if len(sharers) > 1]
-    return keys, [f"psks: the tunnels {sharers} have one key. Whoever knows it can take the place of each of them." for sharers in shared]
+    return keys, [f"psks: the tunnels {sharers} share one key. Anyone who knows it can impersonate each of them." for sharers in shared]
 
 
 @dataclass
@@ -246,18 +246,18 @@ class Fleet:
         try:
             after = {tunnel["id"]: last_generated_on(tunnel) for tunnel in self._api.list_tunnels()}
         except MagicError as error:
-            raise error.explained(f"It is not known whether Cloudflare has replaced keys although it was asked only to check the request: {error}") from None
+            raise error.explained(f"It is not known whether Cloudflare replaced keys although the request asked only for validation: {error}") from None
         moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
         # Of those that Cloudflare's response has dated otherwise, somebody else has replaced the key meanwhile.
         dated = {tunnel_id: moment for tunnel_id, moment in self.report.applied.items() if moment is not None}
         self.moved = {tunnel_id for tunnel_id in moved if tunnel_id not in dated or same_moment(dated[tunnel_id], after[tunnel_id])}
         if others := listing(str(self.names[tunnel_id]) for tunnel_id in moved - self.moved):
-            self.warnings.append(f"Somebody else has replaced the keys of {others} while this check ran. The check changed nothing there.")
+            self.warnings.append(f"Another user or process replaced the keys of {others} during this check. The check did not change them.")
         self.report.applied.update({tunnel_id: after[tunnel_id] for tunnel_id in self.moved})
         if self.moved:
             names = listing(str(self.names[tunnel_id]) for tunnel_id in self.moved)
             self.warnings.append(
-                f"Cloudflare has replaced the keys of {names}, although it was asked only to check the request (validate_only). The new keys are in force "
+                f"Cloudflare has replaced the keys of {names}, although the request asked only for validation (validate_only). The new keys are in force "
                 f"and are delivered as in a real run. Do not use check mode of this module on this account, and report this to Cloudflare."
             )
 
@@ -278,8 +278,8 @@ class Fleet:
                 check_key("pending_psk", key if isinstance(key, str) else "")
             except MagicError:
                 raise MagicError(
-                    f"vault_file: pending_psk of tunnel {tunnel_id} cannot be a key: somebody has edited it. Nothing has been sent. Put a string of at least "
-                    "8 characters between quotes, or remove it, with 'ansible-vault edit'."
+                    f"vault_file: pending_psk of tunnel {tunnel_id} cannot be a key: the file was edited. Nothing has been sent. Write a string of at least "
+                    "8 characters in quotes, or remove it, with 'ansible-vault edit'."
                 ) from None
         return {tunnel_id: str(key) for tunnel_id, key in found.items()}
 

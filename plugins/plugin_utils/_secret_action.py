@@ -55,7 +55,8 @@ class SecretAction(ClientAction):
             # Ctrl-C, or the task's timeout: nobody can tell any more what has happened.
             if not self._task.check_mode:
                 display.warning(
-                    f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. Running the task again with rotate: always heals it."
+                    f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. "
+                    "Run the task again with rotate: always, which creates a new key."
                 )
             raise
 
@@ -134,12 +135,12 @@ class SecretAction(ClientAction):
         if _core.DROPS_REGISTER and _core.is_loop(self._task):
             warnings.append(
                 "On ansible-core 2.18 a template that fails in one item of this loop ends the task without 'register', and the keys of the items before it "
-                "are lost. Give vault_file, which keeps each key at once."
+                "are lost. Give vault_file, which saves each key immediately."
             )
         if not _core.until_is_safe(self._task):
             warnings.append(
                 "An error in the expression of 'until' ends the task without 'register', and the new key is lost. Give vault_file, or write a plain test "
-                "like 'result is success', and look at the rest in a task of its own."
+                "like 'result is success', and check the rest in a separate task."
             )
         return warnings
 
@@ -181,8 +182,8 @@ class SecretAction(ClientAction):
         if store is None or not (below_vars_folder(store.path) or below_vars_folder(os.path.realpath(store.path))):
             return []
         return [
-            f"{store.path} has changed, but Ansible reads the files below group_vars and host_vars once a run: the variable {VARIABLE} still has the keys "
-            f"of before in this run. Use ansible_facts.{VARIABLE}, or keep the file elsewhere and read it with vars_files."
+            f"{store.path} has changed, but Ansible reads the files below group_vars and host_vars once a run: the variable {VARIABLE} still has the "
+            f"previous keys in this run. Use ansible_facts.{VARIABLE}, or keep the file elsewhere and read it with vars_files."
         ]
 
     def censor(self, result: dict[str, t.Any], text: str, what: str = "the keys") -> None:
@@ -198,7 +199,7 @@ class SecretAction(ClientAction):
         elif self.supplied():
             where = "Nothing is lost: run the task again once the file can be written."
         elif _core.is_registered(self._task, self.KEY_MEMBER):
-            where = "The registered variable holds what is new: save it in a rescue block, or run the task again for new keys."
+            where = "The registered variable contains the new keys: save them in a rescue block, or run the task again for new keys."
         else:
-            where = "What is new is lost: run the task again for new keys."
+            where = "The new keys are lost: run the task again to create others."
         return f"It could not be saved to {store.path} ({getattr(exc, 'strerror', None) or type(exc).__name__}). {where}"

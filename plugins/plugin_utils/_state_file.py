@@ -107,7 +107,7 @@ class StateFile:
     def _check(self, found: os.stat_result) -> None:
         """Refuse a file that another user may have written: what is in it decides what is told."""
         if not stat.S_ISREG(found.st_mode):
-            raise self.problem("it is no regular file", "Give the path of a file.")
+            raise self.problem("it is not a regular file", "Give the path of a file.")
         if found.st_uid != os.geteuid():
             raise self.problem("it belongs to another user", "Run ansible-rulebook as its owner, or give another path.")
         if stat.S_IMODE(found.st_mode) & 0o022:

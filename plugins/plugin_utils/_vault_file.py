@@ -154,8 +154,8 @@ class VaultFile:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         self._release()
 
-    def _problem(self, what: str, mend: str) -> MagicError:
-        return MagicError(f"vault_file: {self.path} cannot be used: {what}. {mend} Nothing has been changed.")
+    def _problem(self, what: str, advice: str) -> MagicError:
+        return MagicError(f"vault_file: {self.path} cannot be used: {what}. {advice} Nothing has been changed.")
 
     def _check_kind(self) -> None:
         """Refuse what a new file cannot take the place of."""
@@ -163,10 +163,10 @@ class VaultFile:
             return
         old = os.stat(self._real)
         if not stat.S_ISREG(old.st_mode):
-            raise self._problem("it is no regular file", "Give the path of a file.")
+            raise self._problem("it is not a regular file", "Give the path of a file.")
         if old.st_nlink > 1:
             raise self._problem(
-                f"it has {old.st_nlink} names (hard links), and the others would keep the old content",
+                f"it has {old.st_nlink} names (hard links), and the other names would keep the old content",
                 "Remove the other names, or make them symbolic links to this one.",
             )
 
@@ -264,7 +264,7 @@ class VaultFile:
             text = bytes(plain).decode("utf-8-sig")
             self._before, self.entries, self._behind = split(text)
         except UnicodeDecodeError:
-            raise self._problem("its content is no UTF-8 text", "Give the path of a YAML file of variables.") from None
+            raise self._problem("its content is not UTF-8 text", "Give the path of a YAML file of variables.") from None
         except MagicError as error:
             raise self._problem(str(error), "Fix it with 'ansible-vault edit', or give another path.") from None
         try:
@@ -312,7 +312,7 @@ class VaultFile:
                 stream.flush()
                 os.fsync(stream.fileno())
             if self._state() != self._seen:
-                raise OSError(errno.EBUSY, "somebody has changed the file during this run")
+                raise OSError(errno.EBUSY, "the file was changed by something else during this run")
             os.replace(self._new_path, self._real)
             self._seen = self._state()
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

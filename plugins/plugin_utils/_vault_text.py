@@ -86,7 +86,7 @@ def split(text: str) -> tuple[str, dict[str, t.Any], str]:
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
         return text, {}, ""
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise MagicError("it is no YAML file of variables (one 'name: value' a line)")
+        raise MagicError("it is not a YAML file of variables (one 'name: value' a line)")
     found = [(key, value) for key, value in root.value if key.value == VARIABLE]
     if len(found) > 1:
         raise MagicError(f"it has the variable {VARIABLE} more than once")
@@ -105,7 +105,7 @@ def split(text: str) -> tuple[str, dict[str, t.Any], str]:
         raise MagicError(f"its variable {VARIABLE} cannot be read")
     entries = variables[VARIABLE] or {}
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise MagicError(f"its variable {VARIABLE} is no dictionary of dictionaries")
+        raise MagicError(f"its variable {VARIABLE} is not a dictionary of dictionaries")
     return text[:start], entries, text[end:]
 
 

@@ -80,7 +80,7 @@ def test_what_is_no_object_is_not_taken_for_the_only_one(cloud, result):
 
 def test_a_list_of_others_is_not_the_answer_to_a_change(cloud):
     spoil(cloud, lambda result: [result, {**result, "id": NOBODY}], lambda request: request.is_write)
-    with pytest.raises(MagicError, match="is a list of 2, so it was not used.*may be changed"):
+    with pytest.raises(MagicError, match="is a list of 2, so it was not used.*may have been updated"):
         run(cloud, SITE, {"name": "porto", "description": "new"})
 
 

@@ -305,7 +305,7 @@ WRONG = {
     "no credentials": ({"CLOUDFLARE_API_TOKEN": ""}, {}, ("No credentials", "CLOUDFLARE_API_TOKEN")),
     "no account": ({"CLOUDFLARE_ACCOUNT_ID": ""}, {}, ("account_id", "CLOUDFLARE_ACCOUNT_ID")),
     "not onboarded": ({"CLOUDFLARE_ACCOUNT_ID": "9a7806061c88ada191ed06f989cc3dac"}, {}, ("[1012]", "not onboarded")),
-    "two credentials": ({}, {"api_token": SECRET, "api_email": "me@example.com"}, ("exclude each other",)),
+    "two credentials": ({}, {"api_token": SECRET, "api_email": "me@example.com"}, ("cannot be combined",)),
     "unknown type": ({}, {"tunnel_types": ["wireguard"]}, ("wireguard",)),
 }
 

@@ -267,7 +267,7 @@ def mistakes():
         "ids and psks": ({"ipsec_tunnel_ids": ["x"], "psks": key}, ["mutually exclusive", "ipsec_tunnel_ids", "psks"]),
         "no names": ({"names": []}, ["names is empty", "['*']"]),
         "stage without a file": ({**tunnel, "stage": True}, ["stage needs vault_file"]),
-        "stage with psks": ({"psks": key, "stage": True, "vault_file": "v/keys.yml"}, ["stage makes keys", "psks"]),
+        "stage with psks": ({"psks": key, "stage": True, "vault_file": "v/keys.yml"}, ["stage creates keys", "psks"]),
         "no ids": ({"ipsec_tunnel_ids": []}, ["ipsec_tunnel_ids is empty"]),
         "no psks": ({"psks": {}}, ["psks is empty"]),
         "an empty name": ({"names": ["branch-1", " "]}, ["names holds an empty string"]),

@@ -34,7 +34,7 @@ def test_check_mode(emulator, play, leaked, tmp_path, answer):
     tasks = [{"cloudflare.magic.ipsec_psk": {"name": name, **options}, "register": label} for label, (name, options, dummy) in CHECKS.items()]
     tasks.append({"cloudflare.magic.ipsec_psks": {"names": ["lisbon-*"]}, "register": "fleet"})
     args = ["--check", "--diff", "-vvv", "--vault-id", "prod@password"]
-    loud = ["although it was asked only to check the request (validate_only)"] if answer == "real" else []
+    loud = ["although the request asked only for validation (validate_only)"] if answer == "real" else []
     played = play(tasks, args=args, env=emulator.environment(), folder=tmp_path, save={"fact": f"ansible_facts.{FACT} | default({{}})"}, warns=loud)
     assert played.rc == 0, played.screen
     found = played["here"]

@@ -49,14 +49,14 @@ MISTAKES = (
     # Credentials
     Mistake("no credentials", NO_TOKEN, ("api_token", "CLOUDFLARE_API_TOKEN", "api_key", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL"), there=True),
     Mistake("empty environment", NO_TOKEN, ("No credentials", "CLOUDFLARE_API_TOKEN"), env={"CLOUDFLARE_API_TOKEN": "", "CLOUDFLARE_EMAIL": ""}, there=True),
-    Mistake("both kinds", {"api_key": SECRET, "api_email": "me@example.com"}, ("api_token", "api_key", "exclude each other"), there=True),
-    Mistake("token and email", {"api_email": "me@example.com"}, ("api_token", "api_email", "exclude each other")),
+    Mistake("both kinds", {"api_key": SECRET, "api_email": "me@example.com"}, ("api_token", "api_key", "cannot be combined"), there=True),
+    Mistake("token and email", {"api_email": "me@example.com"}, ("api_token", "api_email", "cannot be combined")),
     Mistake("key without email", {**NO_TOKEN, "api_key": SECRET}, ("api_key needs api_email",), there=True),
     Mistake("email alone", {**NO_TOKEN, "api_email": "me@example.com"}, ("api_email needs api_key", "api_token"), there=True),
     Mistake(
         "key in the task, email outside",
         {**NO_TOKEN, "api_key": SECRET},
-        ("api_key needs api_email", "never mixed"),
+        ("api_key needs api_email", "never combined"),
         env={"CLOUDFLARE_EMAIL": "me@example.com"},
     ),
     Mistake("key in the environment alone", NO_TOKEN, ("CLOUDFLARE_API_KEY needs CLOUDFLARE_EMAIL",), env={"CLOUDFLARE_API_KEY": SECRET}),

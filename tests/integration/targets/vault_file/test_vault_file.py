@@ -352,11 +352,11 @@ def test_errors_before_the_request(site, emulator):
             "v/sops.yml": "not encrypted with Ansible Vault",
             "v/empty.yml": "not encrypted with Ansible Vault",
             "v/torn.yml": "no vault password of this run decrypts it",
-            "v/list.yml": "it is no YAML file of variables",
-            "v/ours.yml": "is no dictionary of dictionaries",
+            "v/list.yml": "it is not a YAML file of variables",
+            "v/ours.yml": "is not a dictionary of dictionaries",
             "v/bad.yml": "it is not valid YAML at line",
             "v/wrong.yml": "no vault password of this run decrypts it",
-            "v/folder.yml": "it is no regular file",
+            "v/folder.yml": "it is not a regular file",
         },
     )
     assert emulator.requests() == []
@@ -438,7 +438,7 @@ def test_folder_vanishes_after_the_request(site, emulator, home, connection):
     assert site.files("gone") == LOCK_AND_FILE
     entries = site.entries("gone/keys.yml")
     assert entries[other]["psk"] == "of-another-tunnel"
-    # The next run with it makes a new key.
+    # The next run with it creates a new key.
     assert "psk" not in entries[tunnel_id] and entries[tunnel_id]["replacing_since"]
     copies = [name for name in os.listdir(site.home) if name.startswith("cloudflare_magic_psks_")]
     if home:

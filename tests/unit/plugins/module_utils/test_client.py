@@ -101,10 +101,10 @@ NO_CREDENTIALS = {
     "nothing": ({}, {}, NONE),
     "empty variables": ({}, dict.fromkeys(ENV_ALL_SET, ""), NONE),
     "token and pair in the task": ({"api_token": TOKEN, "api_key": KEY, "api_email": EMAIL}, {}, "api_token cannot be combined with api_key and api_email"),
-    "token and key in the task": ({"api_token": TOKEN, "api_key": KEY}, {}, "exclude each other"),
-    "token and e-mail in the task": ({"api_token": TOKEN, "api_email": EMAIL}, {}, "exclude each other"),
+    "token and key in the task": ({"api_token": TOKEN, "api_key": KEY}, {}, "cannot be combined"),
+    "token and e-mail in the task": ({"api_token": TOKEN, "api_email": EMAIL}, {}, "cannot be combined"),
     "key alone in the task": ({"api_key": KEY}, {}, "^api_key needs api_email, which the task does not set"),
-    "key in the task, e-mail in the environment": ({"api_key": KEY}, ENV_EMAIL_SET, "^api_key needs api_email.* never mixed"),
+    "key in the task, e-mail in the environment": ({"api_key": KEY}, ENV_EMAIL_SET, "^api_key needs api_email.* never combined"),
     "key alone in the task, all of the environment": ({"api_key": KEY}, ENV_ALL_SET, "^api_key needs api_email"),
     "e-mail alone in the task, token in the environment": ({"api_email": EMAIL}, ENV_TOKEN_SET, "^api_email needs api_key"),
     "key alone in the environment": ({}, ENV_KEY_SET, "^CLOUDFLARE_API_KEY needs CLOUDFLARE_EMAIL, which the environment does not set"),
@@ -914,7 +914,7 @@ def test_an_object_of_another_id_is_not_taken(found, taken):
             assert read_object(made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel")["name"] == "n"
         else:
             error = refusal(read_object, made, "ipsec_tunnels", "ipsec_tunnel", "a", "IPsec tunnel")
-            assert "another object" in str(error) and error.reached == UNKNOWN
+            assert "an object other than" in str(error) and error.reached == UNKNOWN
 
 
 def test_no_object_has_a_key():

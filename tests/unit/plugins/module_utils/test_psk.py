@@ -359,7 +359,7 @@ def test_lost_answer_is_replaced_and_confirmed(emulator, kind):
             assert sent(emulator) == [line.format(id=tunnel_id) for line in CONFIRM]
             assert result["psk"] == emulator.keys()[tunnel_id]
             (warning,) = result["warnings"]
-            assert re.search(f"^The answer with the key of tunnel {tunnel_id} was lost .* confirmed to be the one in force", warning)
+            assert re.search(f"^The response with the key of tunnel {tunnel_id} was lost .* confirmed to be the one in force", warning)
             assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in without_key(result)]
 
 
@@ -538,7 +538,7 @@ def test_own_key_without_an_answer(emulator):
 
 # name: the API's answer, what the error says
 UNAPPLIED = {
-    "reason": ({"successfully_applied_psks": {}, "unapplied_psks": {"a": "tunnel is busy"}}, "tunnel a: tunnel is busy. The key in force is the one before"),
+    "reason": ({"successfully_applied_psks": {}, "unapplied_psks": {"a": "tunnel is busy"}}, "tunnel a: tunnel is busy. The previous key is still in force"),
     "reason that quotes the key": ({"unapplied_psks": {"a": f"bad key {OWN}"}}, r"bad key \*{8}"),
     "reason that is no text": ({"unapplied_psks": {"a": {"code": 1, "psk": OWN}}}, "did not set the key"),
     "another tunnel": ({"unapplied_psks": {"b": "x"}}, "does not say whether"),
@@ -587,7 +587,7 @@ def test_a_check_that_makes_a_key_returns_it(emulator, by, chosen):
     assert (result["changed"], result["validated"]) == (True, False)
     assert result["psk_metadata"]["last_generated_on"] == read_time(now)
     (warning,) = result["warnings"]
-    assert "although it was asked only to check" in warning and "dry_run: read_only" in warning
+    assert "although the request asked only for validation" in warning and "dry_run: read_only" in warning
     assert result["psk"] not in without_key(result)
 
 
@@ -728,7 +728,7 @@ def test_a_check_takes_the_key_only_if_its_date_is_that_of_the_answer(after, mad
         result = rotate(asked, options_for(ipsec_tunnel_id="a"), True)
     assert result.get("psk") == ("the-key-of-the-check" if made else None)
     assert result["validated"] is (not made)
-    assert any("replaced by somebody else" in warning for warning in result.get("warnings", [])) is (made is False)
+    assert any("replaced by another user or process" in warning for warning in result.get("warnings", [])) is (made is False)
 
 
 @pytest.mark.parametrize("about", [{"ipsec_tunnel_id": "b"}, {"id": "b"}, {"psk": "another-key-than-the-one-sent"}], ids=repr)
@@ -754,13 +754,13 @@ def test_a_refusal_of_a_repeated_request_leaves_a_doubt():
             assert set_keys(asked, {"a": OWN}).repeated is repeated
     with Loopback(bodies={"POST": [b"", refused]}) as server, client(server.url) as asked:
         error = refusal(set_key, asked, "a", OWN)
-    assert error.reached == UNKNOWN and "tunnel is busy. A request before may have." in str(error)
+    assert error.reached == UNKNOWN and "tunnel is busy. An earlier request may have set it." in str(error)
 
 
 def test_a_lost_answer_to_ones_own_key_says_what_to_do():
     with Loopback(status=500, body=b"oops") as server, client(server.url, max_retries=0) as asked:
         error = refusal(set_key, asked, "a", OWN)
-    assert error.reached == UNKNOWN and "setting the same key twice does no harm" in str(error)
+    assert error.reached == UNKNOWN and "setting the same key twice is safe" in str(error)
 
 
 @pytest.mark.parametrize("form", [str, html.escape, quote_plus, lambda text: json.dumps([text])])

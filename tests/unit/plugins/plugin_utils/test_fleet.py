@@ -703,7 +703,7 @@ def test_a_check_that_is_carried_out_is_noticed(site):
     # The server in memory does not know of validate_only: whatever it is sent takes effect.
     fleet = here.run(check_mode=True)
     assert fleet.moved == set(ids(3)) and here.server.in_force == fleet.report.keys
-    assert "although it was asked only to check" in fleet.warnings[-1]
+    assert "although the request asked only for validation" in fleet.warnings[-1]
     assert not [key for key in fleet.report.keys.values() if key in str(fleet.warnings)]
 
 
@@ -749,4 +749,4 @@ def test_a_check_while_somebody_else_rotates(tmp_path, monkeypatch, mine):
     monkeypatch.setattr(server, "set_keys", set_keys)
     fleet = Site(tmp_path, server).run(check_mode=True)
     assert fleet.moved == ({"id-0"} if mine else set())
-    assert any("Somebody else has replaced" in warning for warning in fleet.warnings) is not mine
+    assert any("Another user or process replaced" in warning for warning in fleet.warnings) is not mine

@@ -92,7 +92,7 @@ def test_other_kinds_of_files(path, tmp_path):
     assert "symbolic link" in refused(path)
     os.unlink(path)
     os.mkfifo(path, 0o600)
-    assert "no regular file" in refused(path)
+    assert "not a regular file" in refused(path)
     os.unlink(path)
     os.mkdir(path)
     assert "state_file" in refused(path)

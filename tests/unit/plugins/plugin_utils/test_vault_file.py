@@ -438,7 +438,7 @@ NOT_MERGED = {
     "line breaks that only YAML knows": f"a: 1\n{VARIABLE}:\n  {OTHER}: {{psk: {SECRET}}}\u2028b: 1\n",
     "line break NEL": f"a: 1\n{VARIABLE}:\n  {OTHER}: {{psk: {SECRET}}}\x85b: 1\n",
     "a control character": f"a: \x07{SECRET}\n",
-    "no UTF-8": b"a: \xff" + SECRET.encode() + b"\n",
+    "not UTF-8": b"a: \xff" + SECRET.encode() + b"\n",
     "a last block without a line break": f"a: |\n  {SECRET}",
     "binary": b"\x00\x01\x02" + SECRET.encode(),
     "UTF-16": f"a: {SECRET}\n".encode("utf-16"),
@@ -637,11 +637,11 @@ def test_folder_missing(tmp_path):
 def test_not_a_regular_file(tmp_path):
     for read_only in (False, True):
         (tmp_path / "folder").mkdir(exist_ok=True)
-        refused(tmp_path / "folder", lib("default"), "no regular file", read_only=read_only)
+        refused(tmp_path / "folder", lib("default"), "not a regular file", read_only=read_only)
     os.mkfifo(tmp_path / "fifo")
-    refused(tmp_path / "fifo", lib("default"), "no regular file")
+    refused(tmp_path / "fifo", lib("default"), "not a regular file")
     (tmp_path / "null").symlink_to("/dev/null")
-    with pytest.raises(MagicError, match="no regular file"), VaultFile(str(tmp_path / "null"), lib("default")):
+    with pytest.raises(MagicError, match="not a regular file"), VaultFile(str(tmp_path / "null"), lib("default")):
         pass
     assert not os.path.lexists("/dev/.null.lock")
     (tmp_path / "loop").symlink_to("loop")
@@ -1175,7 +1175,7 @@ def test_a_file_that_somebody_changes_meanwhile_is_not_written_over(tmp_path, mo
         store.save()
         by_hand = write(path, "contact: noc\n", lib("default"))
         store.entries[OTHER] = {**NEW, "psk": "the-key-that-must-not-get-lost"}
-        with pytest.raises(OSError, match="somebody has changed the file"):
+        with pytest.raises(OSError, match="the file was changed by something else"):
             store.save()
         assert path.read_bytes() == by_hand
         assert store.rescued and "the-key-that-must-not-get-lost" in plain(store.rescued, lib("default"))
