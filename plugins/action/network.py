@@ -110,7 +110,7 @@ def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) 
     parts.append(
         "Nothing was changed."
         if network.check_mode
-        else "Run the task again once this is corrected: it reads the current state and completes the remaining changes."
+        else "Run the task again after correcting this: it reads the current state and completes the remaining changes."
     )
     outcomes = [
         {"kind": step.kind.results, "name": step.label, "outcome": outcome.result, **({"reason": outcome.reason} if outcome.reason else {})}

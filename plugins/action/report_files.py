@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         dummy, options = self.validate_argument_spec(**REPORT_FILES.as_kwargs())
         # Without quotes, YAML has made a decimal number of it.
         if not isinstance(self._task.args.get("mode", ""), str) or not re.fullmatch("0?[0-7]{3}", options["mode"]):
-            return {"failed": True, "msg": 'mode: must be an octal number between quotes, like "0640".'}
+            return {"failed": True, "msg": 'mode: must be an octal number in quotes, like "0640".'}
         mode = int(options["mode"], 8)
         paths: list[str] = []
         for file in options["files"]:
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
                     paths.append(file["path"])
             except OSError as exc:
                 written = ", ".join(map(shown, paths)) or "Nothing"
-                reason = f"{shown(file['path'])}: {exc.strerror}. Check that the folder is there, that you may write to it, and that this is a file. "
+                reason = f"{shown(file['path'])}: {exc.strerror}. Check that the folder exists, that you can write to it, and that this is a file. "
                 return {"failed": True, "changed": bool(paths), "msg": f"{reason}{written} was written before."}
         return {"changed": bool(paths), "paths": paths}
 

@@ -111,7 +111,7 @@ def design_from_terraform(state: t.Any, account_id: str | None = None) -> dict[s
         raise AnsibleFilterError(f"design_from_terraform: {error}") from None
     except (AttributeError, TypeError):
         # Their text could quote the state, which has keys in it.
-        raise AnsibleFilterError("design_from_terraform: This has another form than a state. Give what 'terraform show -json' prints.") from None
+        raise AnsibleFilterError("design_from_terraform: this does not have the format of a state. Give what 'terraform show -json' prints.") from None
     result: dict[str, t.Any] = wrap_var({"network_config": config, "left_out": left_out})
     return result
 

@@ -48,8 +48,9 @@ def is_genuine(headers: t.Any, secret: str | None) -> bool:
     """
     if not isinstance(secret, str) or len(secret) < _SHORTEST_SECRET:
         raise MagicError(
-            "There is no secret to tell Cloudflare's notifications from others, or it is shorter than "
-            f"{_SHORTEST_SECRET} characters. Give the webhook one at Cloudflare, and set it in the environment variable CLOUDFLARE_WEBHOOK_SECRET."
+            "The secret that identifies Cloudflare's notifications is missing, or it is shorter than "
+            f"{_SHORTEST_SECRET} characters. Set a secret for the webhook at Cloudflare, and the same one in the "
+            "environment variable CLOUDFLARE_WEBHOOK_SECRET."
         )
     given = [value for name, value in (headers.items() if isinstance(headers, dict) else ()) if str(name).lower() == SECRET_HEADER]
     return len(given) == 1 and hmac.compare_digest(str(given[0]).encode("utf-8", "surrogatepass"), secret.encode("utf-8", "surrogatepass"))

@@ -40,9 +40,9 @@ if t.TYPE_CHECKING:
 # So many lost answers in a row are an outage, and not the fault of what was sent.
 _OUTAGE = 3
 
-_CANNOT = "Cloudflare's API cannot validate this, so only the collection has judged it."
+_CANNOT = "Cloudflare's API cannot validate this, so only the collection has checked it."
 
-_READ_ONLY = "The credential may only read, so Cloudflare could not be asked."
+_READ_ONLY = "The credential is read-only, so Cloudflare could not validate this."
 
 # Of very many requests, some tell how far the run is.
 _MOST_LINES = 20
@@ -123,7 +123,7 @@ class Network:
         except MagicError as error:
             self.account, self.changes, self.order = first
             for key in doubtful:
-                self.outcomes[key].reason += f" And what there is now cannot be told: {error}"
+                self.outcomes[key].reason += f" The current state could not be read either: {error}"
             return
         self.again = True
         # What was refused stays so; what needs no step any more is as it was to be.
@@ -169,7 +169,7 @@ class Network:
         if step.planned.method == "DELETE" and not safe:
             return Outcome(SKIPPED, "Nothing is deleted after a failure.")
         if step.planned.method == "DELETE" and self.check_mode and not step.kind.validates_delete:
-            return Outcome(NOT_VALIDATED, "Cloudflare does not document that it only validates this deletion.")
+            return Outcome(NOT_VALIDATED, "Cloudflare does not document a way to validate this deletion without carrying it out.")
         return None
 
     def _lacking(self, index: int, request: Container[int]) -> Outcome | None:
@@ -180,9 +180,9 @@ class Network:
             if outcome is None and other_index in request:
                 continue
             if self.check_mode:
-                return Outcome(NOT_VALIDATED, f"It needs what becomes of {other.where}, which is not so yet.")
+                return Outcome(NOT_VALIDATED, f"It depends on the change of {other.where}, which has not been made yet.")
             if outcome is None or outcome.result != APPLIED:
-                return Outcome(SKIPPED, f"It needs {other.where}, which was not applied.")
+                return Outcome(SKIPPED, f"It depends on {other.where}, which was not applied.")
         return None
 
     def _send(self, numbers: Sequence[int]) -> None:
@@ -197,7 +197,7 @@ class Network:
         def send(part: Sequence[list[int]]) -> None:
             steps = self._steps_of(part)
             if len(steps) > 1 and steps[0].planned.method == "POST" and self._one_by_one:
-                raise MagicError("Cloudflare takes them one by one.", reached=REFUSED)
+                raise MagicError("Cloudflare accepts them only one at a time.", reached=REFUSED)
             answers = write_several(kind, self.client, [self._planned(step) for step in steps], there, ASK if self.check_mode else None, parent_id)
             self._lost = 0
             for step, answer in zip(steps, answers):
@@ -271,10 +271,10 @@ class Network:
         """Return what is otherwise than a user may think."""
         found = list(self.changes.warnings)
         if self._read_only:
-            found.append(f"{_READ_ONLY} The plan is complete, but to carry it out, the credential needs the permission to write.")
+            found.append(f"{_READ_ONLY} The plan is complete, but the credential needs write permission to apply it.")
         if self._late:
             what = listing(step.where for step in self._late.values())
-            found.append(f"While this run was under way, somebody created what is not in the design, and it was left alone: {what}.")
+            found.append(f"During this run, other objects were created outside the design. They were not changed: {what}.")
         without_key = []
         for step in self.steps.values():
             outcome = self.outcomes.get(step.key)
@@ -286,7 +286,8 @@ class Network:
                 without_key.append(step.label)
         if without_key:
             found.append(
-                f"New tunnels have no pre-shared key, and work only with one: {listing(without_key)}. Create the keys with cloudflare.magic.ipsec_psks, "
+                f"New tunnels have no pre-shared key (PSK) and do not work without one: {listing(without_key)}. Create the keys with "
+                "cloudflare.magic.ipsec_psks, "
                 "which also tells you when a tunnel has none."
             )
         return found

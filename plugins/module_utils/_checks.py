@@ -42,7 +42,9 @@ def check_routes(account: Account, changes: Changes) -> None:
             continue
         wrong = wrong or mismatch(route.get("prefix"), nexthop)
         if not found:
-            changes.say(step, f"nexthop: {nexthop} is in no tunnel, neither of the design nor of the account. Use the customer's address inside of a tunnel.")
+            changes.say(
+                step, f"nexthop: {nexthop} is not an inner address of any tunnel in the design or the account. Use the customer's address inside a tunnel."
+            )
         elif wrong:
             changes.say(step, f"nexthop: {wrong}")
 
@@ -80,9 +82,9 @@ def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:
         return  # an account without Cloudflare WAN has none
     if sites:
         changes.problems.append(
-            f"keep: missing. The account has sites with connectors ({listing(str(site.get('name')) for site in sites)}), which create tunnels and routes by "
-            f"themselves, and nothing marks these. The design does not name {listing(f'{step.kind.noun} {step.label}' for step in gone)}, which would be "
-            "deleted. Give the names of tunnels that connectors created to keep, as patterns, or keep: [] if there are none among them."
+            f"keep: missing. The account has sites with connectors ({listing(str(site.get('name')) for site in sites)}), which create tunnels and routes "
+            f"automatically, and Cloudflare does not mark these. The design does not name {listing(f'{step.kind.noun} {step.label}' for step in gone)}, which "
+            "would be deleted. Set keep to patterns for the names of the tunnels that connectors created, or set keep: [] if there are none."
         )
 
 
@@ -99,7 +101,7 @@ def warn_of_stranded(account: Account, changes: Changes) -> None:
     stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
     if stay:
         changes.warnings.append(
-            f"Routes stay that lead through tunnels which are deleted or get another inside, and then lead nowhere: "
+            f"Some routes remain although their tunnels are deleted or get other inner addresses, and will carry no traffic: "
             f"{listing(label_of(ROUTE, route) for route in stay)}. Cloudflare allows that. Delete them, or give them another next hop."
         )
 

@@ -165,7 +165,7 @@ def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: li
             problems.append(f"{place}: {kind.id_option} and {alias} are the same option. Give one of them.")
     through, follows = kind.through or ("", "")
     if given.get(through) is not None and given.get(follows) is not None:
-        problems.append(f"{place}: {through} and {follows} say the same. Give one of them.")
+        problems.append(f"{place}: {through} and {follows} have the same meaning. Give only one of them.")
     desired, more = read_options(kind, given) if len(problems) == before else read(kind.fields, given)
     problems += [f"{place}.{problem}" for problem in more]
     return Item(kind, place, desired, given.get(kind.id_option), given.get(through))
@@ -209,7 +209,7 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
     if "options" in option:
         return _converted(option["options"], value, where, problems)
     if "choices" in option and value not in option["choices"]:
-        problems.append(f"{where}: '{value}' is none of {', '.join(option['choices'])}.")
+        problems.append(f"{where}: '{value}' is not one of {', '.join(option['choices'])}.")
     return value
 
 
@@ -219,7 +219,7 @@ def _text(value: t.Any, where: str, problems: list[str]) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    problems.append(f"{where}: is no text. Put it between quotes.")
+    problems.append(f"{where}: is not a string. Put it in quotes.")
     return ""
 
 
@@ -233,7 +233,7 @@ def _twice(items: Sequence[Item]) -> list[str]:
             above = item.parent.place if item.parent is not None else ""
             first = places.setdefault((item.kind.several, above, what, value), item.place) if value is not None else item.place
             if first != item.place:
-                problems.append(f"{item.place}.{what}: '{value}' is that of {first}, too. Each {item.kind.noun} is there once.")
+                problems.append(f"{item.place}.{what}: '{value}' is also used by {first}. A design can contain each {item.kind.noun} only once.")
     return problems
 
 
@@ -294,7 +294,7 @@ def check_options(options: Mapping[str, t.Any]) -> list[str]:
     :raises MagicError: naming the option and what to write.
     """
     if options["config"] is None and options["state"] != "gathered":
-        raise MagicError("config: missing. Write the design in it; only state: gathered can do without, and then reads all kinds.")
+        raise MagicError("config: missing. Set it to the design. Only state: gathered works without it, and then reads all kinds.")
     if options["max_deletions"] < 0:
         raise MagicError(f"max_deletions: {options['max_deletions']} is less than 0. Use 0 to allow no deletion.")
     if not 1 <= options["batch_size"] <= _LARGEST_BATCH:

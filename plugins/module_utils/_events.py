@@ -89,14 +89,14 @@ class Watch:
         """
         for name in ("events", "tunnel_types", "names"):
             if options[name] is not None and not options[name]:
-                raise MagicError(f"{name} is empty, so there would never be an event. Leave it out for all of them.")
+                raise MagicError(f"{name} is empty, so no event would ever be emitted. Leave it out to get all events.")
         items = {name: tuple(item.strip() for item in options[name] or ()) for name in ("names", "exclude")}
         for name, several in items.items():
             if not all(several):
-                raise MagicError(f"{name} holds an empty string. Leave it out.")
+                raise MagicError(f"{name} contains an empty string. Leave it out.")
         remind_after = None if options["remind_after"] is None else parse_age(options["remind_after"], "remind_after")
         if remind_after is not None and remind_after < 1:
-            raise MagicError("remind_after must be at least 1s. Leave it out to be told of each key once.")
+            raise MagicError("remind_after must be at least 1s. Leave it out to get one event for each key.")
         names = None if options["names"] is None else items["names"]
         types = tuple(name for name in TUNNEL_TYPES if name in options["tunnel_types"])
         return cls(frozenset(options["events"]), types, names, items["exclude"], parse_age(options["max_age"]), remind_after)
@@ -312,5 +312,6 @@ def _left_over(before: State, after: State, watch: Watch) -> Iterator[str]:
     if left and watch.remind_after is None and PSK_DUE in watch.events:
         yield (
             f"The keys of these tunnels are still due. An earlier run has emitted psk_due for them, and it is not emitted again: {listing(left)}. "
-            "If nobody acts on it any more, replace them with the playbook cloudflare.magic.rotate_psks; with remind_after, they would be due once more."
+            "If nothing acts on that event any more, replace the keys with the playbook cloudflare.magic.rotate_psks, or set remind_after to "
+            "emit the event again."
         )

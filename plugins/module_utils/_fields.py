@@ -108,7 +108,11 @@ def read(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = ""
         if value is None:
             continue
         both = [other for other in (*one.excludes, one.stands_for) if other and given.get(other) is not None]
-        problems += [f"{path}{name}: excludes {other}. Give one of them." for other in both if other not in found or name not in fields[other].excludes]
+        problems += [
+            f"{path}{name}: cannot be combined with {other}. Give only one of them."
+            for other in both
+            if other not in found or name not in fields[other].excludes
+        ]
         if one.parts:
             inner, more = read(one.parts, value, f"{path}{name}.")
             problems += more

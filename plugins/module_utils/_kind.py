@@ -205,7 +205,7 @@ def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[s
     missing = [key for key in kind.keys_in(options) if options.get(key) is None and not (key == follows and tunnel is not None)]
     if missing and object_id is None and not kind.by_names(options) & {*kind.keys, *kind.or_keys}:
         instead = f" (or {through})" if through else "".join(f" (or {key})" for key in kind.or_keys)
-        problems.append(f"{' and '.join(missing)}: missing. A {kind.noun} is found by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
+        problems.append(f"{' and '.join(missing)}: missing. A {kind.noun} is identified by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
     return desired, problems
 
 

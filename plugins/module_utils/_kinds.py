@@ -215,7 +215,7 @@ INTERCONNECT = Kind(
     # An update needs none of its fields.
     required=(),
     not_found=0,
-    given="Cloudflare creates and removes interconnects with the physical or virtual connection that they stand for (Network Interconnect).",
+    given="Cloudflare creates and deletes interconnects together with the physical or virtual connection that they represent (Network Interconnect).",
 )
 
 

@@ -86,12 +86,12 @@ class State:
         """
         try:
             if _is(dict, content)["version"] != _VERSION:
-                raise MagicError("another version of this collection has written it")
+                raise MagicError("it was written by another version of this collection")
             tunnels = _mapped(content["tunnels"], lambda several: _mapped(several, _tunnel))
             unsent = [_event(event) for event in _is(list, content["unsent"])]
             return cls(_is(str, content["account_id"]), _is(str, content["api_url"]), _texts(content["forms"]), tunnels, unsent)
         except (KeyError, TypeError, ValueError):
-            raise MagicError("it is damaged, or no state file of this event source") from None
+            raise MagicError("it is damaged, or it is not a state file of this event source") from None
 
 
 def _is(kind: type, value: t.Any) -> t.Any:

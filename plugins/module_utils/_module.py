@@ -85,6 +85,6 @@ def refuse(spec: ArgumentSpec) -> None:
     """Be a module that says why it does nothing: the work is done by the action plugin of the same name, on the controller."""
     module = AnsibleModule(supports_check_mode=True, **spec.as_kwargs())
     module.fail_json(
-        msg="This module works through the action plugin of the same name, on the controller, so that no key and no credential gets to another host. "
-        "Something has run it as a module: call it from a task by its full name."
+        msg="This module runs as the action plugin of the same name on the controller, so that no key or credential gets to another host. "
+        "Here it was run as a module, which does nothing. Call it from a task by its full name."
     )

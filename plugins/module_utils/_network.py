@@ -163,7 +163,7 @@ class _Matcher:
         if self._rules.state != "deleted":
             lost = any(tunnel.get("name") == item.tunnel for kind in TUNNELS for tunnel in self._account[kind.several])
             why = " any more: the design renames or deletes it" if lost else ", neither in the design nor in the account"
-            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. There are: {listing(self._tunnels) or 'none'}.")
+            self._changes.say(item, f"{option}: there is no tunnel '{item.tunnel}'{why}. These exist: {listing(self._tunnels) or 'none'}.")
         return None
 
     @functools.cached_property
@@ -281,7 +281,7 @@ class _Matcher:
         if actual is not None:
             other = self._taken.setdefault(actual["id"], item.place)
             if other != item.place:
-                raise MagicError(f"means the same {kind.noun} as {other} ({label_of(kind, actual)}). Leave one of them out.")
+                raise MagicError(f"matches the same {kind.noun} as {other} ({label_of(kind, actual)}). Leave one of them out.")
         if state == "deleted":
             if kind.given:
                 raise MagicError(f"Cloudflare creates and deletes {kind.noun}s, so it cannot be deleted here. Leave it out.")
@@ -294,7 +294,7 @@ class _Matcher:
                 self._delete(actual, item.place)
             return
         if actual is None and kind.given:
-            raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and Cloudflare alone creates them. Correct the name, or leave it out.")
+            raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and only Cloudflare creates them. Correct the name, or leave it out.")
         desired = item.desired
         if state in ("replaced", "overridden") and actual is not None:
             desired = merged(resets({name: one for name, one in kind.fields.items() if name not in kind.fixed}, desired, actual), desired)

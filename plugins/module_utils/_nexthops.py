@@ -67,14 +67,14 @@ def through(option: str, name: str, prefix: str, tunnels: Sequence[tuple[str, Js
     try:
         version = ipaddress.ip_network(prefix).version
     except ValueError:
-        raise MagicError(f"{option}: Cloudflare shows the prefix '{prefix}' of the route, which cannot be read. Give nexthop instead.") from None
+        raise MagicError(f"{option}: the prefix '{prefix}' that Cloudflare shows for the route cannot be read. Give nexthop instead.") from None
     own, end = ENDS[version]
     address: str | None = customer_ends(tunnel).get(end)
     if address is not None:
         return address
     if tunnel.get(own):
-        raise MagicError(f"{option}: the tunnel '{name}' has {own} {tunnel[own]}, from which the customer's end cannot be told. Give nexthop instead.")
-    raise MagicError(f"{option}: the tunnel '{name}' has no IPv{version} addresses inside, which a route for {prefix} needs. Set {own} of the tunnel.")
+        raise MagicError(f"{option}: the tunnel '{name}' has {own} {tunnel[own]}, from which the customer's end cannot be determined. Give nexthop instead.")
+    raise MagicError(f"{option}: the tunnel '{name}' has no inner IPv{version} addresses, which a route for {prefix} needs. Set {own} of the tunnel.")
 
 
 _read_interface = functools.lru_cache(maxsize=2**16)(ipaddress.ip_interface)
@@ -132,11 +132,11 @@ class Insides:
 
 def _what_is_wrong(address: Address, interface: Interface, tunnel: str) -> str:
     other = customer_end(str(interface))
-    what = "Cloudflare's own end" if address == interface.ip else "no end" if other is not None and str(address) != other else ""
+    what = "Cloudflare's end" if address == interface.ip else "neither end" if other is not None and str(address) != other else ""
     if not what:
         return ""
     advice = f"{other}, the customer's end" if other else "the customer's end"
-    return f"nexthop {address} is {what} of the {tunnel}, so the route carries nothing. Use {advice}."
+    return f"nexthop {address} is {what} of the {tunnel}, so the route carries no traffic. Use {advice}."
 
 
 def mismatch(prefix: t.Any, nexthop: t.Any) -> str:
@@ -147,6 +147,6 @@ def mismatch(prefix: t.Any, nexthop: t.Any) -> str:
     except ValueError:
         return ""
     return (
-        f"The prefix {prefix} is IPv6 and the next hop {nexthop} is IPv4, so the route carries nothing. "
-        "Use the customer's IPv6 address inside of a tunnel that has interface_address6."
+        f"The prefix {prefix} is IPv6 and the next hop {nexthop} is IPv4, so the route carries no traffic. "
+        "Use the customer's IPv6 address inside a tunnel that has interface_address6."
     )

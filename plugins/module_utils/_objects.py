@@ -178,7 +178,7 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
     if lost:
         raise MagicError(
             f"{option}: there is no tunnel '{name}', and the next hop of some routes for {prefix} is in no tunnel: {listing(lost)}. "
-            f"If one of them is meant, give {field} or {kind.id_option}."
+            f"If you mean one of them, give {field} or {kind.id_option}."
         )
     return False
 
@@ -230,7 +230,8 @@ def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secre
     warnings = shown_otherwise(kind, planned, answer, check_mode)
     if planned.method == "POST" and kind.has_psk and not secret:
         warnings.append(
-            f"The new tunnel {planned.desired['name']} has no pre-shared key, and works only with one: make one with cloudflare.magic.ipsec_psk, or set psk."
+            f"The new tunnel {planned.desired['name']} has no pre-shared key (PSK) and does not work without one: create one "
+            "with cloudflare.magic.ipsec_psk, or set psk."
         )
     return warnings
 

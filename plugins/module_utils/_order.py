@@ -137,15 +137,15 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
             what = "this route" if claim[0] == "route" else f"the {claim[0]} {claim[2]}"
             rival = next((other for other in after[claim] if other is not step), None) if claim[0] not in _MAYBE_TWICE else None
             if rival is not None or claim in names:
-                whose = rival.where if rival is not None else names[claim]
-                problems.append(f"{step.where}: {what} is that of {whose}, too. Only one can have it.")
+                owner = rival.where if rival is not None else names[claim]
+                problems.append(f"{step.where}: {what} is also used by {owner}. Only one of them can use it.")
             for other in before[claim]:
                 if other is step:
                     continue
                 if other.planned.method == "DELETE":
                     problems.append(
-                        f"{step.where}: {what} is still that of {other.kind.noun} {other.label}, which is deleted at the end. "
-                        "Delete that first, by a task of its own with state: deleted, and run this task again."
+                        f"{step.where}: {what} is still used by {other.kind.noun} {other.label}, which this run deletes last. "
+                        "Delete it first, in a separate task with state: deleted, and run this task again."
                     )
                 elif other.planned.method:
                     needs.add(numbers[id(other)])
@@ -248,7 +248,9 @@ def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
         alike = len({(step.kind.several, step.planned.method) for step in steps}) == 1 and steps[0].planned.method in steps[0].kind.many
         if len(steps) > 1 and not alike:
             what = listing(step.where for step in steps)
-            problems.append(f"{what}: each takes what another one gives up, and no single request can change them all. Give one of them another value first.")
+            problems.append(
+                f"{what}: each needs a value that another one still uses, and no single request can change them all. Give one of them another value first."
+            )
     return list(units.values())
 
 

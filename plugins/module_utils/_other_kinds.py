@@ -57,14 +57,16 @@ _OF_TYPE = {
 
 def _rules_of_mnm_rules(item: Mapping[str, t.Any], changes: Mapping[str, t.Any]) -> list[str]:
     strangers = [(name, kind) for kind, names in _OF_TYPE.items() for name in names if name in changes and kind != item.get("type")]
-    return [f"{name}: is for rules of the type {kind}, and this one has the type {item.get('type')}. Leave it out." for name, kind in strangers]
+    return [f"{name}: applies only to rules of the type {kind}, and this one has the type {item.get('type')}. Leave it out." for name, kind in strangers]
 
 
 def _warnings_of_mnm_rules(item: Mapping[str, t.Any], changes: Mapping[str, t.Any]) -> list[str]:
     if not item.get("automatic_advertisement") or not {"automatic_advertisement", "prefixes"} & set(changes):
         return []
     what = ", ".join(map(str, item.get("prefixes") or ()))
-    return [f"automatic_advertisement: true. When the rule applies, Cloudflare starts Magic Transit for {what} by itself, and their traffic goes through it."]
+    return [
+        f"automatic_advertisement: true. When the rule applies, Cloudflare starts Magic Transit for {what} automatically, and their traffic goes through it."
+    ]
 
 
 MNM_RULE = _kind(
@@ -103,7 +105,7 @@ BGP_SETTINGS = _kind(
     fields={"cloudflare_asn": Field({"type": "int"}, _values.asn), "redistribute_static_wan": Field({"type": "bool"}, empty=False)},
     within={"redistribute_static_wan": ("redistribute", "static:wan")},
     updates="PUT",
-    given="Each account has BGP settings, which nobody creates or removes.",
+    given="Each account has BGP settings, which cannot be created or deleted.",
 )
 
 CF1_SITE = _kind(

@@ -237,6 +237,6 @@ def shown_otherwise(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -
     desired, warnings = heeded(kind.fields, planned.desired, answer)
     left = {} if check_mode else difference(kind.fields, desired, answer)
     if left:
-        warnings.append(f"Cloudflare accepted the request, and shows another value of {listing(left)} than the one that was sent.")
+        warnings.append(f"Cloudflare accepted the request, but shows another value of {listing(left)} than the one that was sent.")
     # What the plan says already is not said again.
     return [warning for warning in warnings if warning not in planned.warnings]

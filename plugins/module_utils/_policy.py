@@ -127,7 +127,7 @@ def check_key(name: str, key: str) -> list[str]:
         )
     if not key.isprintable():
         raise MagicError(
-            f"{name} holds a line break or another control character, which no device accepts. Remove it (a file's last line break: use the trim filter)."
+            f"{name} contains a line break or another control character, which no device accepts. Remove it (a file's last line break: use the trim filter)."
         )
     if len(key) < SHORTEST_GOOD_KEY:
         return [f"{name} is shorter than {SHORTEST_GOOD_KEY} characters: longer random keys are safer."]
@@ -155,7 +155,7 @@ def check_fleet(options: Mapping[str, t.Any]) -> list[str]:
         if options[name] is not None and not options[name] and name != "exclude":
             raise MagicError(f"{name} is empty. Name at least one tunnel; names: ['*'] means all of them.")
         if any(not str(item).strip() for item in options[name] or []):
-            raise MagicError(f"{name} holds an empty string. Leave it out.")
+            raise MagicError(f"{name} contains an empty string. Leave it out.")
     for tunnel_id in Selection.of(options).ids:
         check_segment("ipsec_tunnel_ids", tunnel_id)
     if not 32 <= options["psk_length"] <= 64:

@@ -76,8 +76,8 @@ def _rules_of_sites(item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any
     if not second:
         return []
     if not item.get("ha_mode"):
-        return ["secondary_connector: only a site with ha_mode: true has one. A site gets ha_mode when it is created, or never."]
-    return ["secondary_connector: is the connector of the site, too. Give another one."] if second == item.get("connector_id") else []
+        return ["secondary_connector: only a site with ha_mode: true has one. ha_mode can be set only when a site is created."]
+    return ["secondary_connector: is also the connector of the site. Give another one."] if second == item.get("connector_id") else []
 
 
 SITE = _kind(
@@ -215,7 +215,7 @@ MANAGED_APP = replace(APP, noun="app of Cloudflare", id_field="managed_app_id", 
 
 def _rules_of_app_configs(item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]) -> list[str]:
     if item.get("preferred_wans") and not item.get("breakout"):
-        return ["preferred_wans: is for traffic with breakout: true. Set that, or leave it out."]
+        return ["preferred_wans: applies only to traffic with breakout: true. Set breakout: true, or leave preferred_wans out."]
     return []
 
 

@@ -39,7 +39,7 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
     if options["events_since"] is not None:
         parse_age(options["events_since"], "events_since")
     if options["format"] == "options" and (options["telemetry"] or options["events_since"] is not None):
-        raise MagicError("format: options has no telemetry and no events. Leave format out.")
+        raise MagicError("format: options excludes telemetry and events. Leave format out.")
     return check_info(CONNECTOR, options)
 
 

@@ -78,7 +78,7 @@ def words(values: list[str]) -> list[str]:
 
 def gre_name(value: str) -> str:
     if len(value) > 15:
-        raise ValueError("is longer than 15 characters, the most that a GRE tunnel's name can have.")
+        raise ValueError("is longer than 15 characters, the maximum length of a GRE tunnel's name.")
     return name_of_tunnel(value)
 
 
@@ -245,7 +245,7 @@ def targets(values: list[str]) -> list[str]:
         elif length <= int(match[2]) <= int(match[3]) <= most:
             found.add(f"{network}{{{int(match[2])},{int(match[3])}}}")
         else:
-            raise ValueError(f"has '{value}', whose lengths are not from {length} to {most}, the smaller one first.")
+            raise ValueError(f"has '{value}', and its lengths are not from {length} to {most}, the smaller one first.")
     return sorted(found)
 
 
@@ -265,7 +265,7 @@ def single_prefix4(value: str) -> str:
 
 def rule_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.~-]{1,256}", value):
-        raise ValueError("is not a name of a rule: 1 to 256 of the characters A-Z, a-z, 0-9, _, -, . and ~, without blanks.")
+        raise ValueError("is not a valid rule name. Use 1 to 256 of the characters A-Z, a-z, 0-9, _, -, . and ~, without spaces.")
     return value
 
 
@@ -278,7 +278,7 @@ def duration(value: str) -> str:
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     whole, rest = divmod(3600 * hours + 60 * minutes + seconds, 60)
     if rest or whole not in _MINUTES:
-        raise ValueError(f"is none of {', '.join(f'{number}m' for number in _MINUTES)}.")
+        raise ValueError(f"is not one of {', '.join(f'{number}m' for number in _MINUTES)}.")
     return f"{whole}m"
 
 

@@ -48,7 +48,10 @@ OPTIONS = SHARED.merge(
 # What Cloudflare's analytics take in one query.
 _LONGEST_WINDOW = 7 * 86400
 
-_SEVERAL = "Several tunnels have one name, and Cloudflare tells their health together, so nothing is known of each of them: {}. Give each a name of its own."
+_SEVERAL = (
+    "Several tunnels have the same name, and Cloudflare reports their health together, so the health of each one is unknown: {}. "
+    "Give each tunnel a unique name."
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def window_of(text: str, option: str) -> int:
     """
     window = parse_age(text, option)
     if not 1 <= window <= _LONGEST_WINDOW:
-        raise MagicError(f"{option} must be from 1s to 7d, which is the most that Cloudflare gives.")
+        raise MagicError(f"{option} must be from 1s to 7d, the longest period that Cloudflare provides.")
     return window
 
 
@@ -175,7 +178,7 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     since = client.afterwards() if wish.wait and wish.since is None else wish.since
     if since is not None and since - client.now() > CLOCKS_DIFFER:
         raise MagicError(
-            f"since: '{stamp(since)}' is in the future: it is {stamp(client.now())} by Cloudflare's clock. Take a time of Cloudflare's, such as "
+            f"since: '{stamp(since)}' is in the future: it is {stamp(client.now())} by Cloudflare's clock. Use a time that Cloudflare shows, such as "
             "last_generated_on of a key, or leave since out."
         )
     # Data comes bit by bit: a tunnel is not healthy because the first data centers say so.

@@ -200,7 +200,7 @@ class ClientAction(ActionBase):
         if not host or str(host) in _HERE:
             return []
         return [
-            f"{self.MODULE} works on the controller, so delegate_to has no effect on where requests are sent from. Leave it out. "
+            f"{self.MODULE} runs on the controller, so delegate_to has no effect on where requests are sent from. Leave it out. "
             "To reach Cloudflare through another machine, set HTTPS_PROXY in the task's environment."
         ]
 

@@ -71,7 +71,7 @@ _PLAIN_TEST = re.compile(
 
 def _gone(what: str) -> MagicError:
     return MagicError(
-        f"This version of the collection does not work with ansible-core {__version__}: {what} is not there any more. Nothing has been sent. "
+        f"This version of the collection does not work with ansible-core {__version__}: {what} was removed. Nothing has been sent. "
         "Use a version of ansible-core that README names, or a newer version of the collection."
     )
 

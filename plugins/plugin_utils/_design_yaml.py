@@ -79,11 +79,16 @@ def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previ
     lone = _SURROGATE.search(text)
     if lone is not None:
         place = shown(text[max(lone.start() - 80, 0) : lone.start()])
-        raise MagicError(f"A text at Cloudflare contains a character that is not valid Unicode (a lone surrogate). Correct it there. Before it: {place}")
+        raise MagicError(
+            f"A string at Cloudflare contains a character that is not valid Unicode (a lone surrogate). Correct it there. The text before it: {place}"
+        )
     other = _OTHER.search(previous)
     if other is not None:
         line = previous.count("\n", 0, other.start()) + 1
-        raise MagicError(f"The file has something else than the variable {VARIABLE} (line {line}), so it is not replaced. Give another file, or move that out.")
+        raise MagicError(
+            f"The file contains something other than the variable {VARIABLE} (line {line}), so it is not replaced. Give another file, or move the "
+            "other content to another file."
+        )
     content = as_yaml({VARIABLE: design})
     head = _HEAD.match(previous)
     if head is not None and previous[head.end() :] == content:

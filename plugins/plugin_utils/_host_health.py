@@ -64,7 +64,7 @@ def ask(client: Client, rules: Rules, tunnels: Iterable[Tunnel], there: Iterable
         tally = _watch.look(client, names, _names(there), since, until) if names else None
     except MagicError as error:
         raise error.explained(
-            f"health: the health of the tunnels cannot be read, so there are no hosts. {error} To do without it, set health to false."
+            f"health: the health of the tunnels cannot be read, so there are no hosts. {error} To list the tunnels without it, set health to false."
         ) from None
     found = tally.result(until, rules.min_healthy_share) if tally else []
     kept = {one["name"]: [one["state"], one["healthy_share"]] for one in found}

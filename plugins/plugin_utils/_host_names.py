@@ -66,7 +66,7 @@ def renamed_groups(renamed: Mapping[str, str]) -> list[str]:
     """Return a warning if groups have another name than they should have."""
     if not renamed:
         return []
-    return [f"These groups have _group in their name, because the name alone is a host's of another source: {listing(map(shown, renamed.values()))}."]
+    return [f"These groups have _group in their name, because a host of another source has the name alone: {listing(map(shown, renamed.values()))}."]
 
 
 class _Claim(t.NamedTuple):
@@ -105,8 +105,8 @@ def host_names(tunnels: Sequence[Tunnel], wishes: Sequence[str], taken: Callable
         for index, several in enumerate(claims):
             if place[index] == len(several):
                 raise MagicError(
-                    f"No name is left for the host of the tunnel with the id {shown(tunnels[index].id)}: its names and ids are names of groups. "
-                    "Give the groups that keyed_groups makes a prefix."
+                    f"There is no free host name for the tunnel with the id {shown(tunnels[index].id)}: all its names and ids are names of groups. "
+                    "Set a prefix for the groups in keyed_groups."
                 )
             by_name[several[place[index]].name].append(index)
         losers = [index for name, several in by_name.items() for index in _losers(name, several, claims, place, disputed, tunnels, taken)]
@@ -118,7 +118,7 @@ def host_names(tunnels: Sequence[Tunnel], wishes: Sequence[str], taken: Callable
     renamed = [claim.name for claim in found if claim.rank > 2]
     if renamed:
         warnings.append(
-            "These hosts have a part of their tunnel's id in their name, because the name alone is another tunnel's, another host's or a group's: "
+            "These hosts have a part of their tunnel's id in their name, because another tunnel, another host or a group has the name alone: "
             f"{listing(renamed)}."
         )
     return [claim.name for claim in found]

@@ -266,12 +266,12 @@ def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:
         raise MagicError("filters: must be a dictionary of names, exclude and kinds, like {names: ['branch-*'], kinds: [ipsec]}.")
     strangers = [_quoted(name) for name in written if name not in ("names", "exclude", "kinds")]
     if strangers:
-        raise MagicError(f"filters: there is no filter {listing(strangers)}. There are names, exclude and kinds.")
+        raise MagicError(f"filters: there is no filter {listing(strangers)}. The filters are names, exclude and kinds.")
     read = {name: _words(f"filters.{name}", value) for name, value in written.items() if value is not None}
     kinds = read.get("kinds", list(KINDS))
     unknown = [_quoted(kind) for kind in kinds if kind not in KINDS]
     if unknown:
-        raise MagicError(f"filters.kinds: {listing(unknown)} is no kind of tunnels. There are {' and '.join(KINDS)}.")
+        raise MagicError(f"filters.kinds: {listing(unknown)} is not a kind of tunnel. The kinds are {' and '.join(KINDS)}.")
     return Filters(read.get("names"), read.get("exclude", []), [kind for kind in KINDS if kind in kinds and kind in set(tunnel_types)])
 
 
@@ -279,7 +279,7 @@ def _words(option: str, value: t.Any) -> list[str]:
     """Return a list of texts; a text is read as one with commas, and a number as its digits, as Ansible does."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)) or any(isinstance(item, bool) or not isinstance(item, (str, int)) for item in items):
-        raise MagicError(f"{option}: must be a list of texts.")
+        raise MagicError(f"{option}: must be a list of strings.")
     words = [str(item).strip() for item in items]
     if not all(words):
         raise MagicError(f"{option}: has an empty item. Remove it.")
@@ -321,7 +321,7 @@ def _key(name: t.Any) -> t.Any:
 def other_forms(answer: Answer) -> list[str]:
     """Return a warning if an answer has fields in another form than the documented one."""
     others = ", ".join(sorted(answer.others))
-    return [f"Cloudflare's response has fields in another form than the documented one, which are left out: {others}."] if others else []
+    return [f"Cloudflare's response has fields that do not have the documented format, which are left out: {others}."] if others else []
 
 
 def changed_texts(tunnels: Iterable[Tunnel]) -> list[str]:
@@ -330,8 +330,8 @@ def changed_texts(tunnels: Iterable[Tunnel]) -> list[str]:
     if not changed:
         return []
     return [
-        r"The fields of these tunnels have a {, which is \x7b in the variables of their hosts, because this version of ansible-core could take a text "
-        f"for a template: {listing(changed)}. Use ansible-core 2.19 or newer to have the texts as they are."
+        r"The fields of these tunnels have a {, which is \x7b in the variables of their hosts, because this version of ansible-core could treat a "
+        f"string as a template: {listing(changed)}. Use ansible-core 2.19 or newer to get the strings unchanged."
     ]
 
 
@@ -391,8 +391,8 @@ def variable_names(prefix: str, reserved: Callable[[str], bool]) -> dict[str, st
     if not prefix:
         return {name: variable for name, variable in names.items() if not reserved(variable)}
     if not all(name.isascii() and name.isidentifier() and not keyword.iskeyword(name) for name in names.values()):
-        raise MagicError("hostvars_prefix: must begin with a letter or _, and have letters of ASCII, digits and _ only, like magic_.")
+        raise MagicError("hostvars_prefix: must begin with a letter or _, and contain only ASCII letters, digits and _, like magic_.")
     taken = [name for name in names.values() if reserved(name)]
     if taken:
-        raise MagicError(f"hostvars_prefix: leads to {listing(taken)}, which means something to Ansible. Take another one, like magic_.")
+        raise MagicError(f"hostvars_prefix: leads to {listing(taken)}, which has a meaning in Ansible. Use another prefix, like magic_.")
     return names

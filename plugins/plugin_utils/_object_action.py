@@ -40,7 +40,7 @@ def claims_of_this_run() -> Iterator[list[Claim]]:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+", encoding="utf-8")
     except OSError as exc:
         raise MagicError(
-            f"{path}: {exc.strerror}. Nothing was changed. It keeps which routes this run has decided on: have Ansible's local_tmp writable."
+            f"{path}: {exc.strerror}. Nothing was changed. The file records the routes that this run has handled. Make Ansible's local_tmp directory writable."
         ) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)

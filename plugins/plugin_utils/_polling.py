@@ -77,7 +77,7 @@ class Polling:
             self._state = self._file.read()
             settings, state = self._client.settings, self._state
             if state is not None and (state.account_id, state.api_url) != (settings.account_id, settings.api_url):
-                raise self._file.problem("it is about another account or URL", "Give each account a state_file of its own.")
+                raise self._file.problem("it belongs to another account or URL", "Give each account its own state_file.")
             self._held = stack.pop_all()
         return self
 
@@ -113,7 +113,7 @@ class Polling:
             self._saved = True
         except MagicError as error:
             self._saved = False
-            self._warn_once(f"{error} If ansible-rulebook ended now, events that it has taken would be emitted once more.")
+            self._warn_once(f"{error} If ansible-rulebook stops now, events that it has already received will be emitted once more.")
 
     def is_hopeless(self, error: MagicError) -> bool:
         """Tell whether an error is one of the options: Cloudflare has refused the first look, and will refuse the next one."""
@@ -142,7 +142,7 @@ class Polling:
         except MagicError as error:
             if not self._succeeded and not error.transient:
                 raise
-            self._warn(f"The health of tunnels is not known this time: {error}")
+            self._warn(f"The health of the tunnels could not be read this time: {error}")
             return None
         self._queries = client.sent - before
         return found

@@ -66,11 +66,11 @@ class StateFile:
         except BlockingIOError:
             self._release()
             raise self.problem(
-                "another event source uses it", "Two of them would each get a part of the events. End the other one, or give each a state_file of its own."
+                "another event source uses it", "Each of them would get only a part of the events. Stop the other one, or give each its own state_file."
             ) from None
         except OSError as exc:
             self._release()
-            raise self.problem(str(exc.strerror), "Give the path of a file in a folder that is there, and that you may write to.") from None
+            raise self.problem(str(exc.strerror), "Give the path of a file in an existing folder that you can write to.") from None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
@@ -101,7 +101,7 @@ class StateFile:
         try:
             return State.of(content)
         except MagicError as error:
-            advice = "Restore it, or delete it: then all that there is now is taken as it is, and each key that is due is told of once more."
+            advice = "Restore it, or delete it: then the current state becomes the known state, and each key that is due is reported once more."
             raise self.problem(str(error), advice) from None
 
     def _check(self, found: os.stat_result) -> None:
@@ -111,7 +111,7 @@ class StateFile:
         if found.st_uid != os.geteuid():
             raise self.problem("it belongs to another user", "Run ansible-rulebook as its owner, or give another path.")
         if stat.S_IMODE(found.st_mode) & 0o022:
-            raise self.problem("other users may write it", f"Look whether it is as it should be, and take that away: chmod 600 {self.path}")
+            raise self.problem("other users may write it", f"Check its content, and remove that permission: chmod 600 {self.path}")
 
     def _text(self, state: State) -> str:
         """Return what the file has. Its tunnels are written out once for a look: of thousands of events, each is followed by a save."""

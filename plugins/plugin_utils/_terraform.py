@@ -50,9 +50,9 @@ _UNKNOWN = "A design does not have it."
 _OTHER_TYPE = "A design does not have this kind of object. Leave it to Terraform."
 _DATA = "A data source is read, not managed."
 _DEPOSED = "Terraform is about to delete it."
-_TWICE = "Another resource stands for the same object."
+_TWICE = "Another resource represents the same object."
 _OTHER_ACCOUNT = "It belongs to another account."
-_NAMELESS = "Nothing that can be shown says which object it is."
+_NAMELESS = "It cannot be identified without showing sensitive values."
 
 
 class LeftOut:

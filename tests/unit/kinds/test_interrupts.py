@@ -78,7 +78,7 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_again(cloud, arrives):
 WRONG = {
     "not confirmed": ({"confirm": False}, "confirm: is not true. The reboot of connector 'EMU-0001' interrupts the traffic of its site, and each run"),
     "and purged": ({"confirm": False, "purge": True}, "and what the connector has stored is lost"),
-    "nobody": ({"connector": "EMU-0009"}, "connector: there is no connector 'EMU-0009'. There are: EMU-0001, EMU-0002."),
+    "nobody": ({"connector": "EMU-0009"}, "connector: there is no connector 'EMU-0009'. These exist: EMU-0001, EMU-0002."),
 }
 
 

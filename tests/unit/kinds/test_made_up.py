@@ -126,16 +126,16 @@ def test_a_child_with_all_that_there_is(wood):
 
 
 WRONG = {
-    "no parent": ({"garden": "nowhere", "name": "oak"}, "garden: there is no garden 'nowhere'. There are: back, front."),
+    "no parent": ({"garden": "nowhere", "name": "oak"}, "garden: there is no garden 'nowhere'. These exist: back, front."),
     "new and too little": ({"garden": "back", "name": "ash"}, "species: missing. There is no such tree yet"),
     "fixed": ({**OAK, "species": "robur"}, "species: cannot be changed"),
-    "excluded": ({**OAK, "deep": True, "wide": True}, "excludes"),
+    "excluded": ({**OAK, "deep": True, "wide": True}, "cannot be combined with"),
     "entry": ({**OAK, "nests": [{"bird": None}]}, "nests[0].bird: missing"),
-    "nobody": ({**OAK, "beside": "yew"}, "beside: there is no tree 'yew'. There are: oak."),
-    "both": ({**OAK, "beside": "yew", "beside_id": "1"}, "beside: excludes beside_id"),
+    "nobody": ({**OAK, "beside": "yew"}, "beside: there is no tree 'yew'. These exist: oak."),
+    "both": ({**OAK, "beside": "yew", "beside_id": "1"}, "beside: cannot be combined with beside_id"),
     "rule": ({**OAK, "name": "stone", "number": None}, "name: no tree is called stone"),
     "no id": ({"garden": "back", "tree_id": "c" * 32, "name": "ash"}, "tree_id: there is no tree with the id"),
-    "nothing": ({"garden": "back"}, "name: missing. A tree is found by name (or number), or by tree_id."),
+    "nothing": ({"garden": "back"}, "name: missing. A tree is identified by name (or number), or by tree_id."),
 }
 
 

@@ -551,7 +551,7 @@ def find_refusals(case: Case, named: list[Thing]) -> None:
         new = claims(thing) - (claims(was[thing.id]) if thing.id in was else set())
         takes[thing.id] = {other.id for other in case.before if other.id != thing.id and claims(other) & new}
     if any(other not in will for others in takes.values() for other in others):
-        case.refusals.add("which is deleted at the end")
+        case.refusals.add("which this run deletes last")
 
     def reaches(start: str) -> set[str]:
         found: set[str] = set()
@@ -568,7 +568,7 @@ def find_refusals(case: Case, named: list[Thing]) -> None:
             case.refusals.add("no single request can change them all")
     lost = [end for version in (4, 6) for thing, end in ends_inside([one for one in case.before if one.id not in will], version)]
     if any(thing.kind == "routes" and thing["nexthop"] in lost for thing in named):
-        case.refusals |= {"the design renames or deletes it", "is in no tunnel"}
+        case.refusals |= {"the design renames or deletes it", "is not an inner address of any tunnel"}
     moved = any(
         was[thing.id]["interface_address"] != thing["interface_address"] or was[thing.id]["interface_address6"] != thing["interface_address6"]
         for thing in case.then
@@ -579,5 +579,5 @@ def find_refusals(case: Case, named: list[Thing]) -> None:
             alive = [end for version in (4, 6) for dummy, end in ends_inside(case.then, version)]
             once = [end for version in (4, 6) for dummy, end in ends_inside(case.before, version)]
             if thing["nexthop"] in once and thing["nexthop"] not in alive:
-                case.refusals.add("is in no tunnel")
-                case.refusals.add("Cloudflare's own end")
+                case.refusals.add("is not an inner address of any tunnel")
+                case.refusals.add("Cloudflare's end")

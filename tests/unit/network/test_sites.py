@@ -158,9 +158,13 @@ def test_what_only_one_can_have_goes_from_one_to_the_other_in_that_order(cloud):
     assert names(done(cloud, with_sites({"name": "lyon", "lans": lans}))) == ["update site_lans lyon/printers", "update site_lans lyon/office"]
     done(cloud, with_sites({"name": "nice", "connector": "MC-2"}))
     for config, state, words in (
-        (with_sites({"name": "arles", "connector": "MC-2"}, {"name": "nice", "connector": "MC-1"}), "merged", "each takes what another one gives up"),
-        (with_sites({"name": "arles", "connector": ""}, *({"name": name, "connector": "MC-1"} for name in ("lyon", "nice"))), "merged", "Only one can have it"),
-        (with_sites({"name": "lyon", "lans": [lans[1], {"name": "new", "physport": 2, "vlan_tag": 30}]}), "overridden", "Delete that first"),
+        (with_sites({"name": "arles", "connector": "MC-2"}, {"name": "nice", "connector": "MC-1"}), "merged", "each needs a value that another one still uses"),
+        (
+            with_sites({"name": "arles", "connector": ""}, *({"name": name, "connector": "MC-1"} for name in ("lyon", "nice"))),
+            "merged",
+            "Only one of them can use it",
+        ),
+        (with_sites({"name": "lyon", "lans": [lans[1], {"name": "new", "physport": 2, "vlan_tag": 30}]}), "overridden", "Delete it first"),
     ):
         for check in (True, False):
             refused = cloud.run(config, state, check, keep=[], **MANY)
@@ -204,7 +208,7 @@ def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
 
 WRONG = {
     "no list": ({"sites": [{"name": "lyon", "lans": {}}]}, "sites[0].lans: is not a list"),
-    "twice": ({"sites": [{"name": "lyon", "lans": [LANS[0], LANS[0]]}]}, "sites[0].lans[1].name: 'office' is that of sites[0].lans[0], too."),
+    "twice": ({"sites": [{"name": "lyon", "lans": [LANS[0], LANS[0]]}]}, "sites[0].lans[1].name: 'office' is also used by sites[0].lans[0]."),
     "no such option": ({"sites": [{"name": "lyon", "lans": [{"name": "x", "port": 1}]}]}, "sites[0].lans[0].port: there is no such option."),
     "deep": (
         {"sites": [{"name": "lyon", "lans": [{"name": "x", "static_addressing": {"address": "192.168.0.1"}}]}]},
@@ -212,7 +216,7 @@ WRONG = {
     ),
     "no such LAN": (
         {"sites": [{"name": "lyon", "lans": LANS, "acls": [{**ACLS[0], "lan_2": {"lan": "cellar"}}]}]},
-        "sites[0].acls[0].lan_2.lan: there is no LAN 'cellar'. There are: office, printers.",
+        "sites[0].acls[0].lan_2.lan: there is no LAN 'cellar'. These exist: office, printers.",
     ),
     "no such connector": ({"sites": [{"name": "lyon", "connector": "MC-9"}]}, "sites[0].connector: there is no connector 'MC-9'."),
     "no such filter": (
@@ -220,7 +224,7 @@ WRONG = {
         "ipsec_tunnels[0].bgp.import_filter: there is no BGP filter",
     ),
     "too little": ({"sites": [{"name": "lyon", "wans": [{"name": "lte"}]}]}, "sites[0].wans[0].physport: missing"),
-    "a choice in a list": ({"sites": [{"name": "lyon", "acls": [{**ACLS[0], "protocols": ["esp"]}]}]}, "protocols[0]: 'esp' is none of tcp, udp, icmp."),
+    "a choice in a list": ({"sites": [{"name": "lyon", "acls": [{**ACLS[0], "protocols": ["esp"]}]}]}, "protocols[0]: 'esp' is not one of tcp, udp, icmp."),
     "by itself": ({"site_lans": [LANS[0]]}, "config.site_lans: there is no such option."),
 }
 

@@ -66,13 +66,13 @@ TYPES = {
     "no such part": ("ipsec_tunnels: [{name: site-1, health_check: {rates: low}}]", ["ipsec_tunnels[0].health_check.rates: there is no such option"]),
     "a key that is no text": ("ipsec_tunnels: [{name: site-1, 7: x}]", ["ipsec_tunnels[0].7: there is no such option"]),
     "a computed field": ("ipsec_tunnels: [{name: site-1, customer_address: 10.0.0.1}]", ["ipsec_tunnels[0].customer_address: there is no such option"]),
-    "a name that YAML reads as false": ("ipsec_tunnels: [{name: no}]", ["ipsec_tunnels[0].name: is no text"]),
-    "a name that YAML reads as a number": ("ipsec_tunnels: [{name: 1.10}]", ["ipsec_tunnels[0].name: is no text"]),
-    "a name that YAML reads as a date": ("ipsec_tunnels: [{name: 2026-01-01}]", ["ipsec_tunnels[0].name: is no text"]),
-    "a description that is a list": ("ipsec_tunnels: [{name: site-1, description: [a]}]", ["ipsec_tunnels[0].description: is no text"]),
+    "a name that YAML reads as false": ("ipsec_tunnels: [{name: no}]", ["ipsec_tunnels[0].name: is not a string"]),
+    "a name that YAML reads as a number": ("ipsec_tunnels: [{name: 1.10}]", ["ipsec_tunnels[0].name: is not a string"]),
+    "a name that YAML reads as a date": ("ipsec_tunnels: [{name: 2026-01-01}]", ["ipsec_tunnels[0].name: is not a string"]),
+    "a description that is a list": ("ipsec_tunnels: [{name: site-1, description: [a]}]", ["ipsec_tunnels[0].description: is not a string"]),
     "an address that YAML reads as a number": (
         "static_routes: [{prefix: 10.1, nexthop: 10.0}]",
-        ["static_routes[0].prefix: is no text", "static_routes[0].nexthop: is no text"],
+        ["static_routes[0].prefix: is not a string", "static_routes[0].nexthop: is not a string"],
     ),
     "yes for a number": ("gre_tunnels: [{name: gre-8, ttl: yes}]", ["gre_tunnels[0].ttl: is not a whole number"]),
     "a part of a number": ("gre_tunnels: [{name: gre-8, mtu: 1476.5}]", ["gre_tunnels[0].mtu: is not a whole number"]),
@@ -84,11 +84,11 @@ TYPES = {
     "a text for a dictionary": ("ipsec_tunnels: [{name: site-1, health_check: often}]", ["ipsec_tunnels[0].health_check: is not a dictionary"]),
     "no such choice": (
         "ipsec_tunnels: [{name: site-1, health_check: {rate: often}}]",
-        ["ipsec_tunnels[0].health_check.rate: 'often' is none of low, mid, high"],
+        ["ipsec_tunnels[0].health_check.rate: 'often' is not one of low, mid, high"],
     ),
     "a list with a wrong item": (
         "ipsec_tunnels: [{name: site-1, bgp: {customer_asn: 1, extra_prefixes: [10.0.0.0/8, no]}}]",
-        ["ipsec_tunnels[0].bgp.extra_prefixes[1]: is no text"],
+        ["ipsec_tunnels[0].bgp.extra_prefixes[1]: is not a string"],
     ),
 }
 VALUES = {
@@ -122,7 +122,7 @@ REFERENCES = {
     "no such id": ("ipsec_tunnels: [{ipsec_tunnel_id: abcd, name: x}]", ["ipsec_tunnels[0]: there is no IPsec tunnel with the id abcd"]),
     "a new one that lacks something": ("ipsec_tunnels: [{name: new, description: x}]", ["ipsec_tunnels[0].cloudflare_endpoint, interface_address: missing"]),
     "a new route without a priority": ("static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.213.0.3}]", ["static_routes[0].priority: missing"]),
-    "a new interconnect": ("interconnects: [{name: paris}]", ["interconnects[0]: there is no interconnect 'paris', and Cloudflare alone creates them"]),
+    "a new interconnect": ("interconnects: [{name: paris}]", ["interconnects[0]: there is no interconnect 'paris', and only Cloudflare creates them"]),
     "no such tunnel": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop_tunnel: site-77, priority: 1}]",
         ["static_routes[0].nexthop_tunnel: there is no tunnel 'site-77'"],
@@ -130,11 +130,11 @@ REFERENCES = {
     "an empty tunnel": ("static_routes: [{prefix: 10.77.0.0/16, nexthop_tunnel: '', priority: 1}]", ["static_routes[0].nexthop_tunnel: '' is empty"]),
     "two next hops": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop_tunnel: site-1, nexthop: 10.213.0.3, priority: 1}]",
-        ["static_routes[0]: nexthop_tunnel and nexthop say the same"],
+        ["static_routes[0]: nexthop_tunnel and nexthop have the same meaning"],
     ),
     "no IPv6 inside": (
         "static_routes: [{prefix: '2001:db8::/32', nexthop_tunnel: site-1, priority: 1}]",
-        ["static_routes[0].nexthop_tunnel: the tunnel 'site-1' has no IPv6"],
+        ["static_routes[0].nexthop_tunnel: the tunnel 'site-1' has no inner IPv6"],
     ),
     "IPv6 over IPv4": (
         "static_routes: [{prefix: '2001:db8::/32', nexthop: 10.213.0.3, priority: 1}]",
@@ -142,15 +142,15 @@ REFERENCES = {
     ),
     "a next hop in no tunnel": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.99.0.1, priority: 1}]",
-        ["static_routes[0].nexthop: 10.99.0.1 is in no tunnel"],
+        ["static_routes[0].nexthop: 10.99.0.1 is not an inner address of any tunnel"],
     ),
-    "Cloudflare's own end": (
+    "Cloudflare's end": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.213.0.2, priority: 1}]",
-        ["static_routes[0].nexthop: nexthop 10.213.0.2 is Cloudflare's own end"],
+        ["static_routes[0].nexthop: nexthop 10.213.0.2 is Cloudflare's end"],
     ),
     "a tunnel that moves away": (
         "{ipsec_tunnels: [{name: site-3, interface_address: 10.214.0.0/31}], static_routes: [{prefix: 10.3.0.0/16, nexthop: 10.213.0.7}]}",
-        ["static_routes[0].nexthop: 10.213.0.7 is in no tunnel"],
+        ["static_routes[0].nexthop: 10.213.0.7 is not an inner address of any tunnel"],
     ),
     "two routes": ("static_routes: [{prefix: 10.1.0.0/16, nexthop: 10.213.0.3, weight: 1}]", ["static_routes[0]: 2 routes have the prefix"]),
     "two routes of one priority": (
@@ -159,56 +159,56 @@ REFERENCES = {
     ),
 }
 CONTRADICTIONS = {
-    "a name twice": ("ipsec_tunnels: [{name: site-1}, {name: site-2}, {name: site-1}]", ["ipsec_tunnels[2].name: 'site-1' is that of ipsec_tunnels[0], too"]),
+    "a name twice": ("ipsec_tunnels: [{name: site-1}, {name: site-2}, {name: site-1}]", ["ipsec_tunnels[2].name: 'site-1' is also used by ipsec_tunnels[0]"]),
     "an id twice": (
         "static_routes: [{static_route_id: a1, weight: 1}, {route_id: a1, weight: 2}]",
-        ["static_routes[1].static_route_id: 'a1' is that of static_routes[0]"],
+        ["static_routes[1].static_route_id: 'a1' is also used by static_routes[0]"],
     ),
     "two names of one id": (
         "static_routes: [{static_route_id: a1, route_id: a2, weight: 1}]",
         ["static_routes[0]: static_route_id and route_id are the same option"],
     ),
-    "an object twice": (f"ipsec_tunnels: [{{name: site-1}}, {{ipsec_tunnel_id: '{1:032x}'}}]", ["means the same IPsec tunnel as"]),
+    "an object twice": (f"ipsec_tunnels: [{{name: site-1}}, {{ipsec_tunnel_id: '{1:032x}'}}]", ["matches the same IPsec tunnel as"]),
     "a route twice": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.213.0.3, priority: 1}, {prefix: 10.77.0.0/16, nexthop: 10.213.0.3, priority: 1}]",
         ["static_routes[1]: is the same route as static_routes[0]"],
     ),
     "an existing route twice": (
         "static_routes: [{prefix: 10.3.0.0/16, nexthop_tunnel: site-3}, {prefix: 10.3.0.0/16, nexthop: 10.213.0.7, priority: 100}]",
-        ["means the same route as static_routes[0]"],
+        ["matches the same route as static_routes[0]"],
     ),
     "two of one name": (
         f"ipsec_tunnels: [{{ipsec_tunnel_id: '{1:032x}', name: x}}, {{ipsec_tunnel_id: '{2:032x}', name: x}}]",
-        ["the name x is that of ipsec_tunnels["],
+        ["the name x is also used by ipsec_tunnels["],
     ),
     "one of the name of another": (
         f"ipsec_tunnels: [{{ipsec_tunnel_id: '{1:032x}', name: site-2}}]",
-        ["ipsec_tunnels[0]: the name site-2 is that of IPsec tunnel site-2"],
+        ["ipsec_tunnels[0]: the name site-2 is also used by IPsec tunnel site-2"],
     ),
     "a name in two kinds": (
         {"ipsec_tunnels": [{"name": "site-1"}], "gre_tunnels": [{"gre_tunnel_id": f"{8:032x}", "name": "site-1"}]},
-        ["gre_tunnels[0]: the name site-1 is that of ipsec_tunnels[0], too"],
+        ["gre_tunnels[0]: the name site-1 is also used by ipsec_tunnels[0]"],
     ),
     "one inside of two": (
         {"ipsec_tunnels": [NEW, {"name": "site-1", "interface_address": "10.214.0.1/30"}]},
-        ["the inner network 10.214.0.0/31 is that of"],
+        ["the inner network 10.214.0.0/31 is also used by"],
     ),
     "one inside of two kinds": (
         {"ipsec_tunnels": [NEW], "gre_tunnels": [{"name": "gre-8", "interface_address": "10.214.0.1/31"}]},
-        ["the inner network 10.214.0.0/31 is that of"],
+        ["the inner network 10.214.0.0/31 is also used by"],
     ),
     "exchanged insides of two kinds": (
         "{ipsec_tunnels: [{name: site-1, interface_address: 10.213.0.16/31}], gre_tunnels: [{name: gre-8, interface_address: 10.213.0.2/31}]}",
-        ["each takes what another one gives up, and no single request can change them all"],
+        ["each needs a value that another one still uses, and no single request can change them all"],
     ),
     "exchanged names of two kinds": (
         f"{{ipsec_tunnels: [{{ipsec_tunnel_id: '{1:032x}', name: gre-8}}], gre_tunnels: [{{gre_tunnel_id: '{8:032x}', name: site-1}}]}}",
-        ["each takes what another one gives up, and no single request can change them all"],
+        ["each needs a value that another one still uses, and no single request can change them all"],
     ),
     "a ring over three kinds": (
         "{ipsec_tunnels: [{name: site-1, interface_address: 10.213.0.16/31}], gre_tunnels: [{name: gre-8, interface_address: 10.213.1.0/31}],"
         " interconnects: [{name: frankfurt, interface_address: 10.213.0.2/31}]}",
-        ["each takes what another one gives up"],
+        ["each needs a value that another one still uses"],
     ),
     "what cannot be changed": ("gre_tunnels: [{name: gre-8, bgp: {customer_asn: 65002}}]", ["gre_tunnels[0].bgp: cannot be changed"]),
 }
@@ -231,7 +231,7 @@ ELSEWHERE = {
     "a misspelt key": ({"ipsec_tunnels": [{"name": "site-1", "pre_shared_key": SECRET}]}, ["ipsec_tunnels[0].pre_shared_key: there is no such option"]),
     "md5 with a wrong type": (
         {"ipsec_tunnels": [{"name": "site-1", "bgp": {"customer_asn": 1, "md5_key": [SECRET]}}]},
-        ["ipsec_tunnels[0].bgp.md5_key: is no text"],
+        ["ipsec_tunnels[0].bgp.md5_key: is not a string"],
     ),
     "credentials": (
         {"gre_tunnels": [{"name": "gre-8", "api_token": SECRET, "account_id": "x"}]},
@@ -280,13 +280,13 @@ STATES = {
         "{gre_tunnels: [{name: gre-8}], static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.213.0.19, priority: 1}]}",
         "overridden",
         {"max_deletions": 50},
-        ["static_routes[0].nexthop: 10.213.0.19 is in no tunnel"],
+        ["static_routes[0].nexthop: 10.213.0.19 is not an inner address of any tunnel"],
     ),
     "what a doomed one still has": (
         {"gre_tunnels": [{"name": "gre-8"}, {"name": "new", **{name: value for name, value in gre(9).items() if name not in ("id", "name")}}]},
         "overridden",
         {},
-        ["gre_tunnels[1]: the inner network 10.213.0.18/31 is still that of GRE tunnel gre-9, which is deleted at the end"],
+        ["gre_tunnels[1]: the inner network 10.213.0.18/31 is still used by GRE tunnel gre-9, which this run deletes last"],
     ),
     "a deleted interconnect": ("interconnects: [{name: frankfurt}]", "deleted", {}, ["interconnects[0]: Cloudflare creates and deletes interconnects"]),
     "one of two routes": ("static_routes: [{prefix: 10.1.0.0/16, nexthop: 10.213.0.3}]", "deleted", {}, ["static_routes[0]: 2 routes have the prefix"]),

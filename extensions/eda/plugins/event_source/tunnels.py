@@ -251,7 +251,7 @@ async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
                 if polling.is_hopeless(error):
                     raise
                 failures, seconds = failures + 1, backoff(error, failures)
-                _LOG.warning("%s Next look in %.0f s.", error, seconds)
+                _LOG.warning("%s Next poll in %.0f s.", error, seconds)
             await asyncio.sleep(seconds)
 
 

@@ -80,7 +80,7 @@ def test_an_answer_that_wants_to_run_something(account, command, tmp_path):
     }
     told = "{{ id }} {{ description | default('') }} {{ copied }} {{ longer }} {{ held }} {{ hostvars[inventory_hostname] }} {{ group_names }} {{ groups }}"
     tasks = [{"ansible.builtin.command": "true"}, {"ansible.builtin.copy": {"content": told, "dest": str(tmp_path) + "/told-{{ inventory_hostname }}"}}]
-    warns = ["Invalid characters were found in group names", "has fields in another form than the documented one", RENAMED, *BRACES]
+    warns = ["Invalid characters were found in group names", "has fields that do not have the documented format", RENAMED, *BRACES]
     ran = played(command, account, tmp_path, tasks, content, connection="local", warns=warns)
     assert ran.rc == 0, ran.screen
     assert not marker.exists(), ran.screen
@@ -222,7 +222,7 @@ def test_names_that_collide(account, inventory, backwards):
 def test_groups_that_are_called_like_their_hosts(account, inventory):
     """Each name that a host could have becomes a group."""
     account.lists["ipsec_tunnels"] = [ipsec(A, "a")]
-    ran = inventory({"keyed_groups": [{"key": "inventory_hostname", "separator": ""}]}, env=account.environment(), warns=["No name is left"])
+    ran = inventory({"keyed_groups": [{"key": "inventory_hostname", "separator": ""}]}, env=account.environment(), warns=["There is no free host name"])
     assert ran.shows("prefix") and not ran.listed["_meta"]["hostvars"], ran.screen
 
 

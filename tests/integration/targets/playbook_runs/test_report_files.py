@@ -66,7 +66,7 @@ def test_what_cannot_be_written_is_named(tmp_path):
 def test_a_mode_that_yaml_has_read_as_a_number_is_refused(tmp_path):
     # 0644 without quotes; as text it would be another mode.
     _screen, said = play(tmp_path, {"files": [file(tmp_path / "one")], "mode": 0o644})
-    assert "between quotes" in said[0] and not (tmp_path / "one").exists()
+    assert "in quotes" in said[0] and not (tmp_path / "one").exists()
 
 
 def test_only_a_file_is_replaced(tmp_path):

@@ -143,7 +143,7 @@ def test_refusals(edges: Edges) -> None:
     body = json.dumps({"success": True, "errors": [], "messages": [], "result": {"ipsec_tunnels": answer}})
     emulator.fault(kind="html", method="GET", path="ipsec_tunnels$", status=200, body=body, headers={"Content-Type": "application/json"}, times=1000)
     emulator.clear_requests()
-    edges.rotate(rc=2, warns=["Several tunnels have one name"])
+    edges.rotate(rc=2, warns=["Several tunnels have the same name"])
     emulator.clear_faults()
 
     refused = {

@@ -196,8 +196,8 @@ MISTAKES = {
     "empty": ({"nexthop_tunnel": ""}, ("nexthop_tunnel", "empty")),
     "both": ({"nexthop_tunnel": "paris-1", "nexthop": "10.213.0.11"}, ("mutually exclusive", "nexthop_tunnel")),
     "neither": ({}, ("nexthop: missing", "nexthop_tunnel")),
-    "no IPv6 inside": ({"nexthop_tunnel": "paris-1", "prefix": "2001:db8::/32"}, ("'paris-1' has no IPv6 addresses inside", "Set interface_address6")),
-    "no end": ({"nexthop_tunnel": "strange"}, ("'strange' has interface_address 10.214.9.0/30", "Give nexthop")),
+    "no IPv6 inside": ({"nexthop_tunnel": "paris-1", "prefix": "2001:db8::/32"}, ("'paris-1' has no inner IPv6 addresses", "Set interface_address6")),
+    "neither end": ({"nexthop_tunnel": "strange"}, ("'strange' has interface_address 10.214.9.0/30", "Give nexthop")),
 }
 
 
@@ -255,7 +255,7 @@ def test_what_led_through_a_tunnel_that_is_gone(emulator, play, seeded):
 # --- routes that carry nothing
 
 
-OWN_END = "is Cloudflare's own end of the"
+OWN_END = "is Cloudflare's end of the"
 # The options of the task, what the warning has to say, or None.
 DEAD_ENDS = {
     "own end of IPsec": (
@@ -272,7 +272,7 @@ DEAD_ENDS = {
     "the customer's end": ({"prefix": "192.0.2.0/26", "nexthop": "10.213.0.11", "priority": 1}, None),
     "IPv6": ({"prefix": "2001:db8:2::/48", "nexthop": "fd00:213::b", "priority": 1}, None),
     "moved to an own end": ({"static_route_id": "0" * 32, "nexthop": "10.213.0.12"}, (OWN_END, "paris-2", "Use 10.213.0.13")),
-    "moved to another address of it": ({"static_route_id": "0" * 32, "nexthop": "10.214.9.3"}, ("is no end of the IPsec tunnel wide-1", "Use 10.214.9.2")),
+    "moved to another address of it": ({"static_route_id": "0" * 32, "nexthop": "10.214.9.3"}, ("is neither end of the IPsec tunnel wide-1", "Use 10.214.9.2")),
     "another prefix": ({"static_route_id": "1" * 32, "prefix": "2001:db8:3::/48"}, ("is IPv6",)),
 }
 

@@ -155,7 +155,7 @@ def test_errors_are_waited_out(rulebook, caplog):
     rulebook.emulator.fault(kind="status", status=429, retry_after=1, path="/ipsec_tunnels", skip=1)
     rulebook.emulator.fault(kind="status", status=502, path="graphql")
     assert len(rulebook.run(3, max_retries=0, events=["psk_due", "tunnel_health"])) == 3
-    assert "HTTP 503" in caplog.text and "Next look in 1 s" in caplog.text and "health of tunnels is not known this time" in caplog.text
+    assert "HTTP 503" in caplog.text and "Next poll in 1 s" in caplog.text and "health of the tunnels could not be read this time" in caplog.text
     assert rulebook.emulator.write_token not in caplog.text
 
 

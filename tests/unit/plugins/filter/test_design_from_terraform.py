@@ -235,9 +235,9 @@ def test_an_empty_state(state):
     [
         (f'{{"psk": "{KEY}"', "is not JSON"),
         (["psk", KEY], "is not a state"),
-        (state_of(KEY), "another form"),
-        (state_of({**resource("cloudflare_ipsec_tunnel", {}), "values": KEY}), "another form"),
-        ({"format_version": "1.0", "values": {"root_module": {"child_modules": KEY}}}, "another form"),
+        (state_of(KEY), "does not have the format"),
+        (state_of({**resource("cloudflare_ipsec_tunnel", {}), "values": KEY}), "does not have the format"),
+        ({"format_version": "1.0", "values": {"root_module": {"child_modules": KEY}}}, "does not have the format"),
         ({"psk": KEY}, "is not a state"),
         (None, "is not a state"),
         ({"version": 4, "terraform_version": "1.9.8", "resources": [{"instances": [{"attributes": {"psk": KEY}}]}]}, "is the state file itself"),

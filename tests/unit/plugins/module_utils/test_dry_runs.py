@@ -38,7 +38,7 @@ def test_the_plan_is_that_of_a_credential_that_may_write(emulator):
     whole, reading = carried_out(emulator, emulator.write_token, True), carried_out(emulator, emulator.read_token, True)
     assert results(whole) == {VALIDATED} and results(reading) == {NOT_VALIDATED}
     assert [step.planned for step in whole.order.steps] == [step.planned for step in reading.order.steps]
-    assert any("may only read" in warning for warning in reading.warnings()) and not any("may only read" in warning for warning in whole.warnings())
+    assert any("is read-only" in warning for warning in reading.warnings()) and not any("is read-only" in warning for warning in whole.warnings())
 
 
 def test_it_asks_once(emulator):

@@ -206,7 +206,7 @@ def wrong(**options):
 
 def test_wrong_options_are_named():
     assert "names is empty" in wrong(names=[]) and "events is empty" in wrong(events=[])
-    assert "exclude holds an empty" in wrong(exclude=[" "]) and "max_age: 'x'" in wrong(max_age="x") and "remind_after" in wrong(remind_after="0")
+    assert "exclude contains an empty" in wrong(exclude=[" "]) and "max_age: 'x'" in wrong(max_age="x") and "remind_after" in wrong(remind_after="0")
 
 
 DAMAGED: list[object] = [None, [], {}, "x", {"version": 2}, {"version": 1, "tunnels": []}]

@@ -154,7 +154,7 @@ def test_names_that_are_no_tunnels_are_ignored_and_characters_escaped():
     + [{"viewer": {"accounts": [{NODE: None}]}}, {"viewer": {"accounts": [{NODE: {}}]}}, {"viewer": {"accounts": [{NODE: ""}]}}],
 )
 def test_an_answer_without_rows_is_no_empty_list(answer):
-    assert "documented form" in str(refused(rows_of, answer))
+    assert "documented format" in str(refused(rows_of, answer))
 
 
 def test_no_account():

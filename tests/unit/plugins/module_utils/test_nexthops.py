@@ -29,13 +29,13 @@ def tunnels(*items):
 # The next hop, the tunnels, and what is wrong with it: None if it is in none of them, empty if it is right.
 LOOKS: list[Any] = [
     ("10.213.0.11", [PARIS], ""),
-    ("10.213.0.10", [PARIS], "Cloudflare's own end of the IPsec tunnel paris-1"),
+    ("10.213.0.10", [PARIS], "Cloudflare's end of the IPsec tunnel paris-1"),
     ("10.213.0.10", [STRANGE, WIDE, PARIS], "Use 10.213.0.11, the customer's end"),
     ("fd00:213::b", [PARIS], ""),
     ("FD00:213:0::A", [PARIS], "Use fd00:213::b"),
     ("10.214.0.2", [WIDE], ""),
-    ("10.214.0.1", [WIDE], "own end of the IPsec tunnel wide-1"),
-    ("10.214.0.0", [WIDE], "is no end of the IPsec tunnel wide-1"),
+    ("10.214.0.1", [WIDE], "Cloudflare's end of the IPsec tunnel wide-1"),
+    ("10.214.0.0", [WIDE], "is neither end of the IPsec tunnel wide-1"),
     ("10.214.0.3", [WIDE], "Use 10.214.0.2"),
     ("10.99.0.1", [PARIS, WIDE, STRANGE], None),
     ("10.213.0.11", [], None),
@@ -51,7 +51,7 @@ LOOKS: list[Any] = [
 def test_a_look_at_a_next_hop(nexthop, items, wrong):
     found, said = Insides(tunnels(*items)).look_for(nexthop)
     assert found is (wrong is not None)
-    assert (said == "") if not wrong else (wrong in said and "carries nothing" in said)
+    assert (said == "") if not wrong else (wrong in said and "carries no traffic" in said)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_a_tunnel_leads_to_its_customers_end():
 @pytest.mark.parametrize(
     ("tunnel", "prefix", "words"),
     [
-        (WIDE, "2001:db8::/32", ("no IPv6 addresses inside", "Set interface_address6")),
-        ({**WIDE, "interface_address": "10.214.0.1/29"}, "192.0.2.0/24", ("cannot be told", "Give nexthop")),
-        ({**WIDE, "interface_address": None}, "192.0.2.0/24", ("no IPv4 addresses inside",)),
+        (WIDE, "2001:db8::/32", ("no inner IPv6 addresses", "Set interface_address6")),
+        ({**WIDE, "interface_address": "10.214.0.1/29"}, "192.0.2.0/24", ("cannot be determined", "Give nexthop")),
+        ({**WIDE, "interface_address": None}, "192.0.2.0/24", ("no inner IPv4 addresses",)),
         (WIDE, "None", ("cannot be read", "Give nexthop")),
     ],
 )

@@ -94,13 +94,13 @@ BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
     "age without use": ({"name": "a", "max_age": "90d"}, "^max_age has no effect with rotate: always"),
     "empty key": ({"name": "a", "psk": ""}, "^psk is shorter than 8 characters"),
     "too short a key": ({"name": "a", "psk": OWN[:7]}, "^psk is shorter than 8 characters"),
-    "key with a line break": ({"name": "a", "psk": OWN + "\n"}, "^psk holds a line break"),
+    "key with a line break": ({"name": "a", "psk": OWN + "\n"}, "^psk contains a line break"),
     "id that is no text": ({"ipsec_tunnel_id": "a\ud800"}, "^ipsec_tunnel_id contains a character that is not valid Unicode"),
-    "key that is no text": ({"name": "a", "psk": OWN + "\udc00"}, "^psk holds"),
+    "key that is no text": ({"name": "a", "psk": OWN + "\udc00"}, "^psk contains"),
     "mask": ({"name": "a", "psk": "********"}, "^psk is the mask"),
     "mask of Ansible": ({"name": "a", "psk": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}, "^psk is the mask"),
     "mask of later versions": ({"name": "a", "psk": "$REDACTED$"}, "^psk is the mask"),
-    "key with a null character": ({"name": "a", "psk": OWN + "\0"}, "^psk holds a line break or another control character"),
+    "key with a null character": ({"name": "a", "psk": OWN + "\0"}, "^psk contains a line break or another control character"),
 }
 
 
@@ -134,8 +134,8 @@ BAD_FLEETS = {
     "key that is a number": ({"psks": {"a": 12345678}}, "entry 1 is not a string"),
     "key and name swapped": ({"psks": {"a": "x" * 40, OWN: "short"}}, "entry 2 is shorter"),
     "mask": ({"psks": {"a": "********"}}, "entry 1 is the mask"),
-    "empty pattern": ({"names": ["a", " "]}, "^names holds an empty string"),
-    "empty exclusion": ({"exclude": [""]}, "^exclude holds an empty string"),
+    "empty pattern": ({"names": ["a", " "]}, "^names contains an empty string"),
+    "empty exclusion": ({"exclude": [""]}, "^exclude contains an empty string"),
     "id that is a path": ({"ipsec_tunnel_ids": ["a", " ../b"]}, "^ipsec_tunnel_ids cannot be an id"),
     "31 letters": ({"psk_length": 31}, "^psk_length"),
     "65 letters": ({"psk_length": 65}, "^psk_length"),

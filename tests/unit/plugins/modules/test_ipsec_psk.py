@@ -148,7 +148,7 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
         timeout=120,
     )
     result = json.loads(process.stdout)
-    assert (process.returncode, result["failed"]) == (1, True) and "works through the action plugin" in result["msg"]
+    assert (process.returncode, result["failed"]) == (1, True) and "runs as the action plugin" in result["msg"]
     assert TOKEN not in json.dumps(result["msg"]) + process.stderr
 
 

@@ -177,12 +177,12 @@ def test_the_same_design_leaves_the_file():
 def test_a_file_with_something_else_is_not_replaced(other):
     first = variables_file({"static_routes": []}, "account", "monday")
     for text, line in ((other, 1), (first + other, first.count("\n") + 1), (f"---\n\n{other}", 3)):
-        with pytest.raises(MagicError, match=rf"something else than the variable network_config \(line {line}\), so it is not replaced"):
+        with pytest.raises(MagicError, match=rf"something other than the variable network_config \(line {line}\), so it is not replaced"):
             variables_file({"static_routes": []}, "account", "tuesday", text)
 
 
 def test_what_yaml_cannot_hold_is_told():
-    with pytest.raises(MagicError, match=r"lone surrogate.*Before it: .*paris-1"):
+    with pytest.raises(MagicError, match=r"lone surrogate.*The text before it: .*paris-1"):
         variables_file({"ipsec_tunnels": [{"name": "paris-1", "description": "a\ud800b"}]}, "account", "now")
 
 

@@ -95,7 +95,7 @@ def test_names_that_are_somebody_elses():
 
 def test_no_name_left():
     tunnel = Tunnel("ipsec", {"id": A, "name": "a"})
-    with pytest.raises(MagicError, match="No name is left.*prefix"):
+    with pytest.raises(MagicError, match="There is no free host name.*prefix"):
         host_names([tunnel], ["a"], lambda dummy, name: True, [])
 
 

@@ -298,7 +298,7 @@ def test_a_name_that_there_is_not():
         ({"names": [["a"]]}, "filters.names: must be a list"),
         ({"exclude": [True]}, "filters.exclude: must be a list"),
         ({"names": ["a", " "]}, "filters.names: has an empty item"),
-        ({"kinds": ["wireguard"]}, "filters.kinds: 'wireguard' is no kind"),
+        ({"kinds": ["wireguard"]}, "filters.kinds: 'wireguard' is not a kind of tunnel"),
     ],
 )
 def test_filters_that_are_refused(written, words):
@@ -330,7 +330,7 @@ BROKEN: dict[str, dict[str, object]] = {
     "two tunnels of one id": {"tunnels": {"ipsec": [{"id": ID}, {"id": ID}], "gre": []}},
     "no time": {"ahead": None},
     "no number": {"ahead": True},
-    "no end": {"ahead": float("inf")},
+    "neither end": {"ahead": float("inf")},
     "no sense": {"ahead": float("nan")},
 }
 

@@ -98,7 +98,7 @@ def test_other_kinds_of_files(path, tmp_path):
     assert "state_file" in refused(path)
     with StateFile(path) as file, pytest.raises(MagicError, match="cannot be used"):
         file.save(STATE)
-    with pytest.raises(MagicError, match="folder that is there"), StateFile(str(tmp_path / "none" / "state.json")):
+    with pytest.raises(MagicError, match="existing folder"), StateFile(str(tmp_path / "none" / "state.json")):
         pass
 
 
