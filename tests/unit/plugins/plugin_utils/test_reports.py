@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import Health, Moment, edge_table, psk_audit, rotation_table
@@ -115,9 +117,23 @@ TUNNELS = [
 ENTRIES = {"id-7": {"pending_psk": "x"}, "id-8": {"psk": "x", "last_generated_on": "2026-01-30T12:00:00Z"}, "id-1": {"psk": "x"}, "id-99": {}}
 
 
+ROW = re.compile(
+    r'<tr class="(?P<status>\w+)">\n<td class="tunnel"><b><bdi>(?P<name>.*?)</bdi></b><code>(?P<id>.*?)</code></td>\n'
+    r'<td class="bars"><div class="bar(?P<bar>[ \w]*)"(?P<width>.*?)><i></i></div></td>\n<td class="age">(?P<age>.*?)</td>\n'
+    r'<td class="made">(?P<made>.*?)</td>\n<td class="state"><b>(?P<state>.*?)</b>(?P<note>.*?)</td>(?P<health>.*?)\n</tr>',
+    re.DOTALL,
+)
+
+
+def rows_of(found):
+    rows = list(ROW.finditer(found["page"]["rows"]))
+    assert "\n".join(row[0] for row in rows) == found["page"]["rows"] and len(rows) == found["total"]
+    return [row.groupdict() for row in rows]
+
+
 def test_the_audit_has_what_needs_attention_first():
     found = psk_audit(TUNNELS, 90 * DAY, ENTRIES, NOT_ASKED)
-    assert [(row["id"], row["status"]) for row in found["page"]["rows"]] == [
+    assert [(row["id"], row["status"]) for row in rows_of(found)] == [
         ("id-7", "interrupted"),
         ("id-8", "replaced"),
         ("id-3", "unknown"),
@@ -142,7 +158,7 @@ def test_the_audit_as_csv():
 
 
 def test_the_page_of_the_audit_has_texts_for_html():
-    rows = {row["id"]: row for row in psk_audit(TUNNELS, 90 * DAY, ENTRIES, NOT_ASKED)["page"]["rows"]}
+    rows = {row["id"]: row for row in rows_of(psk_audit(TUNNELS, 90 * DAY, ENTRIES, NOT_ASKED))}
     assert rows["id-7"]["name"] == r"=1+1&lt;b&gt;\n"
     assert (rows["id-6"]["bar"], rows["id-6"]["width"], rows["id-6"]["note"]) == (" cut", ' style="--w: 100.00%"', "<small>by 310 days</small>")
     assert (rows["id-5"]["age"], rows["id-5"]["note"], rows["id-5"]["made"]) == ("85 days", "<small>in 5 days</small>", "2026-01-31")
@@ -151,7 +167,7 @@ def test_the_page_of_the_audit_has_texts_for_html():
 
 def test_an_audit_of_nothing():
     found = psk_audit([], 0, {}, NOT_ASKED)
-    assert (found["total"], found["bad"], found["bad_names"], found["page"]["rows"]) == (0, 0, "", [])
+    assert (found["total"], found["bad"], found["bad_names"], found["page"]["rows"]) == (0, 0, "", "")
     assert found["csv"].count("\n") == 1
     assert found["health"] == {} and found["metrics"] == ""
 
@@ -169,7 +185,7 @@ def test_the_audit_with_health():
     lines = {line.split(",")[2]: line for line in found["csv"].splitlines()}
     assert lines["ipsec_tunnel_id"].endswith(",last_generated_on,health,health_share")
     assert [lines[f'"id-{number}"'].split(",")[7:] for number in (1, 4, 2, 8)] == [["down", "0.0"], ["healthy", "0.9967"], ["unknown", ""], ["unknown", ""]]
-    cells = {row["id"]: row["health"].strip() for row in found["page"]["rows"]}
+    cells = {row["id"]: row["health"].strip() for row in rows_of(found)}
     assert cells["id-1"] == '<td class="health"><b class="down">Down</b><small>healthy in 0 %</small></td>'
     assert cells["id-4"].endswith("<small>healthy in 100 %</small></td>") and cells["id-2"].endswith("Unknown</b><small>no data</small></td>")
 
