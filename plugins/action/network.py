@@ -36,7 +36,7 @@ class ActionModule(ClientAction):
     def work(self, client: Client) -> dict[str, t.Any]:
         options, before = self.options, client.sent
         if options["state"] == "gathered":
-            kinds = USUAL if options["config"] is None else _design.read_design(options["config"]).kinds
+            kinds = USUAL if options["config"] is None else _design.kinds_of(options["config"])
             gathered = _apply.gather(kinds, Account(client))
             return {"changed": False, "gathered": gathered, "requests": client.sent - before}
         keep = tuple(word.strip() for word in options["keep"] or ())
@@ -75,7 +75,7 @@ def _change(step: Step) -> Json:
     fields = {
         name: {**({"before": was[name]} if name in was else {}), **({"after": then[name]} if name in then else {})} for name in dict.fromkeys([*was, *then])
     }
-    return {"kind": step.kind.results, "name": step.label, "action": step.action, "fields": fields}
+    return {"kind": step.kind.in_design, "name": step.label, "action": step.action, "fields": fields}
 
 
 def _as_item(step: Step, item: Json | None) -> Json:
@@ -84,12 +84,14 @@ def _as_item(step: Step, item: Json | None) -> Json:
 
 def _diff(steps: list[Step]) -> Json:
     """Return what changes, as a design has it."""
-    before: dict[str, list[Json]] = {}
-    after: dict[str, list[Json]] = {}
+    before: Json = {}
+    after: Json = {}
     for step in steps:
         for side, item in ((before, step.actual), (after, step.after)):
-            if item is not None:
-                side.setdefault(step.kind.results, []).append(_as_item(step, item))
+            if item is not None and step.kind.is_one and step.kind.parent is None:
+                side[step.kind.in_design] = _as_item(step, item)
+            elif item is not None:
+                side.setdefault(step.kind.in_design, []).append(_as_item(step, item))
     return {"before": as_yaml(before), "after": as_yaml(after), "before_header": "the account", "after_header": "the design"}
 
 
@@ -113,11 +115,11 @@ def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) 
         else "Run the task again after correcting this: it reads the current state and completes the remaining changes."
     )
     outcomes = [
-        {"kind": step.kind.results, "name": step.label, "outcome": outcome.result, **({"reason": outcome.reason} if outcome.reason else {})}
+        {"kind": step.kind.in_design, "name": step.label, "outcome": outcome.result, **({"reason": outcome.reason} if outcome.reason else {})}
         for step in steps
         for outcome in [network.outcomes[step.key]]
     ]
-    outcomes += [{"kind": step.kind.results, "name": step.label, "outcome": "unchanged"} for step in unchanged]
+    outcomes += [{"kind": step.kind.in_design, "name": step.label, "outcome": "unchanged"} for step in unchanged]
     changed = bool(counts[_apply.APPLIED] + counts[_apply.IN_DOUBT])
     return {"failed": True, "changed": changed, "msg": " ".join(parts), "outcomes": outcomes}
 

@@ -346,7 +346,8 @@ options:
         description:
           - Sites. Items have the options of M(cloudflare.magic.site), and the lists C(lans), C(wans), C(acls) and C(app_configs), whose items have
             the options of M(cloudflare.magic.site_lan), M(cloudflare.magic.site_wan), M(cloudflare.magic.site_acl) and
-            M(cloudflare.magic.site_app_config), except C(site).
+            M(cloudflare.magic.site_app_config), except C(site). The dictionary C(netflow_config) has the options of
+            M(cloudflare.magic.site_netflow), except C(site). If it is empty, O(state=overridden) deletes the configuration.
           - Lists that are not present are not changed. The contents of a site are read only if the design names the site and has lists for it.
         type: list
         elements: dict
@@ -360,6 +361,25 @@ options:
           - Apps of the account. Items have the options of M(cloudflare.magic.app).
         type: list
         elements: dict
+      cf1_sites:
+        description:
+          - Sites of Cloudflare One. Items have the options of M(cloudflare.magic.cf1_site).
+        type: list
+        elements: dict
+      mnm_config:
+        description:
+          - The configuration of network monitoring. Has the options of M(cloudflare.magic.mnm_config). If the dictionary is empty,
+            O(state=overridden) deletes the configuration.
+        type: dict
+      mnm_rules:
+        description:
+          - Rules of network monitoring. Items have the options of M(cloudflare.magic.mnm_rule).
+        type: list
+        elements: dict
+      bgp_settings:
+        description:
+          - The BGP settings of the account, which can only be updated. Has the options of M(cloudflare.magic.bgp_settings).
+        type: dict
       bgp_filter_profiles:
         description:
           - BGP filter profiles. Items have the options of M(cloudflare.magic.bgp_filter_profile). Tunnels and interconnects of the same design can

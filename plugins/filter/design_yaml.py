@@ -58,6 +58,7 @@ _value:
 """
 
 import typing as t
+from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
@@ -72,11 +73,13 @@ def design_yaml(design: t.Any, account: str = "", moment: str = "", previous: st
     :raises AnsibleFilterError: if this is no design, or none that YAML can hold.
     """
     try:
-        result: str = wrap_var(variables_file({str(kind): list(items) for kind, items in design.items()}, str(account), str(moment), str(previous)))
+        # What there is one of at most is a dictionary.
+        whole = {str(kind): dict(items) if isinstance(items, Mapping) else list(items) for kind, items in design.items()}
+        result: str = wrap_var(variables_file(whole, str(account), str(moment), str(previous)))
     except MagicError as error:
         raise AnsibleFilterError(f"design_yaml: {error}") from None
     except (AttributeError, TypeError) as exc:
-        raise AnsibleFilterError("design_yaml: this is not a dictionary of lists. Give what the module network returns as 'gathered'.") from exc
+        raise AnsibleFilterError("design_yaml: this is not a dictionary of kinds. Give what the module network returns as 'gathered'.") from exc
     return result
 
 

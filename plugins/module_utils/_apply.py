@@ -192,7 +192,7 @@ class Network:
             units.setdefault(self.order.unit[number], []).append(number)
         kind, parent_id = self.order.steps[numbers[0]].kind, self._with_ids(self.order.steps[numbers[0]].parent_id)
         known = [] if parent_id in self._created else self.account[key_of(kind, parent_id)]
-        there = {item["id"] for item in known} | self._created
+        there = {item["id"] for item in known if "id" in item} | self._created
 
         def send(part: Sequence[list[int]]) -> None:
             steps = self._steps_of(part)
@@ -202,7 +202,7 @@ class Network:
             self._lost = 0
             for step, answer in zip(steps, answers):
                 self.outcomes[step.key] = Outcome(VALIDATED if self.check_mode else APPLIED, answer=answer)
-                if answer is not None and step.planned.method == "POST":
+                if answer is not None and step.planned.method == "POST" and not kind.is_one:
                     there.add(answer["id"])
                     self._created.add(answer["id"])
                     self._ids[step.token] = answer["id"]
@@ -292,10 +292,10 @@ class Network:
             )
         return found
 
-    def after(self) -> dict[str, list[Json]]:
+    def after(self) -> Json:
         """Return the kinds of the design as items, as they are or in check mode would be."""
         then = _Then(self.account, [step for step in self.order.steps if self.check_mode or self._is_applied(step)], self.outcomes, self.check_mode)
-        return {kind.results: _items(kind, then) for kind in self.design.kinds if kind.parent is None}
+        return {kind.in_design: _items(kind, then) for kind in self.design.kinds if kind.parent is None}
 
     def _is_applied(self, step: Step) -> bool:
         outcome = self.outcomes.get(step.key)
@@ -338,13 +338,13 @@ class _Then:
 
     def _look(self, kind: Kind, parent_id: str | None) -> list[Json]:
         created = kind.parent is not None and (kind.parent.several, parent_id) in self._created
-        objects = {item["id"]: item for item in ([] if created else self.account.of(kind, parent_id))}
+        objects = {item.get("id"): item for item in ([] if created else self.account.of(kind, parent_id))}
         new = []
         for step in self._own.get((kind.several, parent_id), ()):
             outcome = self.outcomes.get(step.key)
             then = step.after if outcome is None or outcome.answer is None or self.check_mode else outcome.answer
             if step.actual is not None:
-                objects.pop(step.actual["id"], None)
+                objects.pop(None if kind.is_one else step.actual["id"], None)
             if then is not None:
                 new.append({"id": step.token if step.place else "", **then})
         return [*objects.values(), *new]
@@ -354,9 +354,14 @@ class _Then:
         return {} if self.check_mode or outcome is None else outcome.answer or {}
 
 
-def _items(kind: Kind, account: Account | _Then, parent_id: str | None = None) -> list[Json]:
-    """Return the objects of a kind, or of one parent, as items, with what belongs to them, as far as anybody has asked for it."""
+def _items(kind: Kind, account: Account | _Then, parent_id: str | None = None) -> list[Json] | Json:
+    """Return the objects of a kind, or of one parent, as items, with what belongs to them, as far as anybody has asked for it.
+
+    What there is one of at most is that item; empty if it is not there.
+    """
     objects = account.of(kind, parent_id) or []
+    if kind.is_one:
+        return as_item(kind, objects[0]) if objects else {}
     if kind in USUAL:
         return as_items(kind, objects)
     count = Counter(str(item.get(kind.keys[0])) for item in objects)
@@ -369,12 +374,12 @@ def _items(kind: Kind, account: Account | _Then, parent_id: str | None = None) -
     return sorted(found, key=lambda one: str(one.get(kind.keys[0])))
 
 
-def before(kinds: Sequence[Kind], account: Account) -> dict[str, list[Json]]:
+def before(kinds: Sequence[Kind], account: Account) -> Json:
     """Return kinds of an account as a design has them."""
-    return {kind.results: _items(kind, account) for kind in kinds if kind.parent is None}
+    return {kind.in_design: _items(kind, account) for kind in kinds if kind.parent is None}
 
 
-def gather(kinds: Sequence[Kind], account: Account) -> dict[str, list[Json]]:
+def gather(kinds: Sequence[Kind], account: Account) -> Json:
     """Return the same, with all that belongs to the objects: a list for each kind of that, and for each object."""
     for kind in kinds:
         for child in children_of(kind):

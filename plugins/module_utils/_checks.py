@@ -62,9 +62,10 @@ def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
     for kind in design.kinds:
         emptied = [step for step in gone if step.kind is kind]
         if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
-            name, whole = (kind.results, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
+            name, whole = (kind.in_design, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
+            what = "dictionary" if kind.is_one else "list"
             changes.problems.append(
-                f"{name}: the list is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
+                f"{name}: the {what} is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
                 f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {name} out of {whole}."
             )
 

@@ -89,13 +89,14 @@ class Design:
 
 def _config_options() -> Json:
     # What is beside tunnels and routes is documented where its modules are.
-    return {kind.results: {"type": "list", "elements": "dict", **({"options": item_options(kind)} if kind in USUAL else {})} for kind in ROOTS}
+    several = {"type": "list", "elements": "dict"}
+    return {kind.in_design: {**({"type": "dict"} if kind.is_one else several), **({"options": item_options(kind)} if kind in USUAL else {})} for kind in ROOTS}
 
 
 def item_options(kind: Kind) -> Json:
     """Return the options of an item, as an argument specification."""
-    own: Json = {kind.id_option: {"type": "str", **({"aliases": list(kind.id_aliases)} if kind.id_aliases else {})}, **options_of(kind.fields)}
-    return {**own, **({kind.through[0]: {"type": "str"}} if kind.through else {})}
+    with_id = {kind.id_option: {"type": "str", **({"aliases": list(kind.id_aliases)} if kind.id_aliases else {})}} if kind.id_option else {}
+    return {**with_id, **options_of(kind.fields), **({kind.through[0]: {"type": "str"}} if kind.through else {})}
 
 
 def read_design(config: t.Any) -> Design:
@@ -103,19 +104,43 @@ def read_design(config: t.Any) -> Design:
 
     :raises MagicError: with all that is wrong with it, each with its place.
     """
-    if not isinstance(config, Mapping):
-        raise MagicError("config: is not a dictionary. Write lists in it: ipsec_tunnels, gre_tunnels, static_routes, interconnects.")
-    known = {kind.results: kind for kind in ROOTS}
-    problems = [_unknown(str(name), "config", known) for name in config if name not in known]
+    problems: list[str] = []
+    named = _named(config, problems)
     items: list[Item] = []
     for kind in ROOTS:
-        if config.get(kind.results) is not None:
-            items += _read_list(kind, kind.results, config[kind.results], problems)
-    kinds = tuple(kind for kind in KINDS if config.get(kind.results) is not None or any(kind in item.lists for item in items))
+        if kind in named and config[kind.in_design] is not None:
+            items += (_read_single if kind.is_one else _read_list)(kind, kind.in_design, config[kind.in_design], problems)
+    kinds = tuple(kind for kind in KINDS if (kind in named and config[kind.in_design] is not None) or any(kind in item.lists for item in items))
     problems += _twice(items)
     if problems:
         raise refusal(problems)
     return Design(kinds, tuple(items))
+
+
+def kinds_of(config: t.Any) -> tuple[Kind, ...]:
+    """Return the kinds that a design names, whatever it says of them.
+
+    :raises MagicError: if it names others.
+    """
+    problems: list[str] = []
+    found = _named(config, problems)
+    if problems:
+        raise refusal(problems)
+    return found
+
+
+def _named(config: t.Any, problems: list[str]) -> tuple[Kind, ...]:
+    """Return the kinds that a design names; what is wrong is appended to ``problems``."""
+    if not isinstance(config, Mapping):
+        raise MagicError("config: is not a dictionary. Write lists in it: ipsec_tunnels, gre_tunnels, static_routes, interconnects.")
+    known = {kind.in_design: kind for kind in ROOTS}
+    problems += [_unknown(str(name), "config", known) for name in config if name not in known]
+    return tuple(kind for name, kind in known.items() if name in config)
+
+
+def _read_single(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
+    """Return the item of what there is one of at most, or nothing if it is empty, as of an empty list; what is wrong is appended to ``problems``."""
+    return [replace(_read_item(kind, place, written, item_options(kind), problems), parent=parent)] if written != {} else []
 
 
 def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
@@ -134,7 +159,7 @@ def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], pare
         item = replace(_read_item(kind, where, own, options, problems), parent=parent, lists=tuple(lists.values()))
         items.append(item)
         for name, child in lists.items():
-            items += _read_list(child, f"{where}.{name}", entry[name], problems, item)
+            items += (_read_single if child.is_one else _read_list)(child, f"{where}.{name}", entry[name], problems, item)
     return items
 
 
@@ -156,7 +181,7 @@ def _unknown(name: str, place: str, known: Iterable[str]) -> str:
 def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str]) -> Item:
     """Return an item; what is wrong with it is appended to ``problems``."""
     if not isinstance(entry, Mapping):
-        problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys)}.")
+        problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys or list(kind.fields)[:1])}.")
         return Item(kind, place, {})
     before = len(problems)
     given = _converted(options, entry, place, problems)

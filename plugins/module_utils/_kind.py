@@ -127,6 +127,16 @@ class Kind:
         return self.returns[1] or self.several
 
     @property
+    def is_one(self) -> bool:
+        """Whether an account, or a parent, has one object at most: in a design it is a dictionary, and no list."""
+        return not self.id_option
+
+    @property
+    def in_design(self) -> str:
+        """What a design and its result call it."""
+        return self.result if self.is_one else self.results
+
+    @property
     def repeats(self) -> tuple[str, ...]:
         """What an update repeats."""
         return self.required if self.repeated is None else self.repeated

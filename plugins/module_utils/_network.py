@@ -72,8 +72,10 @@ class _Matcher:
     def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes, parent: Step | None = None) -> None:
         self._kind = kind
         self._parent_id = None if parent is None else parent.token if parent.actual is None else str(parent.actual["id"])
-        self._above = "" if parent is None else f"{parent.label}/"
-        self._there = [] if parent is not None and parent.actual is None else account[key_of(kind, self._parent_id)]
+        self._above = "" if parent is None else parent.label if kind.is_one else f"{parent.label}/"
+        there = [] if parent is not None and parent.actual is None else account[key_of(kind, self._parent_id)]
+        # What there is one of at most has no id, and needs none to be told from others.
+        self._there = [{"id": "", **item} for item in there] if kind.is_one else there
         self._beside: dict[str, list[Json]] = {}
         self._account = account
         self._rules = rules
@@ -141,7 +143,8 @@ class _Matcher:
     def _delete(self, actual: Json, place: str = "") -> None:
         """Append the steps that delete an object, after those for what belongs to it."""
         label = self._above + label_of(self._kind, actual)
-        for child in children_of(self._kind):
+        # What there is one of at most goes with what it belongs to.
+        for child in (child for child in children_of(self._kind) if not child.is_one):
             for item in self._account[key_of(child, actual["id"])]:
                 self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"]))
         self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label, place, self._parent_id))
@@ -284,7 +287,7 @@ class _Matcher:
                 raise MagicError(f"matches the same {kind.noun} as {other} ({label_of(kind, actual)}). Leave one of them out.")
         if state == "deleted":
             if kind.given:
-                raise MagicError(f"Cloudflare creates and deletes {kind.noun}s, so it cannot be deleted here. Leave it out.")
+                raise MagicError(f"cannot be deleted here. {kind.given} Leave it out.")
             if actual is not None and item.lists:
                 # What is to go stands in it.
                 self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
@@ -294,7 +297,7 @@ class _Matcher:
                 self._delete(actual, item.place)
             return
         if actual is None and kind.given:
-            raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}', and only Cloudflare creates them. Correct the name, or leave it out.")
+            raise MagicError(f"there is no {kind.noun} '{item.desired.get('name')}'. {kind.given} Correct the name, or leave it out.")
         desired = item.desired
         if state in ("replaced", "overridden") and actual is not None:
             desired = merged(resets({name: one for name, one in kind.fields.items() if name not in kind.fixed}, desired, actual), desired)

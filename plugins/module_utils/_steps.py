@@ -86,7 +86,7 @@ class Step:
     @property
     def key(self) -> tuple[str, str]:
         """What tells it from the others, also in a later plan for the same design."""
-        return self.kind.several, self.place or str(self.planned.object_id)
+        return self.kind.several, self.place or str(self.planned.object_id or self.parent_id)
 
     @property
     def after(self) -> Json | None:
@@ -96,7 +96,7 @@ class Step:
     @property
     def where(self) -> str:
         """What messages begin with."""
-        return self.place or f"{self.kind.noun} {self.label}"
+        return self.place or f"{self.kind.noun} {self.label}".rstrip()
 
 
 @dataclass
@@ -115,7 +115,9 @@ class Changes:
 
 
 def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
-    """Return the name of an object for people."""
+    """Return the name of an object for people; empty where there is one at most."""
+    if kind.is_one:
+        return ""
     if kind.keys == ("name",):
         return str(item.get("name"))
     if kind is not ROUTE:
@@ -136,7 +138,7 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
 def with_health_checks(changes: Changes) -> list[Json]:
     """Return what the design names of what Cloudflare checks, and is there once all is done, with what keeps it from being healthy."""
     steps = [step for step in changes.steps if step.kind in WITH_INSIDES and step.place and step.after is not None]
-    return [{"kind": step.kind.results, "name": str((step.after or {}).get("name")), "never_healthy": _obstacle(step)} for step in steps]
+    return [{"kind": step.kind.in_design, "name": str((step.after or {}).get("name")), "never_healthy": _obstacle(step)} for step in steps]
 
 
 def _obstacle(step: Step) -> str | None:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as NETWORK
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
     APP,
     CONNECTOR,
@@ -21,6 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds impor
     SITE_ACL,
     SITE_APP_CONFIG,
     SITE_LAN,
+    SITE_NETFLOW,
     SITE_WAN,
 )
 
@@ -28,7 +30,23 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
 # What others refer to comes before them; a child comes after its parent, and is written in its parent's item.
-KINDS = (BGP_FILTER_PROFILE, APP, CONNECTOR, *WITH_INSIDES, ROUTE, SITE, SITE_LAN, SITE_WAN, SITE_ACL, SITE_APP_CONFIG)
+KINDS = (
+    BGP_SETTINGS,
+    BGP_FILTER_PROFILE,
+    APP,
+    CONNECTOR,
+    *WITH_INSIDES,
+    ROUTE,
+    SITE,
+    SITE_LAN,
+    SITE_WAN,
+    SITE_ACL,
+    SITE_APP_CONFIG,
+    SITE_NETFLOW,
+    CF1_SITE,
+    MNM_CONFIG,
+    MNM_RULE,
+)
 
 # What others refer to, and no design has.
 REFERRED = (MANAGED_APP,)

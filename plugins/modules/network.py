@@ -14,7 +14,8 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Creates, updates and deletes the IPsec tunnels, GRE tunnels and static routes of Cloudflare WAN (formerly Magic WAN) or Magic Transit, and updates
-    its interconnects, from one design, in one task. The design can also contain sites, connectors, apps and BGP filter profiles.
+    its interconnects, from one design, in one task. The design can also contain sites, connectors, apps, BGP filter profiles, BGP settings, sites of
+    Cloudflare One, and network monitoring.
   - Reads each kind of object once, plans everything, and reports all mistakes of the design in one message before anything is changed. Routes can use
     tunnels that the same design creates. This also works in check mode.
   - Uses requests that change many objects wherever the API has them.
@@ -30,7 +31,7 @@ attributes:
   check_mode:
     details:
       - Cloudflare checks everything that can be judged now with C(validate_only=true). RV(not_validated) contains the rest, with the reason. This
-        includes everything about sites, connectors, apps and filter profiles, for which the API has no such check. Cloudflare only checks requests
+        includes everything except tunnels, routes and interconnects, for which the API has no such check. Cloudflare only checks requests
         from credentials with write permission. With a read-only credential, you still get the whole plan, with a warning.
   diff_mode:
     details:
@@ -142,7 +143,8 @@ changes:
       type: str
       sample: static_routes
     name:
-      description: The name of the object. For a route, this is its prefix, next hop and priority.
+      description: The name of the object. For a route, this is its prefix, next hop and priority. For an object of a site, it begins with the name of
+        the site. Empty for what an account has only once.
       returned: always
       type: str
       sample: 192.0.2.64/26 via 10.213.0.61, priority 100

@@ -79,7 +79,7 @@ def test_a_tree_is_created_in_one_run(cloud):
 def test_what_is_read_makes_the_same_again(cloud):
     done(cloud)
     found = cloud.run({"sites": [], "connectors": [], "bgp_filter_profiles": []}, "gathered")["gathered"]
-    assert len(cloud.lists) == 3 + 2 * 4
+    assert len(cloud.lists) == 3 + 2 * 5
     assert not done(cloud, found, "overridden")["changed"]
     empty = bare()
     done(empty, found)
@@ -206,7 +206,74 @@ def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
     assert sorted(change["action"] for change in done(cloud, config, "overridden", keep=[], **MANY)["changes"]) == ["delete", "delete"]
 
 
+MONITORED: dict[str, Any] = {
+    "mnm_config": {"name": "Example", "default_sampling": 10, "router_ips": ["203.0.113.9"]},
+    "mnm_rules": [{"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"], "bandwidth_threshold": 1000}],
+    "bgp_settings": {"cloudflare_asn": 65000, "redistribute_static_wan": True},
+    "cf1_sites": [{"name": "lyon", "description": "Branch office"}],
+}
+FLOWS = {"sites": [{"name": "lyon", "netflow_config": {"collector_ip": "192.168.20.5", "collector_port": 9995}}]}
+
+
+def test_what_there_is_one_of_is_a_dictionary(cloud):
+    dry, made = done(cloud, MONITORED, check=True), done(cloud, MONITORED)
+    # The configuration comes before the rules, which need it.
+    assert names(made) == names(dry) == ["create cf1_sites lyon", "create mnm_config ", "create mnm_rules flood", "update bgp_settings "]
+    assert dry["after"] == made["after"] == MONITORED
+    assert made["before"] == {**dict.fromkeys(MONITORED, []), "mnm_config": {}, "bgp_settings": {"cloudflare_asn": 13335}}
+    assert "mnm_config" in dry["not_validated"] and "bgp_settings:\n  cloudflare_asn: 65000" in made["diff"]["after"]
+    again = done(cloud, MONITORED, "overridden")
+    assert not again["changed"] and again["requests"] == 4
+    assert cloud.run(dict.fromkeys(MONITORED), "gathered")["gathered"] == MONITORED
+    changed = done(cloud, {"mnm_config": {"default_sampling": 20}, "bgp_settings": {"redistribute_static_wan": False}})
+    assert [request.body for request in cloud.writes] == [{"redistribute": {"static:wan": False}}, {"default_sampling": 20}]
+    assert changed["after"]["bgp_settings"] == {"cloudflare_asn": 65000}
+
+
+def test_an_empty_dictionary_is_like_an_empty_list(cloud):
+    done(cloud, MONITORED)
+    for state in ("merged", "replaced", "deleted"):
+        assert not done(cloud, {"mnm_config": {}, "bgp_settings": {}}, state)["changed"]
+    refused = cloud.run({"mnm_config": {}}, "overridden")
+    assert "mnm_config: the dictionary is empty, so all 1 would be deleted" in refused["msg"] and cloud.writes == []
+    reset = done(cloud, {"mnm_config": {"name": "Example", "default_sampling": 10}}, "replaced")
+    assert reset["changes"][0]["fields"] == {"router_ips": {"before": ["203.0.113.9"], "after": []}}
+    gone = done(cloud, {"mnm_rules": [], "mnm_config": {}, "bgp_settings": {}, "cf1_sites": []}, "overridden", **MANY)
+    assert names(gone) == ["delete mnm_rules flood", "delete mnm_config ", "delete cf1_sites lyon"]
+    assert gone["after"] == {"mnm_rules": [], "mnm_config": {}, "bgp_settings": {"cloudflare_asn": 65000, "redistribute_static_wan": True}, "cf1_sites": []}
+    refused = cloud.run({"bgp_settings": {"cloudflare_asn": 65000}}, "deleted")
+    assert "bgp_settings: cannot be deleted here. Each account has BGP settings" in refused["msg"]
+    done(cloud, MONITORED)
+    assert names(done(cloud, {"mnm_config": {"name": "Example"}}, "deleted")) == ["delete mnm_config "]
+
+
+def test_a_site_has_one_netflow_configuration(cloud):
+    done(cloud)
+    made = done(cloud, FLOWS)
+    assert names(made) == ["create site_netflow lyon"] and made["after"]["sites"][0]["netflow_config"].items() >= FLOWS["sites"][0]["netflow_config"].items()
+    assert not done(cloud, FLOWS)["changed"]
+    # With a new site, too.
+    new = {"sites": [{"name": "arles", "netflow_config": {"collector_ip": "192.168.20.5"}}, {"name": "dijon", "netflow_config": {"collector_ip": "192.0.2.1"}}]}
+    assert names(done(cloud, new)) == ["create sites arles", "create sites dijon", "create site_netflow arles", "create site_netflow dijon"]
+    read = cloud.run({"sites": []}, "gathered")["gathered"]["sites"]
+    assert [(site["name"], "collector_ip" in site["netflow_config"]) for site in read] == [
+        ("arles", True), ("dijon", True), ("lyon", True), ("nice", False)
+    ]  # fmt: skip
+    gone = {"sites": [{"name": name, "netflow_config": {}} for name in ("arles", "dijon")]}
+    assert not done(cloud, gone)["changed"]
+    two = done(cloud, {"sites": [*({**site, "connector": "MC-1"} for site in FLOWS["sites"]), *gone["sites"], {"name": "nice"}]}, "overridden", **MANY)
+    assert names(two) == ["delete site_netflow arles", "delete site_netflow dijon"] and [request.method for request in cloud.writes] == ["DELETE"] * 2
+    # It goes with its site, and nobody asks for it.
+    assert names(done(cloud, {"sites": [{"name": "lyon"}]}, "deleted", **MANY))[-1] == "delete sites lyon"
+    assert not [request for request in cloud.sent if "netflow" in request.path]
+
+
 WRONG = {
+    "not a list of them": ({"mnm_config": [{"name": "x"}]}, "mnm_config: is not a dictionary. Write the options of the configuration of network"),
+    "one below a site": ({"sites": [{"name": "x", "netflow_config": []}]}, "sites[0].netflow_config: is not a dictionary. Write the options of the NetFlow"),
+    "its options": ({"sites": [{"name": "x", "netflow_config": {"site": "x"}}]}, "sites[0].netflow_config.site: there is no such option"),
+    "its values": ({"bgp_settings": {"cloudflare_asn": 0}}, "bgp_settings.cloudflare_asn: '0' is not an autonomous system number"),
+    "too little of it": ({"mnm_config": {"name": "x"}}, "mnm_config.default_sampling: missing. There is no such configuration"),
     "no list": ({"sites": [{"name": "lyon", "lans": {}}]}, "sites[0].lans: is not a list"),
     "twice": ({"sites": [{"name": "lyon", "lans": [LANS[0], LANS[0]]}]}, "sites[0].lans[1].name: 'office' is also used by sites[0].lans[0]."),
     "no such option": ({"sites": [{"name": "lyon", "lans": [{"name": "x", "port": 1}]}]}, "sites[0].lans[0].port: there is no such option."),

@@ -122,7 +122,10 @@ REFERENCES = {
     "no such id": ("ipsec_tunnels: [{ipsec_tunnel_id: abcd, name: x}]", ["ipsec_tunnels[0]: there is no IPsec tunnel with the id abcd"]),
     "a new one that lacks something": ("ipsec_tunnels: [{name: new, description: x}]", ["ipsec_tunnels[0].cloudflare_endpoint, interface_address: missing"]),
     "a new route without a priority": ("static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.213.0.3}]", ["static_routes[0].priority: missing"]),
-    "a new interconnect": ("interconnects: [{name: paris}]", ["interconnects[0]: there is no interconnect 'paris', and only Cloudflare creates them"]),
+    "a new interconnect": (
+        "interconnects: [{name: paris}]",
+        ["interconnects[0]: there is no interconnect 'paris'. Cloudflare creates and removes interconnects"],
+    ),
     "no such tunnel": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop_tunnel: site-77, priority: 1}]",
         ["static_routes[0].nexthop_tunnel: there is no tunnel 'site-77'"],
@@ -288,7 +291,12 @@ STATES = {
         {},
         ["gre_tunnels[1]: the inner network 10.213.0.18/31 is still used by GRE tunnel gre-9, which this run deletes last"],
     ),
-    "a deleted interconnect": ("interconnects: [{name: frankfurt}]", "deleted", {}, ["interconnects[0]: Cloudflare creates and deletes interconnects"]),
+    "a deleted interconnect": (
+        "interconnects: [{name: frankfurt}]",
+        "deleted",
+        {},
+        ["interconnects[0]: cannot be deleted here. Cloudflare creates and removes interconnects"],
+    ),
     "one of two routes": ("static_routes: [{prefix: 10.1.0.0/16, nexthop: 10.213.0.3}]", "deleted", {}, ["static_routes[0]: 2 routes have the prefix"]),
     "one of two scopes": (
         "static_routes: [{prefix: 10.2.0.0/16, nexthop: 10.213.0.5, priority: 100}]",

@@ -124,9 +124,11 @@ def test_where_a_design_comes_from(emulator, book, tmp_path):
     (tmp_path / "network.yml").write_text("network_config: {ipsec_tunnels: []}\n", encoding="utf-8")
     ran = book("network_plan", "-i", "hosts.yml")
     assert ran.rc == 2 and ran.shows("'whence' is undefined"), ran.screen
-    ran = book("network_export", network_kinds="static_routes,gre_tunnels", network_file="sub.yml")
-    assert ran.rc == 0 and set(yaml.safe_load((tmp_path / "sub.yml").read_text(encoding="utf-8"))["network_config"]) == {"static_routes", "gre_tunnels"}
-    assert len(emulator.requests()) == 2
+    ran = book("network_export", network_kinds="bgp_settings,gre_tunnels,mnm_config,static_routes", network_file="sub.yml")
+    design = yaml.safe_load((tmp_path / "sub.yml").read_text(encoding="utf-8"))["network_config"]
+    assert ran.rc == 0 and set(design) == {"static_routes", "gre_tunnels", "bgp_settings", "mnm_config"} and design["bgp_settings"] == {"cloudflare_asn": 13335}
+    assert ran.shows("gre_tunnels, 3 static_routes, bgp_settings, mnm_config."), ran.screen
+    assert len(emulator.requests()) == 4
 
 
 def test_what_is_wrong_is_told_line_by_line(emulator, book, tmp_path):
