@@ -212,7 +212,7 @@ MONITORED: dict[str, Any] = {
     "bgp_settings": {"cloudflare_asn": 65000, "redistribute_static_wan": True},
     "cf1_sites": [{"name": "lyon", "description": "Branch office"}],
 }
-FLOWS = {"sites": [{"name": "lyon", "netflow_config": {"collector_ip": "192.168.20.5", "collector_port": 9995}}]}
+FLOWS: dict[str, Any] = {"sites": [{"name": "lyon", "netflow_config": {"collector_ip": "192.168.20.5", "collector_port": 9995}}]}
 
 
 def test_what_there_is_one_of_is_a_dictionary(cloud):
@@ -259,7 +259,7 @@ def test_a_site_has_one_netflow_configuration(cloud):
     assert [(site["name"], "collector_ip" in site["netflow_config"]) for site in read] == [
         ("arles", True), ("dijon", True), ("lyon", True), ("nice", False)
     ]  # fmt: skip
-    gone = {"sites": [{"name": name, "netflow_config": {}} for name in ("arles", "dijon")]}
+    gone: dict[str, Any] = {"sites": [{"name": name, "netflow_config": {}} for name in ("arles", "dijon")]}
     assert not done(cloud, gone)["changed"]
     two = done(cloud, {"sites": [*({**site, "connector": "MC-1"} for site in FLOWS["sites"]), *gone["sites"], {"name": "nice"}]}, "overridden", **MANY)
     assert names(two) == ["delete site_netflow arles", "delete site_netflow dijon"] and [request.method for request in cloud.writes] == ["DELETE"] * 2
