@@ -124,7 +124,7 @@ REFERENCES = {
     "a new route without a priority": ("static_routes: [{prefix: 10.77.0.0/16, nexthop: 10.213.0.3}]", ["static_routes[0].priority: missing"]),
     "a new interconnect": (
         "interconnects: [{name: paris}]",
-        ["interconnects[0]: there is no interconnect 'paris'. Cloudflare creates and removes interconnects"],
+        ["interconnects[0]: there is no interconnect 'paris'. Cloudflare creates and deletes interconnects"],
     ),
     "no such tunnel": (
         "static_routes: [{prefix: 10.77.0.0/16, nexthop_tunnel: site-77, priority: 1}]",
@@ -295,7 +295,7 @@ STATES = {
         "interconnects: [{name: frankfurt}]",
         "deleted",
         {},
-        ["interconnects[0]: cannot be deleted here. Cloudflare creates and removes interconnects"],
+        ["interconnects[0]: cannot be deleted here. Cloudflare creates and deletes interconnects"],
     ),
     "one of two routes": ("static_routes: [{prefix: 10.1.0.0/16, nexthop: 10.213.0.3}]", "deleted", {}, ["static_routes[0]: 2 routes have the prefix"]),
     "one of two scopes": (
