@@ -227,7 +227,7 @@ def ansible_test(session: nox.Session, name: str, *args: str) -> None:
     provide_get_pip(session, home)
     color = "yes" if session.env.get("FORCE_COLOR") or sys.stdout.isatty() else "no"
     with session.chdir(refresh_tree(session.name)):
-        # Programs that tests start must not see the pip or Ansible settings of whoever runs them.
+        # Programs that tests start must not see the pip or Ansible settings of the user who runs them.
         session.run("ansible-test", args[0], "-v", "--color", color, *args[1:], env={"HOME": str(home)})
 
 
@@ -375,12 +375,12 @@ def as_ansible_test(session: nox.Session) -> None:
 
 
 # What antsibull-nox makes of antsibull-nox.toml.
-_CHECKS = ("formatters", "codeqa", "yamllint", "typing", "antsibull-nox-config", "docs-check", "license-check", "extra-checks")
+_CHECKS = ("formatters", "words", "codeqa", "yamllint", "typing", "antsibull-nox-config", "docs-check", "license-check", "extra-checks")
 _CHECKS += ("build-import-check", "ansible-lint")
 
 
 def checks(session: nox.Session) -> None:
-    """Run formatting, types, licences, documentation, Galaxy's import and ansible-lint, one session each."""
+    """Run formatting, words, types, licences, documentation, Galaxy's import and ansible-lint, one session each."""
     for name in _CHECKS:
         session.notify(name)
 
@@ -397,13 +397,25 @@ def boundaries(session: nox.Session) -> None:
     run_pytest(session, refresh_tree(session.name), "tests/unit/crash", "tests/unit/network", "tests/unit/kinds", *session.posargs)
 
 
+def check_words(session: nox.Session) -> None:
+    """Run codespell on every text, with the words that CONTRIBUTING.md says not to use."""
+    session.run("python", "tests/tools/check_words.py", *map(str, collection_files()))
+
+
+def words(session: nox.Session) -> None:
+    """Check spelling and words."""
+    session.install("codespell")
+    check_words(session)
+
+
 def check_code(session: nox.Session) -> None:
-    """Run ruff, mypy, validate-modules and ansible-doc: what takes seconds of that which looks at the code alone."""
+    """Run ruff, codespell, mypy, validate-modules and ansible-doc: what takes seconds of that which looks at the code alone."""
     name = ends()[1]
     lint = tomllib.loads((ROOT / "antsibull-nox.toml").read_text(encoding="utf-8"))["sessions"]["lint"]
-    install_core(session, name, "ruff", "mypy", *lint["mypy_extra_deps"])
+    install_core(session, name, "ruff", "codespell", "mypy", *lint["mypy_extra_deps"])
     session.run("ruff", "check", "--config", "ruff.toml", ".")
     session.run("ruff", "format", "--check", "--quiet", "--config", "ruff.toml", ".")
+    check_words(session)
     tree = refresh_tree(session.name)
     above = str(tree.parents[2])
     with session.chdir(above):
@@ -553,6 +565,7 @@ add(crash, "test-all")
 # Asks what others have released: a workflow of its own does so each week.
 add(description)
 add(site)
+add(words)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ class Job:
     Attributes:
         design: what is to be.
         start: the data of the emulator before it.
-        end: what the account shall have then.
+        end: what the account should have then.
         requests: those of network.
     """
 

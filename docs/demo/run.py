@@ -7,7 +7,7 @@
 It needs Python 3.11 or newer and nothing else; everything it makes is in .venv-demo and in a temporary folder.
 
 With TUNNEL (or CLOUDFLARE_TUNNEL), CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID in the environment it works on that account
-instead, after it has said what it is going to change and somebody has agreed (CONFIRM=yes agrees in advance).
+instead, after it has said what it is going to change and someone has agreed (CONFIRM=yes agrees in advance).
 Arguments are handed to ansible-playbook, such as -vv.
 """
 
@@ -39,7 +39,7 @@ PACKAGES = ("ansible-core>=2.18", "requests>=2.25", "flask")
 
 
 class Problem(Exception):
-    """Something that the user has to mend. The text says how."""
+    """Something that the user has to fix. The text says how."""
 
 
 def say(text: str = "") -> None:

@@ -48,7 +48,7 @@ class FileKeeper(_psk.Keeper):
         try:
             self._store.save()
         except OSError:
-            pass  # the note stays: the next run makes a key that was not needed
+            pass  # the note stays: the next run creates a key that was not needed
 
     def doubts(self, tunnel_id: str, before: str | None) -> list[str]:
         return not_in_force(self._store.path, self._store.entries, {tunnel_id: before})
@@ -65,7 +65,7 @@ class ActionModule(SecretAction):
     def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
         check_mode = self._task.check_mode
         keeper = FileKeeper(store, client) if store is not None else None
-        # A check without a receiver, as of an ad-hoc command, must not send a request that may make a key.
+        # A check without a receiver, as of an ad-hoc command, must not send a request that may create a key.
         options = self.options if self.receivers or not check_mode else {**self.options, "dry_run": "read_only"}
         result = _psk.rotate(client, options, check_mode, keeper)
         result["delivered_to"] = []

@@ -79,7 +79,7 @@ class ActionModule(SecretAction):
         return self._outcome(fleet, store, result)
 
     def _doubts(self, fleet: Fleet, store: VaultFile | None) -> str:
-        """Say how to heal what is in doubt after a run that had to stop."""
+        """Say how to repair what is in doubt after a run that had to stop."""
         if self._task.check_mode or not fleet.report.doubtful:
             return ""
         if store is not None:

@@ -201,7 +201,7 @@ options:
     version_added: 1.0.0
 """
 
-    # The same for what stands outside of Magic WAN and Magic Transit, and has permissions of its own
+    # The same for what stands outside Magic WAN and Magic Transit, and has permissions of its own
     WRITES_ELSEWHERE = r"""
 requirements:
   - requests >= 2.25 (with urllib3 >= 1.26), on the controller

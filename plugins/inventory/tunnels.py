@@ -212,7 +212,7 @@ _NEVER = {"all", "ungrouped", *C.LOCALHOST}
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """Makes a host of each tunnel."""
+    """Turns each tunnel into an inventory host."""
 
     NAME = "cloudflare.magic.tunnels"
 

@@ -91,7 +91,7 @@ class Network:
     _ids: dict[str, str] = field(default_factory=dict)
     # The steps of the request that is being sent, in parts perhaps.
     _sending: set[int] = field(default_factory=set)
-    # What somebody has created meanwhile, and is not in the design.
+    # What someone has created meanwhile, and is not in the design.
     _late: dict[Key, Step] = field(default_factory=dict)
     _lost: int = 0
     # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.

@@ -185,8 +185,8 @@ def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, st
         if error.reached != UNKNOWN:
             raise
         state = {"POST": "may have been created", "DELETE": "may have been deleted"}.get(method, "may have been updated")
-        heal = "Run the task again: it reads the current state and completes the remaining changes."
-        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {heal}") from None
+        repair = "Run the task again: it reads the current state and completes the remaining changes."
+        raise error.explained(f"{str(error).rstrip('.')}. The {kind.noun} {state}. {repair}") from None
 
 
 def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: Container[str]) -> Json | None:

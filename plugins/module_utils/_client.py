@@ -46,7 +46,7 @@ LONGEST_BACKOFF = 30.0
 _SHORTEST_KEPT = 8
 _MOST_KEPT = 10000
 
-# Seconds from which on somebody is told of a wait.
+# Seconds from which on someone is told of a wait.
 _LONG_WAIT = 3.0
 
 # Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.

@@ -239,7 +239,7 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
 
 
 def _text(value: t.Any, where: str, problems: list[str]) -> str:
-    """Return a text. A number may lack zeros that somebody has written, so only whole ones are taken."""
+    """Return a text. A number may lack zeros that someone has written, so only whole ones are taken."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):

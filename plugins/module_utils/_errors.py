@@ -117,7 +117,7 @@ class MagicError(Exception):
         self.problems: Sequence[str] = ()
         """What the message has in one line, one by one, where it is about several things."""
         self.sent: int | None = None
-        """How many requests were sent, where somebody counted them."""
+        """How many requests were sent, where someone counted them."""
         self.unreadable = False
         """Whether it says that the account could not be read, for which no item of a design is to blame."""
 

@@ -67,7 +67,7 @@ OPTIONS = SHARED.merge(
 
 @dataclass(frozen=True)
 class Watch:
-    """What somebody wants to be told of, in numbers.
+    """What someone wants to be told of, in numbers.
 
     :ivar events: of ``EVENTS``.
     :ivar max_age: seconds after which a key is due.
@@ -134,8 +134,8 @@ class Outcome:
     """What has happened.
 
     :ivar events: in the order in which they are to be told.
-    :ivar state: what is known now. It has the events, until somebody has taken them.
-    :ivar notes: what somebody should know, as lines for a log.
+    :ivar state: what is known now. It has the events, until someone has taken them.
+    :ivar notes: what someone should know, as lines for a log.
     """
 
     events: list[Json]
@@ -220,7 +220,7 @@ def _happened(before: State, kind: str, past: Known | None, now: Known, seen: Se
 
 
 def health_details(state: str, before: str | None, said: Mapping[str, t.Any]) -> Json:
-    """Return what an event of a tunnel's health tells, whoever says so; None where he does not."""
+    """Return the event that a state of a tunnel's health leads to, whatever its source; None if it leads to none."""
     return {"state": state, "before": before, **{name: said.get(name) for name in ("healthy_share", "data_centers", "worst", "checked_until")}}
 
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Fields of objects: what can be set, and what differs between what there shall be and what there is. Pure."""
+"""Fields of objects: what can be set, and what differs between what there should be and what there is. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Field:
     :ivar as_sent: turns the canonical form into what the API takes.
     :ivar parts: the fields of an object.
     :ivar needed: those of ``parts`` that the object cannot do without.
-    :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ for ever.
+    :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ forever.
     :ivar entry: of a list of objects, the fields of each; ``needed`` are those that none can do without. The order of the list does not matter.
     :ivar said: whether a new object is told that it is empty.
     :ivar excludes: fields beside it, of which there is none where it is.

@@ -208,7 +208,7 @@ def _result(name: str, count: Count, until: datetime, min_healthy_share: float, 
 
 
 def not_healthy(tunnels: Sequence[Json]) -> list[Json]:
-    """Return those that somebody still waits for."""
+    """Return those that someone still waits for."""
     return [tunnel for tunnel in tunnels if tunnel["state"] != HEALTHY]
 
 

@@ -242,7 +242,7 @@ def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
 def chosen(kind: Kind, options: Mapping[str, t.Any]) -> Json:
     """Return the values by which an info module chooses objects, in canonical form.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     if options.get(kind.id_option) is not None:
         return {"id": check_segment(kind.id_option, options[kind.id_option])}

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Tunnels, routes and interconnects, as declarations. Whoever adds a field or such a kind opens this file."""
+"""Tunnels, routes and interconnects, as declarations. Anyone who adds a field or such a kind opens this file."""
 
 from __future__ import annotations
 

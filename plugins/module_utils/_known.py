@@ -25,7 +25,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Due:
-    """That somebody was told of a key that is due.
+    """That someone was told of a key that is due.
 
     :ivar of: the time at which that key was generated; None if there was none.
     :ivar at: when that was.
@@ -57,7 +57,7 @@ class State:
 
     :ivar forms: which fields are compared, by type of tunnel, as digests.
     :ivar tunnels: by type and id. A type that nobody has looked at yet is not there.
-    :ivar unsent: events that somebody may not have been told of.
+    :ivar unsent: events that someone may not have been told of.
     """
 
     account_id: str

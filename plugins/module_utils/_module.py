@@ -40,7 +40,7 @@ def failed(error: MagicError) -> dict[str, t.Any]:
 
 
 def checked(spec: ArgumentSpec, given: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return options as the specification fills them in, for whoever is no task of Ansible.
+    """Return options as the specification fills them in, for callers that are not tasks of Ansible.
 
     :raises MagicError: naming the options and what to do. No secret is in it.
     """

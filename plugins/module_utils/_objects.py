@@ -66,7 +66,7 @@ def _by_id(client: Client, kind: Kind, object_id: str, state: str, parent_id: st
 def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     """Check what the argument specification cannot, before anything is sent; return warnings.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     desired_of(kind, options)
     if kind.given and options["state"] == "absent":
@@ -140,7 +140,7 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
 
 
 def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
-    """Tell whether there is what an object is found by, if that is another object's name. Of what shall be absent, other names say nothing."""
+    """Tell whether there is what an object is found by, if that is another object's name. Of what should be absent, other names say nothing."""
     for name in [name for name in desired if name in kind.fields and kind.fields[name].refers]:
         if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
             del desired[name]
@@ -239,7 +239,7 @@ def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secre
 def check_info(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     """Check what the argument specification of an info module cannot, before anything is sent.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     chosen(kind, options)
     return []

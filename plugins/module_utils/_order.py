@@ -7,7 +7,7 @@
 
 """In which order the steps of a design are carried out, and which of them go into one request. Pure.
 
-An object can only take a name, an inner network or a place in the routing table that no other one has. So whoever takes one that another object gives up
+An object can only take a name, an inner network or a place in the routing table that no other one has. So anyone who takes one that another object gives up
 comes after it; where several objects of a kind exchange theirs, one request changes them all.
 """
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From what there is and what there shall be to what is to be done. Pure: a plan is data, for one object as for many."""
+"""From what there is and what there should be to what is to be done. Pure: a plan is data, for one object as for many."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
 
 
 class Claim(t.NamedTuple):
-    """What a task of this run has said that there shall be: a later task that says something else means another object.
+    """What a task of this run has said that there should be: a later task that says something else means another object.
 
     :ivar account: the API's URL and the account.
     :ivar object_id: of the object that was there already; None if it was to be made.
@@ -78,7 +78,7 @@ def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False
     """Return the object that a task means, or None if there is none yet.
 
     It has the values of ``kind.keys`` in ``desired``. Several of these are told apart by ``kind.apart``; a single one may differ in that and be changed,
-    unless an earlier task of this run claims it as it is. One that shall be absent never differs.
+    unless an earlier task of this run claims it as it is. One that should be absent never differs.
 
     :raises MagicError: if there are several.
     """
@@ -141,7 +141,7 @@ class Plan:
     """What is to be done.
 
     :ivar before: the part of the object that changes, as it is.
-    :ivar after: the same, as it shall be.
+    :ivar after: the same, as it should be.
     :ivar result: the object as it will be, as far as that is known before.
     :ivar method: POST, PUT, PATCH or DELETE; None if there is nothing to do.
     :ivar body: of the request.
@@ -161,9 +161,9 @@ class Plan:
 
 
 def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[str, str] | None = None) -> Plan:
-    """Decide how to get from what there is to what there shall be.
+    """Decide how to get from what there is to what there should be.
 
-    :arg desired: the fields to be set, in canonical form; None if there shall be no such object.
+    :arg desired: the fields to be set, in canonical form; None if there should be no such object.
     :arg actual: the object as the API gives it; None if there is none.
     :arg secret: what cannot be compared, because it is never shown: it is sent whenever it is here.
     :raises MagicError: if there is no way; nothing has been sent.

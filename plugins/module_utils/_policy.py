@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""When a key is due, and what the options of the modules that make keys have to be."""
+"""When a key is due, and what the options of the modules that create keys have to be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._times import par
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-# What all modules that make keys share: when, and where the keys go.
+# What all modules that create keys share: when, and where the keys go.
 _SHARED = SHARED.merge(
     ArgumentSpec(
         {
@@ -73,7 +73,7 @@ SHORTEST_GOOD_KEY = 32
 
 @dataclass(frozen=True)
 class Policy:
-    """When to make a key.
+    """When to create a key.
 
     :ivar rotate: ``always``, ``missing`` or ``expired``.
     :ivar max_age: seconds, with ``expired``.
@@ -98,7 +98,7 @@ class Policy:
         return cls(rotate, max_age)
 
     def why_due(self, generated: datetime | None, now: datetime, interrupted: bool = False) -> str:
-        """Return the reason to make a key now: ``always``, ``interrupted``, ``missing`` or ``expired``, or ``not_due``.
+        """Return the reason to create a key now: ``always``, ``interrupted``, ``missing`` or ``expired``, or ``not_due``.
 
         :arg interrupted: whether a run was killed while it replaced the key, so that nobody may have the one in force.
         """

@@ -170,7 +170,7 @@ def resolve(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> Setting
 
     :arg options: the options in the interface's names; absent or None where the task does not set them.
     :arg environ: environment variables, as in ``os.environ``.
-    :raises MagicError: naming the option and the mend. Nothing has been sent.
+    :raises MagicError: naming the option and the fix. Nothing has been sent.
     """
     credentials = _credentials(options, environ)
     account_id = options.get("account_id")

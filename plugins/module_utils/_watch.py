@@ -73,7 +73,7 @@ class Wish:
     def of(cls, options: Mapping[str, t.Any]) -> Wish:
         """Read the options.
 
-        :raises MagicError: naming the option and the mend.
+        :raises MagicError: naming the option and the fix.
         """
         wait_timeout, poll_interval = (parse_age(options[name], name) for name in ("wait_timeout", "poll_interval"))
         if options["names"] is not None and not options["names"]:
@@ -89,7 +89,7 @@ class Wish:
 def window_of(text: str, option: str) -> int:
     """Return how many seconds to look back.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     window = parse_age(text, option)
     if not 1 <= window <= _LONGEST_WINDOW:
@@ -100,7 +100,7 @@ def window_of(text: str, option: str) -> int:
 def share_of(share: float, option: str) -> float:
     """Return the share of data centers that have to see a tunnel healthy.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     if not 0 < share <= 1:
         raise MagicError(f"{option} must be above 0 and at most 1, like 0.9 for nine of ten data centers.")
@@ -122,7 +122,7 @@ def _since(text: str | None) -> datetime | None:
 def check(options: Mapping[str, t.Any]) -> list[str]:
     """Check what the argument specification cannot, before anything is sent.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     Wish.of(options)
     return []

@@ -60,7 +60,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Make a tunnel
+- name: Create a tunnel
   cloudflare.magic.gre_tunnel:
     name: lyon-gre-1
     cloudflare_gre_endpoint: 203.0.113.1

@@ -124,7 +124,7 @@ EXAMPLES = r"""
     rotate: missing
     vault_file: ipsec_psks.yml
 
-- name: Make a key that is not in force yet
+- name: Create a key that is not in force yet
   cloudflare.magic.ipsec_psks:
     names: [paris-1]
     vault_file: ipsec_psks.yml

@@ -88,7 +88,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Make a tunnel
+- name: Create a tunnel
   cloudflare.magic.ipsec_tunnel:
     name: lyon-1
     cloudflare_endpoint: 203.0.113.1
@@ -117,7 +117,7 @@ EXAMPLES = r"""
     ipsec_tunnel_id: "{{ lyon.ipsec_tunnel.id }}"
     name: lyon-centre-1
 
-- name: Make a tunnel with a key of your own
+- name: Create a tunnel with a key of your own
   cloudflare.magic.ipsec_tunnel:
     name: lyon-2
     cloudflare_endpoint: 203.0.113.2

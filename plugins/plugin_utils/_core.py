@@ -116,7 +116,7 @@ def is_ad_hoc() -> bool:
 
 
 def storing_fact_cache() -> str | None:
-    """Return the name of the fact cache if it stores facts outside of this process, else None. ``C.CACHE_PLUGIN`` (2.18 to 2.22)."""
+    """Return the name of the fact cache if it stores facts outside this process, else None. ``C.CACHE_PLUGIN`` (2.18 to 2.22)."""
     name = str(C.CACHE_PLUGIN)
     return None if name.rpartition(".")[2] == "memory" else name
 

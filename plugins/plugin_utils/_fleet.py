@@ -248,7 +248,7 @@ class Fleet:
         except MagicError as error:
             raise error.explained(f"It is not known whether Cloudflare replaced keys although the request asked only for validation: {error}") from None
         moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
-        # Of those that Cloudflare's response has dated otherwise, somebody else has replaced the key meanwhile.
+        # Of those that Cloudflare's response has dated otherwise, someone else has replaced the key meanwhile.
         dated = {tunnel_id: moment for tunnel_id, moment in self.report.applied.items() if moment is not None}
         self.moved = {tunnel_id for tunnel_id in moved if tunnel_id not in dated or same_moment(dated[tunnel_id], after[tunnel_id])}
         if others := listing(str(self.names[tunnel_id]) for tunnel_id in moved - self.moved):

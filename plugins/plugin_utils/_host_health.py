@@ -43,7 +43,7 @@ class Rules:
 def rules_of(option: Callable[[str], t.Any], templated: Callable[[t.Any], t.Any]) -> Rules | None:
     """Return what counts, by the options of the inventory; None if nobody asks for the health.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     if not option("health"):
         return None

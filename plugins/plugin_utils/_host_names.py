@@ -92,7 +92,7 @@ def host_names(tunnels: Sequence[Tunnel], wishes: Sequence[str], taken: Callable
     """Return the name of each tunnel's host. No two are the same, and the order of the tunnels plays no part.
 
     :arg wishes: the names that the tunnels should have.
-    :arg taken: whether a name is somebody else's.
+    :arg taken: whether a name is someone else's.
     :raises MagicError: if a tunnel cannot have a name.
     """
     alike = Counter(zip((tunnel.kind for tunnel in tunnels), wishes))

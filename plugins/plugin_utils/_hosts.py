@@ -204,7 +204,7 @@ class Answer:
 
 
 def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: Iterable[str]) -> Answer | None:
-    """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare, but for its health.
+    """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare, except for its health.
 
     :arg account_id: whose tunnels are wanted; None if nothing says so, and what there is will do.
     """
@@ -260,7 +260,7 @@ def _quoted(name: t.Any) -> str:
 def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:
     """Read the option ``filters``.
 
-    :raises MagicError: naming the option and the mend.
+    :raises MagicError: naming the option and the fix.
     """
     if not isinstance(written, Mapping):
         raise MagicError("filters: must be a dictionary of names, exclude and kinds, like {names: ['branch-*'], kinds: [ipsec]}.")
@@ -290,7 +290,7 @@ def _words(option: str, value: t.Any) -> list[str]:
 
 
 def as_data(value: t.Any) -> t.Any:
-    """Return a value as Ansible takes it for data, and nothing else: each text is marked, but for those of a harmless form."""
+    """Return a value as Ansible takes it for data, and nothing else: each text is marked, except for those of a harmless form."""
     if isinstance(value, str):
         # str() of a marked text is a marked text.
         plain = str.__str__(value)

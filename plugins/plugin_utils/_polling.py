@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What an event source does but for waiting: it looks at an account again and again, knows what it has told, and how long to wait after an error."""
+"""What an event source does except for waiting: it looks at an account again and again, knows what it has told, and how long to wait after an error."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Polling:
     """An account that is looked at again and again, as a context manager.
 
     :arg args: the arguments of the event source.
-    :arg warn: called with a line that somebody should read.
+    :arg warn: called with a line that someone should read.
     :raises MagicError: if they cannot be used.
     """
 
@@ -90,7 +90,7 @@ class Polling:
         return float(pause(self._wish.poll_interval, max(self._queries, 1)))
 
     def poll(self) -> list[Json]:
-        """Look at the account, and return what has to be told. That is saved before: whoever comes after a kill knows what may not have been told.
+        """Look at the account, and return what has to be told. That is saved before: anyone who comes after a kill knows what may not have been told.
 
         :raises MagicError: if it cannot be read, or nothing can be saved. Then nothing has changed here.
         """
@@ -104,7 +104,7 @@ class Polling:
         return list(outcome.events)
 
     def told(self, event: Json) -> None:
-        """Note that somebody has taken an event. If that cannot be saved now, it is with the next one, or with the next look."""
+        """Note that someone has taken an event. If that cannot be saved now, it is with the next one, or with the next look."""
         if self._state is None:
             return
         self._state.unsent = [other for other in self._state.unsent if other is not event]

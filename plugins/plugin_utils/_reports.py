@@ -166,7 +166,7 @@ class Moment(t.NamedTuple):
 
 
 def psk_audit(tunnels: Iterable[Mapping[str, t.Any]], limit: int, entries: Mapping[str, t.Any], health: Health, moment: Moment | None = None) -> Row:
-    """Return a report on the age of keys, and on the health of tunnels if somebody has asked.
+    """Return a report on the age of keys, and on the health of tunnels if someone has asked.
 
     :arg tunnels: as ``ipsec_tunnel_info`` returns them.
     :arg limit: the age in seconds above which a key is overdue. In the last tenth before, it is due soon.

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the action plugins whose result holds pre-shared keys have in common: somebody has to receive a key, and nobody else sees it."""
+"""What the action plugins whose result holds pre-shared keys have in common: someone has to receive a key, and nobody else sees it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class SecretAction(ClientAction):
         return not (_core.is_loop(task) or task.failed_when or task.changed_when or task.until or stranger)
 
     def _demand(self, receivers: list[str], lasting: bool) -> None:
-        """Refuse to make a key that nobody would surely receive."""
+        """Refuse to create a key that nobody would surely receive."""
         if set(receivers) - {"fact"} or (receivers and self.fact_is_certain()):
             return
         if receivers:

@@ -84,7 +84,7 @@ class StateFile:
     def read(self) -> State | None:
         """Return what is known; None if there is no file yet.
 
-        :raises MagicError: if it is somebody else's, or holds something else. To begin anew is the user's decision: it forgets what was told.
+        :raises MagicError: if it is someone else's, or holds something else. To begin anew is the user's decision: it forgets what was told.
         """
         try:
             with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS), "rb") as stream:

@@ -42,7 +42,7 @@ _LOCK_POLL = 0.05
 # What a file has besides its mode and says who may read it.
 _ACCESS_LIST = "system.posix_acl_access"
 
-# Room that is kept free for growth, so that a full disk shows before a key is made.
+# Room that is kept free for growth, so that a full disk shows before a key is created.
 _HEADROOM = 65536
 
 
@@ -80,7 +80,7 @@ def _keep_access(handle: int, old: os.stat_result, path: str) -> None:
     except AttributeError:
         return  # no such thing on this system
     except OSError:
-        # There is none: nor shall there be one by the folder's default.
+        # There is none: nor should there be one by the folder's default.
         try:
             os.removexattr(handle, _ACCESS_LIST)
             os.fchmod(handle, mode)
@@ -100,7 +100,7 @@ def _described(holder: bytes) -> str:
 
 
 class VaultFile:
-    """The file, locked while in use as a context manager. Entering checks all that can fail before a key is made.
+    """The file, locked while in use as a context manager. Entering checks all that can fail before a key is created.
 
     :arg path: absolute path on the controller.
     :arg vault: Ansible's vault with the secrets of this run.
@@ -194,7 +194,7 @@ class VaultFile:
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             lock = os.open(self._lock_path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-            # Whoever may write the file may take its lock.
+            # Anyone who may write the file may take its lock.
             self._keep_access(lock)
         except FileExistsError:
             lock = os.open(self._lock_path, flags)

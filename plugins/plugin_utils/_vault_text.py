@@ -36,7 +36,7 @@ class _Unsafe(str):
 
 
 class _Written(str):
-    """A string of the file that Ansible takes for a template: somebody wrote it there, and it stays one."""
+    """A string of the file that Ansible takes for a template: someone wrote it there, and it stays one."""
 
     __slots__ = ()
 
@@ -225,7 +225,7 @@ def doubt(entry: t.Any, generated: str | None) -> str:
 
 
 def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str, str | None]) -> list[str]:
-    """Return a warning if the file has keys that are not the ones in force, because somebody else replaced them.
+    """Return a warning if the file has keys that are not the ones in force, because someone else replaced them.
 
     :arg generated: ``last_generated_on`` at Cloudflare, by tunnel id.
     """

@@ -88,7 +88,7 @@ def module_of(task: dict[str, Any]) -> str:
 
 
 def unprotected(content: list[dict[str, Any]], secret: str) -> list[str]:
-    """Return the names of tasks in which the pattern for secrets occurs outside of their names and comments, although they have no no_log."""
+    """Return the names of tasks in which the pattern for secrets occurs outside their names and comments, although they have no no_log."""
     return [
         str(task.get("name"))
         for task, protected in tasks_of(content)

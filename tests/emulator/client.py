@@ -79,7 +79,7 @@ class Emulator:
 
     @property
     def pid(self) -> int:
-        """Return the id of the process; 0 if it was started by somebody else."""
+        """Return the id of the process; 0 if it was started by someone else."""
         return self._process.pid if self._process else 0
 
     def environment(self) -> dict[str, str]:
@@ -160,7 +160,7 @@ class Emulator:
         self.control("PUT", "state", seed)
 
     def set_age(self, tunnel_id: str, seconds: float | None) -> None:
-        """Make a tunnel's key this old; None: as if never generated."""
+        """Set the age of a tunnel's key; None: as if never generated."""
         self.control("PUT", "tunnels/" + tunnel_id, {"last_generated_on": None} if seconds is None else {"age_seconds": seconds})
 
     def set_last_generated_on(self, tunnel_id: str, timestamp: str) -> None:

@@ -28,7 +28,7 @@ def _wish() -> Any:
 
 
 class Control:
-    """Adds the control endpoints to an emulator's application. Whoever gets here has shown the token.
+    """Adds the control endpoints to an emulator's application. Anyone who gets here has shown the token.
 
     Args:
         emulator: which of them.

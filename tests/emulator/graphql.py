@@ -56,7 +56,7 @@ class GraphQLError(Exception):
 
 
 def not_authorized() -> GraphQLError:
-    """Return what somebody gets who may not see an account, or its analytics."""
+    """Return what someone gets who may not see an account, or its analytics."""
     return GraphQLError("not authorized for that account", 403, "authz", ("viewer", "accounts", "0"))
 
 

@@ -19,7 +19,7 @@ from typing import Any, Iterable, Iterator, Mapping
 
 # The header that control endpoints want.
 HEADER = "X-Emulator-Token"
-# Headers that prove who somebody is; an e-mail address alone proves nothing.
+# Headers that prove who someone is; an e-mail address alone proves nothing.
 _SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "x-auth-key", "x-auth-user-service-key", "cookie", HEADER.lower()))
 _SCHEME = re.compile(r"^(Bearer|Basic|Digest|Token) +(?=\S)", re.IGNORECASE)
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
@@ -82,7 +82,7 @@ def token_file(path: str | None, token: str) -> Iterator[None]:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise OSError(f"{path}: is there already, and is no file; the token goes into a file of its own")
-    # A new file takes the old one's place: whoever has that one open reads no token, and its mode does not matter.
+    # A new file takes the old one's place: anyone who has that one open reads no token, and its mode does not matter.
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".token-")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -91,7 +91,7 @@ def inside_of(tunnel: Item, name: str) -> list[Key]:
 
 
 def target_of(route: Item) -> Key:
-    """Return the key that a tunnel has if a route's next hop is inside of it."""
+    """Return the key that a tunnel has if a route's next hop is inside it."""
     nexthop = ipaddress.ip_address(route.fields["nexthop"])
     return "inside", INSIDES[nexthop.version == 6], int(nexthop) >> 1
 

@@ -33,10 +33,10 @@ DEFAULT_SETTINGS: Json = {
     # Choice: a name belongs to one tunnel or interconnect, of whatever kind. The description says "another GRE tunnel" for one kind and
     # "other tunnels" for the rest; a client that keeps to the stricter reading is right under both.
     "one_name_space": True,
-    # Choice: tunnels whose insides overlap are refused; somebody reports that Cloudflare takes them.
+    # Choice: tunnels whose insides overlap are refused; someone reports that Cloudflare takes them.
     "overlapping_insides": False,
     # Choice: what stands behind the label of a custom identity: "account_id", as the documentation says, "number", the one in
-    # remote_identities, as somebody reports, or "either".
+    # remote_identities, as someone reports, or "either".
     "custom_identity": "either",
     # Choice: what becomes of the target of a health check in both directions, which the description calls ignored: it is "saved", and counts
     # again when the direction changes, or "dropped", so that a client that compares it never comes to an end.
@@ -163,7 +163,7 @@ def default_seed() -> Json:
             {"token": BLIND_TOKEN, "permission": "write", "accounts": both, "analytics": False},
         ],
         "key_pairs": [{"email": EMAIL, "key": GLOBAL_KEY, "permission": "write", "accounts": both}],
-        # Everything is healthy until somebody says otherwise.
+        # Everything is healthy until someone says otherwise.
         "health": {"data_centers": ["ams01", "arn02", "cdg01", "fra03", "lhr05"], "default": 1},
         "ipsec_tunnels": [
             _ipsec(1, "paris-1", 10),

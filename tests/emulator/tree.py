@@ -65,7 +65,7 @@ BGP_SETTINGS = Kind(
     (_UNKNOWN, "BGP settings not found"),
     {"cloudflare_asn": v.number(1, 2**32 - 1), "redistribute": v.object_of({"static:wan": v.boolean})},
     (),
-    # Choice: Cloudflare's own number, and nothing redistributed, until somebody says otherwise.
+    # Choice: Cloudflare's own number, and nothing redistributed, until someone says otherwise.
     {"cloudflare_asn": 13335, "redistribute": {"static:wan": False}},
     methods=(("GET", "PUT"), ()),
     form=Form(single=True, always=True, merges=True, wan=False, shown=lambda fields, _beside, _doing: {key: fields[key] for key in fields if key != "id"}),
@@ -184,7 +184,7 @@ def _check_lan(look: Any) -> None:
         raise invalid("dhcp_server and dhcp_relay exclude each other", where + "/dhcp_relay")
     server = addressing.get("dhcp_server", {})
     for name in ("dhcp_pool_start", "dhcp_pool_end"):
-        # Choice: the pool is inside of the LAN.
+        # Choice: the pool is inside the LAN.
         if name in server and ipaddress.IPv4Address(server[name]) not in ipaddress.IPv4Interface(addressing["address"]).network:
             raise invalid("the pool must be inside the LAN's network", f"{where}/dhcp_server/{name}")
 
@@ -439,7 +439,7 @@ def _event(fields: Json, kind: str) -> Json:
 
 
 def _connector_shown(fields: Json, _beside: Any, _doing: str) -> Json:
-    # One that is activated says that it lives, each time that somebody looks.
+    # One that is activated says that it lives, each time that someone looks.
     beat = {"last_heartbeat": _now(), "last_seen_version": VERSION} if fields["activated"] and fields.get("powered") else {}
     return {**fields, **beat}
 
@@ -505,7 +505,7 @@ def _interrupt(look: Any) -> None:
 
 
 def _interrupt_shown(fields: Json, _beside: Any, doing: str) -> Json:
-    # Choice: it is triggered as soon as somebody looks again.
+    # Choice: it is triggered as soon as someone looks again.
     return {key: value for key, value in fields.items() if key != "id"} | ({} if doing == "create" else {"triggered_at": fields["submitted_at"]})
 
 

@@ -4,7 +4,7 @@
 
 """Two real strongSwan daemons, each in a network namespace of its own, joined by a cable: Cloudflare's end of IPsec tunnels, and a customer's edge.
 
-Nothing is installed and nothing outside of the namespaces changes. Debian's packages are fetched and unpacked into a folder, which the namespaces see laid
+Nothing is installed and nothing outside the namespaces changes. Debian's packages are fetched and unpacked into a folder, which the namespaces see laid
 over /usr. Without root, the namespaces belong to a user namespace. ESP runs in user space (kernel-libipsec), so that the kernel need not have it.
 """
 
@@ -552,7 +552,7 @@ class Lab:
 
     @staticmethod
     def inner(tunnel: Json) -> tuple[str, str]:
-        """Return the addresses inside of a tunnel: Cloudflare's, and the customer's."""
+        """Return the addresses inside a tunnel: Cloudflare's, and the customer's."""
         address = tunnel["interface_address"].split("/")[0]
         first, last = address.rsplit(".", 1)
         return address, f"{first}.{int(last) ^ 1}"

@@ -118,7 +118,13 @@ def test_pair_under_traffic(site: Site) -> None:
         assert site.saved(name)["previous_psk"] == before["keys"][name] != site.cloudflare.key(name)
         assert len(site.ids(name)) == 1 and not site.ids(name) & before["sas"][name]
     # One tunnel after the other, and each in the right order.
-    steps = ["Make a key and save it for", "Stage the key", "Set at Cloudflare the key of", "Put the staged key in place and load it", "Wait for a new IKE SA"]
+    steps = [
+        "Create a key and save it for",
+        "Stage the key",
+        "Set at Cloudflare the key of",
+        "Put the staged key in place and load it",
+        "Wait for a new IKE SA",
+    ]
     positions = [result.output.index(f" : {step}") for step in steps]
     assert positions == sorted(positions)
     established = [site.customer.events(rf"IKE_SA cloudflare-{name}\[\d+\] established") for name in TUNNELS]
@@ -250,7 +256,7 @@ def test_cloudflare_does_not_confirm(site: Site) -> None:
 
 
 def test_other_tunnel_is_down(site: Site) -> None:
-    """While the other tunnel of the pair is down, nothing is begun. The one that is down can be healed."""
+    """While the other tunnel of the pair is down, nothing is begun. The one that is down can be repaired."""
     site.customer.vici(lambda session: list(session.terminate({"ike": "cloudflare-paris-2", "timeout": "5000"})))
     before = state(site)
     result = rotate(site, fails=True)
@@ -265,7 +271,7 @@ def test_other_tunnel_is_down(site: Site) -> None:
 
 
 def test_no_way_back(site: Site) -> None:
-    """The key in force is not in the file, because somebody has made another one: refused, unless it is asked for."""
+    """The key in force is not in the file, because someone has made another one: refused, unless it is asked for."""
     tunnel = site.cloudflare.tunnel("paris-1")
     assert site.cloudflare.emulator.call("POST", f"ipsec_tunnels/{tunnel['id']}/psk_generate").json()["success"]
     site.cloudflare.emulator.set_age(tunnel["id"], -5)
@@ -282,7 +288,7 @@ def test_no_way_back(site: Site) -> None:
 
 
 class Recorder:
-    """A device of one's own: four files of tasks that write down what they are asked, and fail where they shall."""
+    """A device of one's own: four files of tasks that write down what they are asked, and fail where they should."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -339,7 +345,7 @@ def test_device_of_ones_own(site: Site, recorder: Recorder) -> None:
 
 
 def test_device_cannot_go_back(site: Site, recorder: Recorder) -> None:
-    """The device takes neither the new key nor the one before: Cloudflare has the one before, and the run says how to heal the device."""
+    """The device takes neither the new key nor the one before: Cloudflare has the one before, and the run says how to repair the device."""
     before = state(site)
     result = rotate(site, fails=True, rotate_edge_device_path=str(recorder.folder), recorder_fails_at=["verify"])
     new, old = sha256(site.saved("paris-1")["previous_psk"]), sha256(before["keys"]["paris-1"])
@@ -380,7 +386,7 @@ UNSTAGED = """
       delegate_to: localhost
       register: account
 
-    - name: Have Cloudflare make a key
+    - name: Have Cloudflare create a key
       cloudflare.magic.ipsec_psk:
         name: paris-1
         vault_file: ipsec_psks.yml

@@ -168,7 +168,7 @@ def test_refused(site: Site, variables: dict[str, Any], message: str) -> None:
 
 
 def test_syntax_error_elsewhere(site: Site) -> None:
-    """A file that strongSwan cannot read makes it forget all keys, and still end with 0. The role says so, and heals it once the file is mended."""
+    """A file that strongSwan cannot read makes it forget all keys, and still end with 0. The role says so, and repairs it once the file is fixed."""
     broken = site.customer.folder / "swanctl" / "conf.d" / "broken.conf"
     key = "a-key-that-strongswan-cannot-load-at-first-1"
     broken.write_text('secrets {\n    ike-other {\n        secret = "a-secret-that-swanctl-shows\n', encoding="utf-8")

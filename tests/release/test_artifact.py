@@ -75,7 +75,7 @@ def test_two_builds_are_equal(repository: Path, archive: Path, tmp_path: Path) -
         os.umask(before)
     for number, path in enumerate(sorted((clone / "clone").rglob("*.*"), reverse=True)):
         os.utime(path, (number, number))
-    (clone / "clone" / "not-committed.txt").write_text("Nobody shall get this.\n", encoding="utf-8")
+    (clone / "clone" / "not-committed.txt").write_text("Nobody should get this.\n", encoding="utf-8")
     (clone / "clone" / "README.md").write_text("Nor this.\n", encoding="utf-8")
     time.sleep(1.1)  # gzip's head and ansible-galaxy's tar know seconds
     print(run(sys.executable, clone / "clone" / "tests" / "tools" / "build_release.py", tmp_path))

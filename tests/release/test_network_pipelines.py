@@ -123,7 +123,7 @@ def gitlab() -> dict[str, t.Any]:
 
 
 def test_gitlab() -> None:
-    """Changes wait for somebody, on the default branch alone; what may be read in a merge request may only read; forks get nothing."""
+    """Changes wait for someone, on the default branch alone; what may be read in a merge request may only read; forks get nothing."""
     jobs = {name: job for name, job in gitlab().items() if not name.startswith(".")}
     assert set(jobs) == {"plan", "comment", "apply", "drift"}
     assert [name for name, job in jobs.items() if "network_apply" in str(job["script"])] == ["apply"]
@@ -163,7 +163,7 @@ class Repository:
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
 
     def clean(self) -> None:
-        """Take away what a job has left: the next one has a machine of its own."""
+        """Remove what a job has left: the next one has a machine of its own."""
         shutil.rmtree(self.folder / "plan")
 
     def read(self, name: str) -> str:

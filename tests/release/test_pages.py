@@ -46,7 +46,7 @@ def _texts(tree: ast.AST) -> t.Iterator[str]:
 
 
 def test_messages_on_the_page_exist() -> None:
-    """Each message that the page explains is one of the code's: whoever searches for it finds it."""
+    """Each message that the page explains is one of the code's: anyone who searches for it finds it."""
     texts = [text for path in (ROOT / "plugins").rglob("*.py") for text in _texts(ast.parse(path.read_text(encoding="utf-8")))]
     text = PAGE.read_text(encoding="utf-8")
     explained = []

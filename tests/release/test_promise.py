@@ -4,7 +4,7 @@
 """The upgrade promise: what the documentation of a released version showed works with the code of today.
 
 A folder ``promise/VERSION`` holds what record_promise.py wrote down when that version was released. If a test fails here, then a change would break the
-playbooks of people who did what the documentation told them. Mend the change. Only a new major version may remove a record.
+playbooks of people who did what the documentation told them. Fix the change. Only a new major version may remove a record.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ import pytest
 from conftest import ROOT, run
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Where nothing listens: whoever wants to fetch something fails at once.
+# Where nothing listens: anyone who wants to fetch something fails at once.
 NOWHERE = "http://127.0.0.1:9"
 NO_NETWORK = {name: NOWHERE for variable in ("http_proxy", "https_proxy", "all_proxy") for name in (variable, variable.upper())}
 

@@ -73,7 +73,7 @@ def faults(text: str) -> list[str]:
                 found.append(f"{name}: may write, and takes code")
             commands = [line.split()[0] for step in steps for line in step.get("run", "").splitlines() if line.strip()]
             found += [f"{name}: may write, and runs {command}" for command in commands if command != "gh"]
-    # Whoever can open a pull request decides over these: in a command they could be commands.
+    # Anyone who can open a pull request decides over these: in a command they could be commands.
     if re.search(r"run:.*\$\{\{ *github\.(event|head_ref)", text):
         found.append("what others wrote is put into a command")
     if "secrets." in text:
@@ -106,7 +106,7 @@ def test_workflow(path: Path) -> None:
         (r"(checkout@\w{39})\w", r"\1", "is not pinned"),
         (r"(checkout@\w+) # v\S+", r"\1", "is not pinned"),
         (r"(checkout@\w+) # v\S+", r"\1 # v7", "is not pinned"),
-        (r"uses: \./\S+", "uses: somebody/else/.github/workflows/test.yml@main", "is not of this repository"),
+        (r"uses: \./\S+", "uses: someone/else/.github/workflows/test.yml@main", "is not of this repository"),
         (r"(  build:\n(?:.+\n)+?      contents:) read", r"\1 write", "build: may write, and runs python3"),
         (r"(  build:\n(?:.+\n)+?      contents:) read", r"\1 write", "build: may write, and takes code"),
         (r"(  build:\n(?:.+\n)+?)    permissions:\n      contents: read", r"\1    permissions: write-all", "build: may write, and takes code"),
@@ -127,7 +127,7 @@ def test_faults_are_found(before: str, after: str, fault: str) -> None:
 
 
 def test_one_version_of_each_action() -> None:
-    """All workflows use the same commit of an action, which has one version, and somebody hears of the next one."""
+    """All workflows use the same commit of an action, which has one version, and someone hears of the next one."""
     known: dict[str, set[tuple[str, str]]] = {}
     for path in WORKFLOWS:
         for action, commit, version in pins(path.read_text(encoding="utf-8")):
@@ -308,7 +308,7 @@ INSTALLED = Path(".ansible", "collections", "ansible_collections", GALAXY["names
 
 @dataclass
 class Reader:
-    """Somebody who does what the page says, in a folder and a home of their own, where GitHub is the repository of the tests."""
+    """Someone who does what the page says, in a folder and a home of their own, where GitHub is the repository of the tests."""
 
     folder: Path
     environ: dict[str, str]

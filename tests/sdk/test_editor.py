@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an editor offers to somebody who writes a task: asked of Ansible's own language server, which Visual Studio Code and others use.
+"""What an editor offers to someone who writes a task: asked of Ansible's own language server, which Visual Studio Code and others use.
 
 It reads the documentation fragments itself, and skips files whose name begins with an underscore.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-# The classes of the ansible-core at hand, by the session that knows them. Whoever runs pytest gets all tests.
+# The classes of the ansible-core at hand, by the session that knows them. Anyone who runs pytest gets all tests.
 CLASSES = os.environ.get("CORE_CLASSES", "all ends one").split()
 
 

@@ -100,7 +100,7 @@ def _forms(secret: str) -> set[str]:
         urllib.parse.quote_plus(secret),
         data.hex(),
     }
-    for shift in range(3):  # inside of something longer, it may begin anywhere in a group of three bytes
+    for shift in range(3):  # inside something longer, it may begin anywhere in a group of three bytes
         text = base64.b64encode(b"\0" * shift + data).decode("ascii")
         forms.add(text[(shift * 4 + 2) // 3 : len(text) - 4])
     return forms

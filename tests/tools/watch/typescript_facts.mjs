@@ -60,7 +60,7 @@ function objectOf(pairs) {
   return { type: "object", properties: Object.fromEntries(pairs.map(([property, schema]) => [property.name, schema])), ...(required.length ? { required } : {}) };
 }
 
-/** Return what an answer is read as: the type inside of the promise, or a list of what a page has. */
+/** Return what an answer is read as: the type inside the promise, or a list of what a page has. */
 function answerOf(type) {
   const inner = type.aliasTypeArguments ?? checker.getTypeArguments(type);
   const page = (type.aliasSymbol ?? type.symbol).name === "PagePromise";

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs that end at each boundary, and at each pair of them: no key is lost, nothing is torn, and the next run heals what is left."""
+"""Runs that end at each boundary, and at each pair of them: no key is lost, nothing is torn, and the next run repairs what is left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def nothing(dummy_world):
 
 
 def has_keys(world):
-    """Every tunnel has a key, the file has it, and something of somebody else's."""
+    """Every tunnel has a key, the file has it, and something of someone else's."""
     world.write(FOREIGN)
     world.fleet()
 
@@ -118,7 +118,7 @@ def assert_healed(world: World, run: Step, tunnels: list[str], before: World) ->
     assert {path.name for path in world.folder.iterdir()} <= {"keys.yml", ".keys.yml.lock"}
 
 
-def heal(label: str, tunnels: list[str]) -> Step:
+def repair(label: str, tunnels: list[str]) -> Step:
     """Return the run that follows: with the same module, and only what is missing."""
     if label.startswith("ipsec_psk:"):
         return lambda world: [world.one(tunnel_id, rotate="missing") for tunnel_id in tunnels]
@@ -146,7 +146,7 @@ def test_each_boundary(tmp_path, label):
         try:
             assert_nothing_is_lost(world, before)
             again = world.copy(tmp_path / "again")
-            assert_healed(again, heal(label, tunnels), tunnels, before)
+            assert_healed(again, repair(label, tunnels), tunnels, before)
         except AssertionError as error:
             raise AssertionError(f"ended at boundary {number}: {name}") from error
     # The kinds of boundaries that have to be among them: were they not, nothing was enumerated.
@@ -165,7 +165,7 @@ def test_each_boundary(tmp_path, label):
 
 @pytest.mark.parametrize("label", [label for label in ALL if label.startswith("ipsec_psk:")] + ["ipsec_psks: other keys", "ipsec_psks: an answer is lost"])
 def test_each_pair_of_boundaries(tmp_path, label):
-    """The run that heals ends, too, at each of its boundaries. Equal worlds are looked at once."""
+    """The run that repairs ends, too, at each of its boundaries. Equal worlds are looked at once."""
     prepare, run, tunnels = ALL[label]
     before = World(tmp_path / "before")
     prepare(before)
@@ -176,21 +176,21 @@ def test_each_pair_of_boundaries(tmp_path, label):
             continue
         seen.add(state)
         first.cloud.faults = []
-        for second, other in ends(first, heal(label, tunnels), tmp_path / "second"):
+        for second, other in ends(first, repair(label, tunnels), tmp_path / "second"):
             pairs += 1
             if (state := second.state()) in seen:
                 continue
             seen.add(state)
             try:
                 assert_nothing_is_lost(second, before)
-                assert_healed(second.copy(tmp_path / "again"), heal(label, tunnels), tunnels, before)
+                assert_healed(second.copy(tmp_path / "again"), repair(label, tunnels), tunnels, before)
             except AssertionError as error:
                 raise AssertionError(f"ended at '{name}', and then at '{other}'") from error
     assert pairs > 50
 
 
 def test_a_world_that_forgets_would_be_found(tmp_path):
-    """The checks above can fail: with a key that somebody made elsewhere, and with a mark that is taken away."""
+    """The checks above can fail: with a key that someone made elsewhere, and with a mark that is removed."""
     world = World(tmp_path / "world")
     has_keys(world)
     world.cloud.set_key(A, "made-elsewhere")

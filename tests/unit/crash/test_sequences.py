@@ -24,13 +24,13 @@ from ansible_collections.cloudflare.magic.tests.unit.crash.world import World
 TUNNELS = st.integers(0, 2).map(lambda number: f"{number:032x}")
 POLICIES = st.sampled_from([{"rotate": "always"}, {"rotate": "missing"}, {"rotate": "expired", "max_age": "2s"}, {"rotate": "expired", "max_age": "90d"}])
 FAULTS = st.lists(st.sampled_from(["", "lost before", "lost after", "refused", "limited"]), max_size=3)
-# Where the world ends, or somebody else comes in between; most runs get to their end.
+# Where the world ends, or someone else comes in between; most runs get to their end.
 BOUNDARIES = st.one_of(st.none(), st.integers(0, 60))
 NOTE = "contact: noc\n"
 
 
 class Sequences(RuleBasedStateMachine):
-    """One vault file and one account, and whoever works with them."""
+    """One vault file and one account, and anyone who works with them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Sequences(RuleBasedStateMachine):
         self.world.cloud.time += 10 * self.world.SECOND
 
     @rule()
-    def heal(self) -> None:
+    def repair(self) -> None:
         """An undisturbed run settles all that ours have begun."""
         settled = {tunnel_id: key for tunnel_id, key in self.world.cloud.in_force.items() if self.world.is_settled(tunnel_id)}
         self.world.fleet(rotate="missing")

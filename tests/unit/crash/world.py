@@ -182,7 +182,7 @@ class Cloud:
         return str(value)
 
     def set_key(self, tunnel_id: str, key: str) -> None:
-        """Put a key in force, as somebody else can."""
+        """Put a key in force, as someone else can."""
         self.time += timedelta(seconds=1)
         self.in_force[tunnel_id] = key
         self.generated[tunnel_id] = self.time
@@ -268,12 +268,12 @@ class World:
     def living(self, run: t.Callable[[], t.Any], end: int | None = None, between: t.Callable[[], None] | None = None, at: int | None = None) -> Clock:
         """Carry a run out until it ends, or until the world ends at a boundary.
 
-        :arg between: what somebody else does at the boundary ``at``.
+        :arg between: what someone else does at the boundary ``at``.
         :returns: the clock, with the names of the boundaries passed.
         """
         clock = Clock(end, between, at)
         saved = self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT
-        # Whoever would have to wait for the file gives up.
+        # Anyone who would have to wait for the file gives up.
         self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT = clock, Disk(clock), Locks(clock), -1.0
         try:
             run()

@@ -106,7 +106,7 @@ def test_times_skip_method_and_order(emulator):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_one_of_many_is_refused(emulator, method):
-    """Whoever halves the list finds which: every request with it fails, and every other is carried out."""
+    """Anyone who halves the list finds which: every request with it fails, and every other is carried out."""
     new = [{"prefix": f"10.{number}.0.0/16", "nexthop": "10.213.0.11", "priority": 7} for number in range(30, 38)]
     if method == "POST":
         bodies, culprit = new, r"10\.35\.0\.0/16"

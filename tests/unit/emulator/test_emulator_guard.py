@@ -258,7 +258,7 @@ CREDENTIALS = {
     "no scheme": ({"Authorization": "{}"}, "authorization", ""),
     "unknown scheme": ({"Authorization": "Own {}"}, "authorization", ""),
     "basic": ({"Authorization": "Basic {}"}, "authorization", "Basic "),
-    "key": ({"X-Auth-Email": "somebody@example.com", "X-Auth-Key": "{}"}, "x-auth-key", ""),
+    "key": ({"X-Auth-Email": "someone@example.com", "X-Auth-Key": "{}"}, "x-auth-key", ""),
     "key, lower case": ({"x-auth-key": "{}"}, "x-auth-key", ""),
     "service key": ({"X-Auth-User-Service-Key": "{}"}, "x-auth-user-service-key", ""),
     "proxy": ({"Proxy-Authorization": "Basic {}"}, "proxy-authorization", "Basic "),
@@ -278,7 +278,7 @@ def test_credentials_are_masked(emulator, headers, name, scheme):
     assert recorded["headers"][name] == emulator.masked(value) and recorded["headers"][name].startswith(scheme + "masked-")
     assert recorded["headers"][name] != emulator.masked(value.replace("Seen", "seen"))
     if "X-Auth-Email" in headers:
-        assert recorded["headers"]["x-auth-email"] == "somebody@example.com"
+        assert recorded["headers"]["x-auth-email"] == "someone@example.com"
 
 
 def test_credentials_are_masked_wherever_they_stand(emulator):

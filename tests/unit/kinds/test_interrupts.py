@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connector is interrupted once, if somebody says that this is wanted, whatever becomes of the answer."""
+"""A connector is interrupted once, if someone says that this is wanted, whatever becomes of the answer."""
 
 from __future__ import annotations
 

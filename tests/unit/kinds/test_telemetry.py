@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What connectors say of themselves is read where somebody asks for it, page by page."""
+"""What connectors say of themselves is read where someone asks for it, page by page."""
 
 from __future__ import annotations
 

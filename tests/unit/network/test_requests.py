@@ -49,7 +49,7 @@ def test_500_tunnels():
     cloud = Cloud(seed())
     assert len(done(cloud, design(500))["changes"]) == 1500
     assert sent(cloud) == {**LISTS, ("POST", "ipsec_tunnels"): 500, ("POST", "routes"): 20}
-    # Somebody reads what it tells on the way.
+    # Someone reads what it tells on the way.
     assert 10 <= len(cloud.notices) <= 40
     assert cloud.notices[-1] == "1500 of 1500 changes applied, request 520 of 520"
 

@@ -171,7 +171,7 @@ def test_the_second_look_fails():
 
 
 def test_what_appears_meanwhile_is_not_deleted():
-    """Somebody creates a tunnel while the run is under way, and an answer is lost: the second look does not take it for one to delete."""
+    """Someone creates a tunnel while the run is under way, and an answer is lost: the second look does not take it for one to delete."""
     cloud = OVERRIDE.cloud()
 
     def answer(forward):

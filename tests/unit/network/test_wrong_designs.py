@@ -192,11 +192,11 @@ CONTRADICTIONS = {
         {"ipsec_tunnels": [{"name": "site-1"}], "gre_tunnels": [{"gre_tunnel_id": f"{8:032x}", "name": "site-1"}]},
         ["gre_tunnels[0]: the name site-1 is also used by ipsec_tunnels[0]"],
     ),
-    "one inside of two": (
+    "one inside two": (
         {"ipsec_tunnels": [NEW, {"name": "site-1", "interface_address": "10.214.0.1/30"}]},
         ["the inner network 10.214.0.0/31 is also used by"],
     ),
-    "one inside of two kinds": (
+    "one inside two kinds": (
         {"ipsec_tunnels": [NEW], "gre_tunnels": [{"name": "gre-8", "interface_address": "10.214.0.1/31"}]},
         ["the inner network 10.214.0.0/31 is also used by"],
     ),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One emulator for all tests of a process, and an environment without the settings of whoever runs the tests."""
+"""One emulator for all tests of a process, and an environment without the settings of the user who runs the tests."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ _Result = t.TypeVar("_Result")
 
 
 async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
-    """Emit events until somebody ends it."""
+    """Emit events until someone ends it."""
     args = dict(args)
     feedback: asyncio.Queue[t.Any] | None = args.pop("eda_feedback_queue", None)
     with Polling(args, _LOG.warning) as polling:
@@ -283,7 +283,7 @@ async def _in_thread(work: Callable[[], _Result]) -> _Result:
         result, error = None, None
         try:
             result = work()
-        except BaseException as exc:  # pylint: disable=broad-exception-caught # whoever waits for it gets it
+        except BaseException as exc:  # pylint: disable=broad-exception-caught # the caller that waits for it gets it
             error = exc
         try:
             loop.call_soon_threadsafe(finish, result, error)

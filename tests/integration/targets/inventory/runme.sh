@@ -8,7 +8,7 @@
 
 set -eux
 cd "$(dirname "$0")"
-# ANSIBLE_COLLECTIONS_PATH is a list; the first folder is the one that ansible-test, and whoever calls this by hand, means.
+# ANSIBLE_COLLECTIONS_PATH is a list; the first folder is the one that ansible-test, and anyone who calls this by hand means.
 export PYTHONPATH="${ANSIBLE_COLLECTIONS_PATH%%:*}${PYTHONPATH:+:$PYTHONPATH}"
 
 exec "${ANSIBLE_TEST_PYTHON_INTERPRETER:-python}" -m pytest -v -p no:cacheprovider .

@@ -130,7 +130,7 @@ def test_templates_of_credentials(emulator, inventory, leaked):
 def test_a_vaulted_token(emulator, command, tmp_path, leaked):
     encrypted = VaultLib([("default", VaultSecret(b"only for this test"))]).encrypt(emulator.read_token).decode("ascii")
     (tmp_path / "password").write_text("only for this test", encoding="utf-8")
-    # JSON is YAML, but for the mark.
+    # JSON is YAML, except for the mark.
     (tmp_path / "magic.yml").write_text(f'{{"plugin": "cloudflare.magic.tunnels", "api_token": !vault {json.dumps(encrypted)}}}', encoding="utf-8")
     env = {"CLOUDFLARE_BASE_URL": emulator.url, "CLOUDFLARE_ACCOUNT_ID": emulator.account_id}
     ran = command("ansible.cli.inventory", ["-i", "magic.yml", "--graph", "--vault-password-file", "password", "-vvv"], tmp_path, env)

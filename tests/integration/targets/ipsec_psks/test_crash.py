@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Playbooks that are killed at any instant of a run over 60 tunnels: the key in force is always in the file, and the next run mends the rest.
+"""Playbooks that are killed at any instant of a run over 60 tunnels: the key in force is always in the file, and the next run fixes the rest.
 
 CRASH_INSTANTS says how many are killed, CRASH_SEED which instants.
 """

@@ -4,7 +4,7 @@
 
 """The leak matrix: run Ansible in each way of rows.yml, and look for keys and credentials in all that it writes.
 
-A row first proves that it was a fair one: the play ended as it should, it did what it should at the emulator, and where a key was made, the play
+A row first proves that it was a fair one: the play ended as it should, it did what it should at the emulator, and where a key was created, the play
 had the key that is in force. Only then the search counts. Where Ansible itself cannot protect a key the row says so (``leaks``), and must leak.
 """
 

@@ -284,7 +284,7 @@ def write_file(folder: Path, content: object) -> None:
 
 
 def test_keys_in_doubt(emulator, run, tmp_path):
-    """With the file of keys: what a killed run, a run of a fleet, and somebody else have left behind."""
+    """With the file of keys: what a killed run, a run of a fleet, and someone else have left behind."""
     there = {tunnel["name"]: tunnel for tunnel in emulator.tunnels()}
     moment = {name: (tunnel.get("psk_metadata") or {}).get("last_generated_on") for name, tunnel in there.items()}
     assert moment["lisbon-1"] and moment["paris-2"] and not moment["oslo-1"]
@@ -293,7 +293,7 @@ def test_keys_in_doubt(emulator, run, tmp_path):
         "paris-1": {"psk": keys[0], "last_generated_on": moment["paris-1"], "replacing_since": "2026-01-01T00:00:00+00:00"},
         "lisbon-1": {"psk": keys[1], "last_generated_on": "2020-01-01T00:00:00Z", "previous_psk": keys[2]},
         "oslo-1": {"pending_psk": keys[3]},
-        # As it shall be; the same time, written in another way.
+        # As it should be; the same time, written in another way.
         "paris-2": {"psk": keys[4] + "{{ 1 / 0 }}", "last_generated_on": moment["paris-2"].replace("Z", "+00:00")},
     }
     file = {

@@ -191,7 +191,7 @@ def test_tunnels_that_are_not_ours_to_rotate(emulator, run):
 @pytest.mark.parametrize("task", ["Rotate what is older", "What the dry run says", "What happened"])
 @pytest.mark.parametrize("file", [FILE, ()], ids=["file", "no file"])
 def test_start_at_task(emulator, run, task, file):
-    """Whoever leaves tasks out gets what the others do, or an error of ours, and not one of a variable."""
+    """Anyone who leaves tasks out gets what the others do, or an error of ours, and not one of a variable."""
     before = in_force(emulator)
     ran = run("rotate_psks", *file, "--start-at-task", task)
     assert "undefined" not in ran.screen

@@ -36,7 +36,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def run(emulator, recorder, play, tmp_path_factory):
     folder = tmp_path_factory.mktemp("credentials")
-    (folder / ".netrc").write_text("machine 127.0.0.1 login somebody password else\ndefault login somebody password else\n", encoding="utf-8")
+    (folder / ".netrc").write_text("machine 127.0.0.1 login someone password else\ndefault login someone password else\n", encoding="utf-8")
     (folder / ".netrc").chmod(0o600)
     # A key may have been made before the redirect, so one more is asked for.
     emulator.fault(kind="redirect", path="/redirect_", times=2 * len(PLACES), status=307, location=recorder.url + "/client/v4/stolen")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users get wrong: each mistake has to be answered by what is wrong and how to mend it, and must not have changed anything."""
+"""What users get wrong: each mistake has to be answered by what is wrong and how to fix it, and must not have changed anything."""
 
 from __future__ import annotations
 

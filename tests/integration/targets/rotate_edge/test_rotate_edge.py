@@ -39,13 +39,13 @@ def test_rotations(edges: Edges) -> None:
     edges.add("load", break_at="load")
     edges.add("verify", break_at="verify")
     edges.add("sick", tunnels=2, health=0, **HEALTH)
-    edges.add("healed", health=1, rotate_edge_allow_down=True, **HEALTH)
+    edges.add("repaired", health=1, rotate_edge_allow_down=True, **HEALTH)
     edges.begin()
     # Cloudflare says no to one of them.
     (refused,) = edges.ids("refused")
     edges.emulator.fault(kind="status", status=403, code=10000, message="Authentication error", path="ipsec_tunnels/psk$", sent=refused)
     edges.emulator.call("PUT", f"ipsec_tunnels/{edges.ids('good')[0]}", {"description": "a\nreload in 1 \\n {{ 1 + 1 }}"})
-    edges.emulator.change_health(edges.tunnels("healed")[0], 0, age_seconds=DAY)
+    edges.emulator.change_health(edges.tunnels("repaired")[0], 0, age_seconds=DAY)
     edges.emulator.clear_requests()
     edges.rotate(rc=2)
 
@@ -80,7 +80,7 @@ def test_rotations(edges: Edges) -> None:
     assert edges.steps("refused")[-1].endswith(" stage") and edges.keys("refused") == edges.loaded("refused") == edges.old("refused")
     assert outcomes(edges, "refused") == [["IN DOUBT", NOT, NOT]]
 
-    for host, left in (("load", "The device is not up with that one either"), ("verify", "Nothing is left to heal")):
+    for host, left in (("load", "The device is not up with that one either"), ("verify", "Nothing is left to repair")):
         said = edges.said(host)
         assert "The proof by the device has failed: " in said and "is not up with the new key of" in said and left in said
         assert edges.writes(host) == ["psk", "psk"]
@@ -99,8 +99,8 @@ def test_rotations(edges: Edges) -> None:
     assert {step for step in edges.steps("sick") if step.startswith(edges.tunnels("sick")[1])} == {f"{edges.tunnels('sick')[1]} preflight"}
 
     # It was down before, which is allowed here.
-    assert edges.has_new_keys("healed")
-    assert outcomes(edges, "healed") == [[NEW, "ok", "ok"]]
+    assert edges.has_new_keys("repaired")
+    assert outcomes(edges, "repaired") == [[NEW, "ok", "ok"]]
 
     # What a failure leaves, a second run goes on from.
     edges.rotate(hosts=["unable", "verify"], break_at="")
@@ -127,7 +127,7 @@ def test_refusals(edges: Edges) -> None:
     state["settings"]["one_name_space"] = False
     state["gre_tunnels"][0]["name"] = edges.tunnels("twin")[0]
     emulator.set_state(state)
-    # Somebody else has made a key: there would be no way back.
+    # Someone else has made a key: there would be no way back.
     (unknown,) = edges.ids("unknown")
     emulator.call("POST", f"ipsec_tunnels/{unknown}/psk_generate")
     emulator.set_age(unknown, 5000)

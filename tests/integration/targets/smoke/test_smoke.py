@@ -108,7 +108,7 @@ def test_network(emulator: Emulator, play, home):
     assert "+    - name: rome-1" in played.screen.replace("+  - ", "+    - ")
 
 
-# What somebody can write into a description: templates, what YAML takes for something else, and what means something in other languages.
+# What someone can write into a description: templates, what YAML takes for something else, and what means something in other languages.
 # fmt: off
 DESCRIPTIONS = [
     "{{ lookup('pipe', 'touch CANARY') }}", "{{ 1 / 0 }}", "{% if %}", "{# a #}", "}} {{", "a {{ 'b' }}", "{{ '\n' }}", "{'a': '{{ 1 }}'}", "['{{ 1 }}']",

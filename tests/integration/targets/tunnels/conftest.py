@@ -37,7 +37,7 @@ NEW = {
 MODULES = {"ipsec_tunnel": "ipsec_tunnel", "gre_tunnel": "gre_tunnel", "route": "static_route"}
 
 
-# The warning on a new tunnel, until the next task makes a key.
+# The warning on a new tunnel, until the next task creates a key.
 NO_KEY = "has no pre-shared key"
 
 

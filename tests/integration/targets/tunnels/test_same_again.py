@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What other tools change for ever: Cloudflare writes values in its own way, adds some and leaves others out."""
+"""What other tools change forever: Cloudflare writes values in its own way, adds some and leaves others out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAY = {"prefix": "192.0.2.0/24", "nexthop": "10.213.0.11", "priority": 100}
 
 
 class Case(NamedTuple):
-    """An object of a kind, the options of the tasks that make and change it, and of one that finds it as it shall be."""
+    """An object of a kind, the options of the tasks that make and change it, and of one that finds it as it should be."""
 
     kind: str
     makes: list[dict]

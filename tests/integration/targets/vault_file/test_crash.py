@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A playbook that rotates keys into a file is killed at random instants: the file is whole, says nothing untrue, and the next run heals it.
+"""A playbook that rotates keys into a file is killed at random instants: the file is whole, says nothing untrue, and the next run repairs it.
 
 CRASH_INSTANTS=200 kills 200 playbooks instead of a sample. CRASH_SEED=... chooses other instants.
 """
@@ -27,7 +27,7 @@ INSTANTS = int(os.environ.get("CRASH_INSTANTS") or 6)
 SEED = int(os.environ.get("CRASH_SEED") or 20261123)
 # Each playbook rotates this many keys, one after the other, into one file.
 LOOP = 3
-# How many files one undisturbed run heals.
+# How many files one undisturbed run repairs.
 BATCH = 40
 FOREIGN = "# Do not touch.\nsite_contact: noc\n"
 

@@ -136,7 +136,7 @@ def test_vault_id_option(site, emulator):
 
 
 def test_prompt(site, emulator):
-    """As somebody at a terminal, which getpass wants to have for itself."""
+    """As someone at a terminal, which getpass wants to have for itself."""
     command = [*site.playbook([rotate("branch-0"), rotate("branch-1")]), "--vault-id", "prod@prompt"]
     pid, terminal = pty.fork()
     if not pid:
@@ -473,7 +473,7 @@ def test_failed_request_changes_nothing(site, emulator):
 
 
 def test_no_error_quotes_a_key_of_the_task(site, emulator):
-    """Each task fails before it sends a key, with an error that quotes keys of its file and options: somebody else may have sent them before."""
+    """Each task fails before it sends a key, with an error that quotes keys of its file and options: someone else may have sent them before."""
     entry = {name: f"the-{name}-that-must-not-be-seen" for name in ("psk", "pending_psk", "previous_psk")}
     given = "the-option-that-must-not-be-seen"
     site.encrypt("v/keys.yml", f"{VARIABLE}: {json.dumps({'a': entry})}\n")

@@ -140,7 +140,7 @@ def test_a_target_that_cloudflare_computed_is_left_out():
     for name in ("cloudflare_gre_tunnel", "cloudflare_magic_wan_gre_tunnel"):
         (item,) = convert(state_of(resource(name, {**GRE, **health_check})))["network_config"]["gre_tunnels"]
         assert item["health_check"] == {"type": "request"}
-    # Where both are told, one that somebody has set stays, whatever it is.
+    # Where both are told, one that someone has set stays, whatever it is.
     target = {"target": {"saved": "198.51.100.61", "effective": "198.51.100.61"}}
     (item,) = convert(state_of(resource("cloudflare_magic_wan_gre_tunnel", {**GRE, "health_check": target})))["network_config"]["gre_tunnels"]
     assert item["health_check"] == {"target": "198.51.100.61"}

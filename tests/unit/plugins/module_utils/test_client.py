@@ -115,7 +115,7 @@ NO_CREDENTIALS = {
     "token with a line break at its end": ({"api_token": TOKEN + "\n"}, {}, "^api_token contains a character .*line break"),
     "token with a second header": ({"api_token": TOKEN + "\r\nX-Evil: 1"}, {}, "^api_token contains a character"),
     "token with a blank before it": ({"api_token": " " + TOKEN}, {}, "^api_token contains a character"),
-    "token outside of Latin-1": ({"api_token": TOKEN + "\u2026"}, {}, "^api_token contains a character"),
+    "token outside Latin-1": ({"api_token": TOKEN + "\u2026"}, {}, "^api_token contains a character"),
     "key with a line break": ({"api_key": KEY + "\n", "api_email": EMAIL}, {}, "^api_key contains a character"),
     "e-mail with a tab": ({"api_key": KEY, "api_email": "\t" + EMAIL}, {}, "^api_email contains a character"),
     "variable with a line break": ({}, {"CLOUDFLARE_API_TOKEN": TOKEN + "\n"}, "^CLOUDFLARE_API_TOKEN contains a character"),

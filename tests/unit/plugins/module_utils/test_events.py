@@ -38,7 +38,7 @@ def seen(*tunnels, gre=None, now=NOW, healths=None):
 
 
 def known(*args, watch=None, **more):
-    """What is known after a look that somebody was told of."""
+    """What is known after a look that someone was told of."""
     state = compare(None, seen(*args, **more), watch or Watch()).state
     state.unsent = []
     return state
@@ -92,7 +92,7 @@ def test_reminders():
     ahead = compare(before, seen(tunnel(age=100), now=NOW + 999 * DAY), watch).state
     ahead.unsent = []
     assert told(ahead, seen(tunnel(age=100), now=NOW + DAY), watch) == [("psk_due", "paris")]
-    # After a kill, nobody knows whether somebody has acted.
+    # After a kill, nobody knows whether someone has acted.
     assert told(again.state, seen(tunnel(age=100), now=NOW + DAY), watch, started=True) == [("psk_due", "paris")]
 
 
@@ -247,7 +247,7 @@ ACCOUNTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.tuples(KEYS, st.
 @settings(max_examples=200)
 @given(st.lists(st.tuples(ACCOUNTS, st.sampled_from(["told", "killed before", "killed after"])), min_size=2, max_size=8))
 def test_whatever_happens_nothing_is_lost_and_each_key_is_due_once(looks):
-    """A process is killed before or after it has handed over what a look has brought. Whoever has listened knows what there is after each look."""
+    """A process is killed before or after it has handed over what a look has brought. Anyone who has listened knows what there is after each look."""
     state: State | None = None
     due: dict[str, str] = {}
     there, healths = set(looks[0][0]), {name: one for name, (dummy, dummy, one) in looks[0][0].items()}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whoever spoils a request for all is found by halves, and the rest gets through."""
+"""Anyone who spoils a request for all is found by halves, and the rest gets through."""
 
 from __future__ import annotations
 

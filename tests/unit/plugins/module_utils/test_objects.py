@@ -61,7 +61,7 @@ def test_an_object_comes_stays_changes_and_goes(emulator, kind, wish):
 
 @pytest.mark.parametrize("state, code, absent", [("absent", 1032, True), ("absent", 7003, False), ("present", 1032, False)])
 def test_only_its_own_code_says_that_an_object_is_absent(emulator, state, code, absent):
-    """Of a wrong account, nothing can be said; and what shall be there has to be there under its id."""
+    """Of a wrong account, nothing can be said; and what should be there has to be there under its id."""
     emulator.fault(kind="status", status=404, code=code, message="nothing here", method="GET")
     with emulated(emulator) as made:
         chosen = options(IPSEC_TUNNEL, ipsec_tunnel_id=NOBODY, state=state, description=None if state == "absent" else "x")

@@ -309,7 +309,7 @@ def tunnel(last):
     return envelope({"ipsec_tunnel": {"id": "a", "psk_metadata": {"last_generated_on": last}}})
 
 
-HEAL = "The key in force is now unknown, and Cloudflare never shows it. Run the task again"
+RECOVER = "The key in force is now unknown, and Cloudflare never shows it. Run the task again"
 CONFIRM = [GENERATE, GENERATE, READ]
 LOST_KINDS = {
     "500": {"kind": "status", "status": 500},
@@ -372,7 +372,7 @@ def test_lost_answer_that_cannot_be_replaced(emulator, kind):
         with emulated(emulator, timeout=TIMEOUT.get(kind["kind"], 30.0)) as made:
             error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False)
             assert sent(emulator) == [line.format(id=tunnel_id) for line in CONFIRM[:2]]
-            assert "was lost" in str(error) and "could not be replaced" in str(error) and HEAL in str(error)
+            assert "was lost" in str(error) and "could not be replaced" in str(error) and RECOVER in str(error)
             assert error.failure["path"].endswith("/psk_generate") and error.reached == UNKNOWN
             assert not [entry["psk"] for entry in emulator.key_log() if entry["psk"] in everything(error)]
             # What the message says is true.
@@ -399,7 +399,7 @@ def test_refusal_after_a_lost_answer(emulator, kind):
     with emulated(emulator) as made:
         error = refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False)
     assert len(emulator.requests()) == 2
-    assert "was lost" in str(error) and HEAL in str(error)
+    assert "was lost" in str(error) and RECOVER in str(error)
 
 
 @pytest.mark.parametrize("times, confirmed", [(1, True), (4, True), (5, False)])
@@ -412,7 +412,7 @@ def test_confirmation_is_a_read_and_repeated(emulator, kind, times, confirmed):
         if confirmed:
             assert rotate(made, options_for(ipsec_tunnel_id=tunnel_id), False)["psk"] == emulator.keys()[tunnel_id]
         else:
-            assert HEAL in str(refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False))
+            assert RECOVER in str(refusal(rotate, made, options_for(ipsec_tunnel_id=tunnel_id), False))
     assert sent(emulator) == [line.format(id=tunnel_id) for line in [GENERATE] * 2 + [READ] * min(times + 1, 5)]
 
 
@@ -442,7 +442,7 @@ def test_confirmation(ours, theirs, confirmed):
             assert rotate(made, options_for(ipsec_tunnel_id="a"), False)["psk"] == "the-second-key"
         else:
             error = refusal(rotate, made, options_for(ipsec_tunnel_id="a"), False)
-            assert HEAL in str(error) and "the-second-key" not in everything(error)
+            assert RECOVER in str(error) and "the-second-key" not in everything(error)
     assert [method for method, dummy_path, dummy_headers in server.requests] == ["POST", "POST", "GET"]
 
 
@@ -474,7 +474,7 @@ def test_success_without_a_key_is_a_lost_answer(answer):
                 assert result["psk"] == "the-second-key" and len(result["warnings"]) == 1
             else:
                 error = refusal(rotate, made, options_for(ipsec_tunnel_id="a"), False)
-                assert HEAL in str(error) and error.reached == UNKNOWN
+                assert RECOVER in str(error) and error.reached == UNKNOWN
 
 
 def test_key_without_metadata_is_a_key():
@@ -721,9 +721,9 @@ def test_reason_why_a_key_was_not_set_is_harmless(form):
 BEFORE, OURS, OTHERS = "2026-11-23T14:00:00Z", "2026-11-23T14:28:47.054317925Z", "2026-11-23T14:28:48Z"
 
 
-@pytest.mark.parametrize("after, made", [(OURS, True), (OTHERS, False), (BEFORE, None)], ids=["Cloudflare did", "somebody else did", "nobody did"])
+@pytest.mark.parametrize("after, made", [(OURS, True), (OTHERS, False), (BEFORE, None)], ids=["Cloudflare did", "someone else did", "nobody did"])
 def test_a_check_takes_the_key_only_if_its_date_is_that_of_the_answer(after, made):
-    """The date can move because somebody else makes a key meanwhile: the one in the answer is in force nowhere then."""
+    """The date can move because someone else creates a key meanwhile: the one in the answer is in force nowhere then."""
     with Loopback(bodies={"POST": [key("the-key-of-the-check", OURS)], "GET": [tunnel(BEFORE), tunnel(after)]}) as server, client(server.url) as asked:
         result = rotate(asked, options_for(ipsec_tunnel_id="a"), True)
     assert result.get("psk") == ("the-key-of-the-check" if made else None)

@@ -105,7 +105,7 @@ def chunked(*pieces):
 
 
 def one_by_one(text):
-    """Single bytes, and then the last one for ever."""
+    """Single bytes, and then the last one forever."""
     return itertools.chain((bytes([byte]) for byte in text), itertools.repeat(text[-1:]))
 
 

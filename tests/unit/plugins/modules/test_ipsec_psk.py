@@ -56,7 +56,7 @@ def documented(name):
 
 
 def walk(spec, prefix=""):
-    """Yield path, name and definition of all options, those inside of others too."""
+    """Yield path, name and definition of all options, those inside others too."""
     for name, option in spec.items():
         yield prefix + name, name, option
         yield from walk(option.get("options") or option.get("suboptions") or {}, f"{prefix}{name}.")

@@ -414,7 +414,7 @@ def test_a_clear_no_drops_the_pending_key(site):
     assert fleet.report.unapplied == {"id-1": "locked", "id-2": "locked"}
     assert {row["ipsec_tunnel_id"]: row["outcome"] for row in fleet.table()} == {"id-0": "set", "id-1": "unapplied", "id-2": "unapplied", "id-3": "set"}
     assert here.entries()["id-1"] == {"psk": "k" * 32}
-    assert "id-2" not in here.entries(), "an entry without a key is of no use to whoever reads the file"
+    assert "id-2" not in here.entries(), "an entry without a key is of no use to anyone who reads the file"
     assert here.lost() == []
 
 

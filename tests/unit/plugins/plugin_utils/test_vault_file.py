@@ -390,7 +390,7 @@ MERGED = {
     "foreign merge key": "a: &a {x: 1}\nb:\n  <<: *a\n" + OURS,
     "byte order mark": "\ufeff" + OURS + "b: 1\n",
     "byte order mark and a kept block": "\ufeffa: |+\n  x\n\n\n" + OURS + "b: 1\n",
-    "outside of the first plane": "# \U0001f511\na: \U0001f511\n" + OURS + "b: \U0001f511\n",
+    "outside the first plane": "# \U0001f511\na: \U0001f511\n" + OURS + "b: \U0001f511\n",
     "directive": "%YAML 1.1\n---\n" + OURS + "b: 1\n",
     "the same name deeper and in a comment": f"# {VARIABLE}: x\na:\n  {VARIABLE}: 1\n" + OURS + f"b: '{VARIABLE}: x'\n",
 }
@@ -414,7 +414,7 @@ def test_merges(tmp_path, case):
     assert plain(path, vault) == result
 
 
-# Nothing may be lost by guessing: what cannot be merged without harm is refused before a key is made.
+# Nothing may be lost by guessing: what cannot be merged without harm is refused before a key is created.
 NOT_MERGED = {
     "not YAML": f"a: '{SECRET}\n",
     "several documents": f"a: 1\n---\nb: {SECRET}\n",
@@ -462,7 +462,7 @@ def test_error_names_the_line(tmp_path):
 
 
 def test_a_template_in_a_foreign_entry_stays_one(tmp_path):
-    """What somebody added to an entry by hand is theirs."""
+    """What someone added to an entry by hand is theirs."""
     vault = lib("default")
     path = tmp_path / "keys.yml"
     write(path, f"site: Paris\n{VARIABLE}:\n  {OTHER}:\n    psk: {SECRET}\n    note: '{{{{ site }}}}'\n", vault)
@@ -689,7 +689,7 @@ def test_folders_of_our_names(tmp_path, name):
 
 @pytest.mark.parametrize("name", [".keys.yml.new", ".keys.yml.lock"])
 def test_links_of_our_names_are_not_followed(tmp_path, name):
-    """Somebody who may write to the folder must not make us write elsewhere."""
+    """Someone who may write to the folder must not make us write elsewhere."""
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "v").mkdir()
     (tmp_path / "v" / name).symlink_to(tmp_path / "precious")
@@ -716,7 +716,7 @@ def test_new_file(tmp_path):
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o644, 0o400])
 def test_mode_stays(tmp_path, mode):
-    """Somebody has chosen it: a group that reads the file, a backup."""
+    """Someone has chosen it: a group that reads the file, a backup."""
     path = tmp_path / "keys.yml"
     write(path, "a: 1\n", lib("default"))
     path.chmod(mode)
@@ -725,7 +725,7 @@ def test_mode_stays(tmp_path, mode):
             store.entries[f"{number:032x}"] = dict(NEW)
             store.save()
             assert stat.S_IMODE(os.stat(path).st_mode) == mode
-    # Whoever may write the file may take its lock.
+    # Anyone who may write the file may take its lock.
     assert stat.S_IMODE(os.stat(tmp_path / ".keys.yml.lock").st_mode) == mode
 
 
@@ -791,7 +791,7 @@ def test_access_list_stays(tmp_path):
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_hard_link_is_refused(tmp_path, read_only):
-    """A new file would take the place of one name, and the other would keep the old key for ever."""
+    """A new file would take the place of one name, and the other would keep the old key forever."""
     path = tmp_path / "keys.yml"
     write(path, "a: 1\n", lib("default"))
     os.link(path, tmp_path / "second.yml")
@@ -801,7 +801,7 @@ def test_hard_link_is_refused(tmp_path, read_only):
 
 
 def test_replaced_as_a_whole(tmp_path):
-    """Whoever has the old file open still reads all of it."""
+    """Anyone who has the old file open still reads all of it."""
     path = tmp_path / "keys.yml"
     data = write(path, "a: 1\n", lib("default"))
     with open(path, "rb") as reader:
@@ -1131,7 +1131,7 @@ def test_nobody_waits_for_ever_for_one_task(tmp_path, monkeypatch):
 
 
 def test_a_long_queue_is_no_reason_to_give_up(tmp_path, monkeypatch):
-    """The limit is for one holder: whoever waits behind many short ones gets his turn."""
+    """The limit is for one holder: anyone who waits behind many short ones gets his turn."""
     monkeypatch.setattr(_vault_file, "LOCK_TIMEOUT", 0.4)
     path = tmp_path / "keys.yml"
     put(path, lib("default"))

@@ -28,7 +28,7 @@ _LIMIT = 12
 
 
 def _plain(value, depth=0):
-    """Return everything inside of a value, as text."""
+    """Return everything inside a value, as text."""
     if depth > _LIMIT or isinstance(value, (str, int, float, bool, bytes, type(None))):
         return str(value)
     if isinstance(value, dict):
@@ -58,7 +58,7 @@ def _fields(value):
 
 
 class CallbackModule(CallbackBase):
-    """A callback plugin as somebody who sends everything to a log server would write it."""
+    """A callback plugin as someone who sends everything to a log server would write it."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"

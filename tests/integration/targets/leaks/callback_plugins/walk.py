@@ -63,7 +63,7 @@ def _attributes(value):
 
 
 def _inside(value, everything):
-    """Yield what is inside of a value."""
+    """Yield what is inside a value."""
     if isinstance(value, Mapping):
         for name, item in list(value.items()):
             yield "<key>", name
