@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# make check                what takes less than three minutes, for while you work
+# make check                what takes less than three minutes, while you work
 # make test                 everything that proves a change, on every ansible-core that this machine has a Python for
 # make test CORES="2.19"    only these ansible-cores
 # make test-all             every integration target on every ansible-core, and the long crash tests
@@ -10,16 +10,16 @@
 # make checks, emulator, boundaries, docs-examples, events, sdk, ike, field, release   other parts of it
 # make description          compare the emulator's description of the API with Cloudflare's newest SDKs
 # make site                 the documentation, as web pages in the folder site
-# make format               put the Python code in order
-# make demo                 the collection at work, on the emulator
-# JOBS=1                    one thing after the other, instead of as many as there are processors (at most 2)
+# make format               format the Python code
+# make demo                 a demonstration on the emulator
+# JOBS=1                    one session at a time, instead of one for each processor (at most 2)
 
 PYTHON ?= python3
 CORES ?=
 JOBS ?=
 VENV := .venv
 READY := $(VENV)/.ready-1
-# CI=true: checks report what is out of order, and change no file.
+# CI=true: checks report problems, and do not change files.
 RUN := CI=true $(VENV)/bin/python tests/tools/run_sessions.py $(if $(CORES),--cores "$(CORES)") $(if $(JOBS),--jobs "$(JOBS)")
 
 .PHONY: help check test test-all core sanity checks emulator boundaries docs-examples events sdk ike field release description format site demo clean
@@ -52,7 +52,7 @@ $(READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'The tests need Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo 'This Python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+		{ echo 'This Python cannot create virtual environments. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@echo 'Setting up $(VENV)'
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)

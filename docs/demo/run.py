@@ -4,10 +4,10 @@
 
 """Shows the collection at work: builds and installs it, starts its emulator, runs rotate.yml. ``make demo`` calls it.
 
-It needs Python 3.11 or newer and nothing else; everything it makes is in .venv-demo and in a temporary folder.
+It needs Python 3.11 or newer and nothing else; everything it creates is in .venv-demo and in a temporary folder.
 
 With TUNNEL (or CLOUDFLARE_TUNNEL), CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID in the environment it works on that account
-instead, after it has said what it is going to change and someone has agreed (CONFIRM=yes agrees in advance).
+instead, after it has listed what it is going to change and the user has confirmed it (CONFIRM=yes confirms in advance).
 Arguments are handed to ansible-playbook, such as -vv.
 """
 
@@ -55,7 +55,7 @@ def run_quietly(command: list[str], what: str, **options: t.Any) -> None:
 
 
 def make_environment() -> None:
-    """Make .venv-demo, unless it is there and complete."""
+    """Create .venv-demo, unless it is there and complete."""
     if sys.version_info < (3, 11):
         raise Problem("The demo needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 demo")
     marker, content = HOME / "ready", "\n".join((sys.version, os.path.realpath(sys.executable), *PACKAGES))
@@ -63,10 +63,10 @@ def make_environment() -> None:
         return
     # Debian's python3 comes without ensurepip.
     if any(importlib.util.find_spec(name) is None for name in ("ensurepip", "venv")):
-        raise Problem("This Python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv")
+        raise Problem("This Python cannot create virtual environments. On Debian and Ubuntu: apt-get install python3-venv")
     say(f"Installing {', '.join(PACKAGES)} into .venv-demo, once")
     shutil.rmtree(HOME, ignore_errors=True)
-    run_quietly([sys.executable, "-m", "venv", str(HOME)], "Making a virtual environment")
+    run_quietly([sys.executable, "-m", "venv", str(HOME)], "Creating a virtual environment")
     run_quietly([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], "Installing the Python packages")
     marker.write_text(content, encoding="utf-8")
 
@@ -163,7 +163,7 @@ def key_in(file: Path) -> str:
     """Return the key that the playbook has written."""
     match = re.search(r'secret = "(.+)"', file.read_text(encoding="utf-8"))
     if not match or file.stat().st_mode & 0o777 != 0o600:
-        raise Problem(f"{file} is not as it should be: it needs a key, and mode 0600.")
+        raise Problem(f"{file} must contain a key and have the mode 0600.")
     return match.group(1)
 
 
@@ -199,10 +199,10 @@ def on_emulator(environ: dict[str, str]) -> None:
 
 
 def agree(tunnel: str, folder: Path) -> None:
-    """Say what is going to change in the user's account, and have the user agree.
+    """Say what is going to change in the user's account, and ask the user to confirm it.
 
     Raises:
-        Problem: if something is missing, or the user does not agree.
+        Problem: if something is missing, or the user does not confirm.
     """
     missing = [name for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID") if not os.environ.get(name)]
     if missing:
@@ -212,17 +212,17 @@ def agree(tunnel: str, folder: Path) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", tunnel):
         raise Problem(f"{tunnel!r} is not the name of a tunnel.")
     say(
-        f"This is no emulation. In the account {os.environ['CLOUDFLARE_ACCOUNT_ID']}, at {os.environ.get('CLOUDFLARE_BASE_URL') or 'api.cloudflare.com'}:\n"
-        f"  - The pre-shared key of the tunnel {tunnel} is replaced, once. The old key is void at once.\n"
+        f"This is not an emulation. In the account {os.environ['CLOUDFLARE_ACCOUNT_ID']}, at {os.environ.get('CLOUDFLARE_BASE_URL') or 'api.cloudflare.com'}:\n"
+        f"  - The pre-shared key of the tunnel {tunnel} is replaced once. The old key is invalid immediately.\n"
         f"  - The new key is written to {folder / tunnel}.secrets (mode 0600). It exists nowhere else:\n"
-        "    give it to your device, or the tunnel will not come up again when it next authenticates.\n"
+        "    load it on your device, or the tunnel will not come up again when it next authenticates.\n"
         "  - No other tunnel is changed."
     )
     if os.environ.get("CONFIRM") == "yes":
         return
     if not sys.stdin.isatty():
-        raise Problem("Nothing has been changed. To agree without being asked, set CONFIRM=yes.")
-    if input("Type yes to go on: ").strip() != "yes":
+        raise Problem("Nothing has been changed. To confirm without being asked, set CONFIRM=yes.")
+    if input("Type yes to continue: ").strip() != "yes":
         raise Problem("Nothing has been changed.")
 
 
@@ -232,7 +232,7 @@ def on_account(environ: dict[str, str], tunnel: str, folder: Path) -> None:
     file = folder / f"{tunnel}.secrets"
     check_output(output, {key_in(file)})
     say("Checked: the new key is not in the output above, neither as it is nor in base64.")
-    say(f"Now give the key in {file} to your device, and have the tunnel authenticate again.")
+    say(f"Now load the key in {file} on your device, and have the tunnel authenticate again.")
 
 
 def main() -> int:
