@@ -46,6 +46,11 @@ _PERMISSION = (
     "The credential is not accepted for this call. Give the API token the permission {permission} for this account, "
     "and check that it is complete and not expired."
 )
+# The same code tells of a token that is not valid, and of one that may not do this.
+_TOKEN = (
+    "Cloudflare did not accept the credential. Check that the API token is complete, not revoked and not expired, "
+    "and that it has the permission {permission} for this account."
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ CODES: dict[int, Code] = {
     7003: Code("Cloudflare cannot resolve the path. Check account_id (32 hexadecimal characters, shown on the account's overview page)."),
     9103: Code(_UNKNOWN_CREDENTIAL),
     9106: Code("Cloudflare received no credential. Set api_token, or api_key with api_email."),
-    9109: Code(_PERMISSION),
+    9109: Code(_TOKEN),
     10000: Code(_PERMISSION),
     10100: Code(_RATE_LIMIT, rate_limit=True),
 }
@@ -192,7 +197,7 @@ def is_hopeless(error: MagicError) -> bool:
 def lacks_permission(error: MagicError) -> bool:
     """Tell whether the credential is known, and may not do this."""
     failure = error.failure
-    return failure is not None and failure["status"] == 403 and any(code.advice == _PERMISSION for code in _known(failure["errors"]))
+    return failure is not None and failure["status"] == 403 and any(code.advice in (_PERMISSION, _TOKEN) for code in _known(failure["errors"]))
 
 
 def is_read(failure: Mapping[str, t.Any]) -> bool:
@@ -212,10 +217,10 @@ def in_words(error: dict[str, t.Any]) -> str:
     return f"{text} ({'; '.join(details)})" if details else text
 
 
-def missing_permission(method: str, path: str) -> str:
+def missing_permission(method: str, path: str, text: str = _PERMISSION) -> str:
     """Return what to do about a call that the credential may not make."""
     needed = _ANALYTICS_PERMISSION if path == GRAPHQL_PATH else _READ_PERMISSION if method == "GET" else _WRITE_PERMISSION
-    return _PERMISSION.replace("{permission}", needed)
+    return text.replace("{permission}", needed)
 
 
 def advice(method: str, status: int | None, errors: Sequence[dict[str, t.Any]], path: str = "") -> str | None:
@@ -225,7 +230,7 @@ def advice(method: str, status: int | None, errors: Sequence[dict[str, t.Any]], 
         text = ANALYTICS_RATE_LIMIT if path == GRAPHQL_PATH else _RATE_LIMIT
     if text is None and status in (401, 403) and not errors:
         text = _PERMISSION
-    return missing_permission(method, path) if text == _PERMISSION else text
+    return missing_permission(method, path, text) if text in (_PERMISSION, _TOKEN) else text
 
 
 def call_error(

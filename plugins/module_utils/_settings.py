@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 import ssl
 import typing as t
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_m
 DEFAULT_URL = "https://api.cloudflare.com/client/v4"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RETRIES = 4
+
+_ACCOUNT_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,13 @@ def check_segment(name: str, value: str) -> str:
     return value
 
 
+def _checked_account(value: str) -> str:
+    """Return the ID of an account: 32 hexadecimal characters. The text of the error does not have it, because it may be a token."""
+    if not _ACCOUNT_ID.fullmatch(check_segment("account_id", value)):
+        raise MagicError("account_id is not 32 hexadecimal characters. Copy the ID from the account's overview page at Cloudflare. Nothing has been sent.")
+    return value
+
+
 def resolve(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> Settings:
     """Merge the options of a task with the environment.
 
@@ -192,7 +202,7 @@ def resolve(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> Setting
     validate_certs = options.get("validate_certs")
     ca_path = options.get("ca_path")
     return Settings(
-        account_id=check_segment("account_id", account_id),
+        account_id=_checked_account(account_id),
         api_url=checked_url(url, url_name),
         timeout=timeout,
         max_retries=max_retries,

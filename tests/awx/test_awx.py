@@ -163,7 +163,7 @@ def in_a_row(workflow: dict[str, Any], first: str) -> list[dict[str, Any]]:
 def test_setup(stand_ins, tmp_path):
     shutil.copytree(AWX, tmp_path / "awx")
     secrets = {"CLOUDFLARE_READ_TOKEN": "a-token-that-reads-7c1e", "CLOUDFLARE_WRITE_TOKEN": "a-token-that-writes-5a90", "VAULT_PASSWORD": VAULT_PASSWORD}
-    env = field.environ(stand_ins, HOME=str(tmp_path), CLOUDFLARE_ACCOUNT_ID="an-account", **secrets)
+    env = field.environ(stand_ins, HOME=str(tmp_path), CLOUDFLARE_ACCOUNT_ID="0" * 32, **secrets)
     more = {"project_url": "https://git.example.com/awx.git", "standin_file": str(tmp_path / "calls")}
     done = field.run("ansible-playbook", "setup.yml", "-e", json.dumps(more), "-vvv", "--diff", at=tmp_path / "awx", env=env)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -63,7 +63,7 @@ MISTAKES = (
     Mistake("empty token", {"api_token": ""}, ("api_token is empty", "CLOUDFLARE_API_TOKEN"), there=True),
     Mistake("empty key", {**NO_TOKEN, "api_key": "", "api_email": "me@example.com"}, ("api_key is empty", "CLOUDFLARE_API_KEY")),
     Mistake("token with a line break", {"api_token": SECRET + "\n"}, ("api_token", "line break", "Copy it again"), there=True),
-    Mistake("token with a blank", {"api_token": " " + SECRET}, ("api_token", "space")),
+    Mistake("token with a space", {"api_token": " " + SECRET}, ("api_token", "space")),
     Mistake("token in the environment with a line break", NO_TOKEN, ("CLOUDFLARE_API_TOKEN", "line break"), env={"CLOUDFLARE_API_TOKEN": SECRET + "\r\n"}),
     Mistake("token of letters no header has", {"api_token": SECRET + "€"}, ("api_token", "HTTP header")),
     Mistake("token that YAML took for a number", {"api_token": 12345678901234567890}, ("api_token is not a string", "quotes")),

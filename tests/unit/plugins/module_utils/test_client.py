@@ -213,6 +213,11 @@ BAD_SETTINGS = {
     "empty variable for the account": ({"account_id": None}, {"CLOUDFLARE_ACCOUNT_ID": ""}, "^account_id is missing"),
     "empty account": ({"account_id": " "}, {"CLOUDFLARE_ACCOUNT_ID": ACCOUNT}, "^account_id is empty"),
     "account with a slash": ({"account_id": "a/b"}, {}, "^account_id cannot be an id"),
+    "account that is too short": ({"account_id": ACCOUNT[1:]}, {}, "^account_id is not 32 hexadecimal characters"),
+    "account that is too long": ({"account_id": ACCOUNT + "0"}, {}, "^account_id is not 32 hexadecimal characters"),
+    "account with a line break": ({"account_id": ACCOUNT + "\n"}, {}, "^account_id is not 32 hexadecimal characters"),
+    "account that is a UUID": ({"account_id": "023e105f-4ece-f8ad-9ca3-1a8372d0c353"}, {}, "^account_id is not 32 hexadecimal characters"),
+    "name of an account as a variable": ({"account_id": None}, {"CLOUDFLARE_ACCOUNT_ID": "my company"}, "^account_id is not 32 hexadecimal characters"),
     "account that leads upwards": ({"account_id": ".."}, {}, "^account_id cannot be an id"),
     "no time at all": ({"timeout": 0.0}, {}, "^timeout must be"),
     "negative timeout": ({"timeout": -1.0}, {}, "^timeout must be"),
@@ -235,8 +240,8 @@ def test_settings():
     assert (default.timeout, default.max_retries, default.validate_certs, default.ca_path) == (30.0, 4, True, None)
     chosen = settings_for(timeout=0.5, max_retries=0, validate_certs=False)
     assert (chosen.timeout, chosen.max_retries, chosen.validate_certs) == (0.5, 0, False)
-    assert settings_for({"CLOUDFLARE_ACCOUNT_ID": "other"}).account_id == ACCOUNT
-    assert settings_for({"CLOUDFLARE_ACCOUNT_ID": "other"}, account_id=None).account_id == "other"
+    assert settings_for({"CLOUDFLARE_ACCOUNT_ID": "A" * 32}).account_id == ACCOUNT
+    assert settings_for({"CLOUDFLARE_ACCOUNT_ID": "A" * 32}, account_id=None).account_id == "A" * 32
 
 
 @pytest.mark.parametrize("segment", ["", " ", ".", "..", "...", "a/b", "/", "https://api.example.com/x"])
@@ -398,7 +403,7 @@ ADVISED = {
     9103: ("does not know this credential",),
     9106: ("received no credential",),
     9109: (
-        r"permission 'Magic WAN Read' or 'Magic Transit Read' \('Magic WAN Write' or 'Magic Transit Write' include it\)",
+        r"did not accept .*token is complete.* permission 'Magic WAN Read' or 'Magic Transit Read' \('Magic WAN Write' or 'Magic Transit Write' include it\)",
         "permission 'Magic WAN Write' or 'Magic Transit Write'",
     ),
     10000: ("permission 'Magic WAN Read'", "permission 'Magic WAN Write'"),

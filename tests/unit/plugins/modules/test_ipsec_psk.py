@@ -131,7 +131,7 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     # The collection may have been found by a loader of ansible-test's, which is not there in another process.
     paths = [str(PLUGINS.parents[3]), *filter(None, sys.path)]
     own: dict[str, dict[str, object]] = {"ipsec_psk": {"name": "a"}, "ipsec_psks": {"names": ["a"]}, "static_route": {"prefix": "192.0.2.0/24"}}
-    arguments: dict[str, object] = {"api_token": TOKEN, "account_id": "a", "api_url": "http://127.0.0.1:1"}
+    arguments: dict[str, object] = {"api_token": TOKEN, "account_id": "0" * 32, "api_url": "http://127.0.0.1:1"}
     own["connector_interrupt"] = {"connector": "a", "interrupt": "reboot"}
     arguments.update(own.get(name, {"name": "a", "site": "a"}))
     for option in {"name", "site"} - set(spec_of(name)):
