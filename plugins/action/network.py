@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design
+from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design, _gather
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
@@ -35,17 +35,21 @@ class ActionModule(ClientAction):
 
     def work(self, client: Client) -> dict[str, t.Any]:
         options, before = self.options, client.sent
+        keep = tuple(word.strip() for word in options["keep"] or ())
         if options["state"] == "gathered":
             kinds = USUAL if options["config"] is None else _design.kinds_of(options["config"])
-            gathered = _apply.gather(kinds, Account(client))
-            return {"changed": False, "gathered": gathered, "requests": client.sent - before}
-        keep = tuple(word.strip() for word in options["keep"] or ())
+            account = Account(client)
+            result = {"changed": False, "gathered": _gather.gather(kinds, account, keep)}
+            if options["keep"] is None:
+                found, warnings = _gather.of_connectors(kinds, account)
+                result.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
+            return {**result, "requests": client.sent - before}
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
         network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
         network.decide()
         steps = [network.order.steps[number] for request in network.order.requests for number in request]
-        there = _apply.before(design.kinds, network.account)
+        there = _gather.as_design(design.kinds, network.account)
         unchanged = [step for step in network.changes.steps if not step.action]
         network.carry_out()
         result: Json = {

@@ -10,19 +10,18 @@
 from __future__ import annotations
 
 import typing as t
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_item, as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless, lacks_permission
+from ansible_collections.cloudflare.magic.plugins.module_utils._gather import as_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, key_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -295,7 +294,7 @@ class Network:
     def after(self) -> Json:
         """Return the kinds of the design as items, as they are or in check mode would be."""
         then = _Then(self.account, [step for step in self.order.steps if self.check_mode or self._is_applied(step)], self.outcomes, self.check_mode)
-        return {kind.in_design: _items(kind, then) for kind in self.design.kinds if kind.parent is None}
+        return as_design(self.design.kinds, then)
 
     def _is_applied(self, step: Step) -> bool:
         outcome = self.outcomes.get(step.key)
@@ -352,40 +351,6 @@ class _Then:
     def _answer(self, step: Step) -> Json:
         outcome = self.outcomes.get(step.key)
         return {} if self.check_mode or outcome is None else outcome.answer or {}
-
-
-def _items(kind: Kind, account: Account | _Then, parent_id: str | None = None) -> list[Json] | Json:
-    """Return the objects of a kind, or of one parent, as items, with what belongs to them, as far as anybody has asked for it.
-
-    What there is one of at most is that item; empty if it is not there.
-    """
-    objects = account.of(kind, parent_id) or []
-    if kind.is_one:
-        return as_item(kind, objects[0]) if objects else {}
-    if kind in USUAL:
-        return as_items(kind, objects)
-    count = Counter(str(item.get(kind.keys[0])) for item in objects)
-    found = []
-    for item in objects:
-        own = as_item(kind, item, with_id=count[str(item.get(kind.keys[0]))] > 1)
-        own = named(kind.fields, own, lambda other: account.of(other, kind.beside(other, parent_id)) or [])
-        lists = {child.in_path: _items(child, account, item["id"]) for child in children_of(kind) if account.is_read(child, item["id"])}
-        found.append({**own, **lists})
-    return sorted(found, key=lambda one: str(one.get(kind.keys[0])))
-
-
-def before(kinds: Sequence[Kind], account: Account) -> Json:
-    """Return kinds of an account as a design has them."""
-    return {kind.in_design: _items(kind, account) for kind in kinds if kind.parent is None}
-
-
-def gather(kinds: Sequence[Kind], account: Account) -> Json:
-    """Return the same, with all that belongs to the objects: a list for each kind of that, and for each object."""
-    for kind in kinds:
-        for child in children_of(kind):
-            for item in account.of(kind):
-                account.of(child, item["id"])
-    return before(kinds, account)
 
 
 def _points_into(error: MagicError, kind: Kind) -> bool:

@@ -12,10 +12,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._gather import with_connectors
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Later, as_it_is, label_of, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
@@ -75,12 +74,7 @@ def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:
     gone = [step for step in changes.steps if step.action == "delete" and step.kind in (*TUNNELS, ROUTE)]
     if rules.state != "overridden" or rules.says_what_to_keep or not gone:
         return
-    try:
-        sites = [site for site in account[SITE.several] if site.get("connector_id") or site.get("secondary_connector_id")]
-    except MagicError as error:
-        if (error.failure or {}).get("status") not in (400, 401, 403, 404):
-            raise
-        return  # an account without Cloudflare WAN has none
+    sites = with_connectors(account)
     if sites:
         changes.problems.append(
             f"keep: missing. The account has sites with connectors ({listing(str(site.get('name')) for site in sites)}), which create tunnels and routes "

@@ -19,11 +19,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import known, merged, resets
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
-from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._gather import Kept
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS
+from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import resolved
-from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, objects_after, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import children_of, key_of
@@ -44,11 +44,11 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     :arg account: read as it is asked for: a kind that nobody needs is never asked for.
     :raises MagicError: with all problems that the account shows, before anything is written.
     """
-    changes = Changes()
+    changes, kept = Changes(), Kept(rules.keep, account)
     for kind in design.kinds:
         items = [item for item in design.items if item.kind is kind]
         if kind.parent is None:
-            _Matcher(kind, account, rules, changes).work(items)
+            _Matcher(kind, account, rules, kept, changes).work(items)
         parents = {step.place: step for step in changes.steps if step.kind is kind.parent}
         inside: dict[str, list[Item]] = defaultdict(list)
         for item in items if kind.parent is not None else ():
@@ -56,7 +56,7 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
         for above in (item for item in design.items if kind in item.lists):
             # Of one that has a problem, or is not there and is not to be, nothing more can be said.
             if above.place in parents:
-                _Matcher(kind, account, rules, changes, parents[above.place]).work(inside[above.place])
+                _Matcher(kind, account, rules, kept, changes, parents[above.place]).work(inside[above.place])
     check_routes(account, changes)
     check_deletions(design, rules, changes)
     check_connectors(account, rules, changes)
@@ -69,7 +69,7 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
 class _Matcher:
     """Finds out which object of one kind, or of one parent, each item means, and what becomes of it."""
 
-    def __init__(self, kind: Kind, account: Account, rules: Rules, changes: Changes, parent: Step | None = None) -> None:
+    def __init__(self, kind: Kind, account: Account, rules: Rules, kept: Kept, changes: Changes, parent: Step | None = None) -> None:
         self._kind = kind
         self._parent_id = None if parent is None else parent.token if parent.actual is None else str(parent.actual["id"])
         self._above = "" if parent is None else parent.label if kind.is_one else f"{parent.label}/"
@@ -79,6 +79,7 @@ class _Matcher:
         self._beside: dict[str, list[Json]] = {}
         self._account = account
         self._rules = rules
+        self._kept = kept
         self._changes = changes
         self._by_id: dict[str, Json] = {}
         self._by_keys: dict[tuple[t.Any, ...], list[Json]] = defaultdict(list)
@@ -113,7 +114,7 @@ class _Matcher:
                 self._blame(item, error)
         if self._rules.state == "overridden" and not self._kind.given:
             for actual in self._there:
-                if actual["id"] not in self._taken and not self._kept(actual):
+                if actual["id"] not in self._taken and not self._kept.has(self._kind, actual):
                     self._delete(actual)
 
     def _blame(self, item: Item, error: MagicError) -> None:
@@ -291,7 +292,7 @@ class _Matcher:
             if actual is not None and item.lists:
                 # What is to go stands in it.
                 self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
-            elif actual is not None and self._kept(actual):
+            elif actual is not None and self._kept.has(self._kind, actual):
                 self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")
             elif actual is not None:
                 self._delete(actual, item.place)
@@ -310,20 +311,3 @@ class _Matcher:
 
     def _new_identity(self, desired: Json) -> Json:
         return {**values_of(self._kind, self._kind.keys_in(desired), desired), **identity_then(self._kind, desired, {})}
-
-    def _kept(self, actual: Json) -> bool:
-        """Tell whether an object must not be deleted: one of such a name, or a route of such a prefix or through such a tunnel."""
-        keep = self._rules.keep
-        if not keep or self._kind is not ROUTE:
-            return by_name(keep, label_of(self._kind, actual))
-        prefix = known(ROUTE.fields["prefix"], actual.get("prefix"))
-        return by_name(keep, str(prefix)) or prefix in self._kept_prefixes or bool(self._kept_insides.tunnels_at(actual.get("nexthop")))
-
-    @functools.cached_property
-    def _kept_prefixes(self) -> set[str]:
-        return {known(ROUTE.fields["prefix"], word) for word in self._rules.keep}
-
-    @functools.cached_property
-    def _kept_insides(self) -> Insides:
-        pairs = ((kind.noun, item) for kind in WITH_INSIDES for item in self._account[kind.several])
-        return Insides((noun, item) for noun, item in pairs if by_name(self._rules.keep, str(item.get("name"))))

@@ -53,6 +53,7 @@ options:
       - Names and shell patterns of tunnels that are never deleted, such as those that another team manages, or that the connector of a site created
         automatically. Routes through them are not deleted either. You can also give names of sites and of objects that belong to them, and serial
         numbers of connectors.
+      - With O(state=gathered), these objects are left out of RV(gathered), so that the result is a design of the rest.
       - A prefix stands for the routes with that prefix.
       - With O(state=overridden), this option is required if tunnels or routes would be deleted and the account has sites with connectors, because
         nothing marks what connectors created. An empty list means that there is nothing to keep.
@@ -166,6 +167,15 @@ gathered:
     - It contains the ids of objects only if several objects have the same name.
   returned: with O(state=gathered)
   type: dict
+keep_candidates:
+  description:
+    - Names of IPsec tunnels that connectors may have created, as a proposal for O(keep). Cloudflare's responses do not mark such tunnels, so this is a
+      guess. A tunnel is listed if its name contains the name of a site with a connector, or if it carries the routes for the LANs of such a site, and
+      O(config) contains C(sites), C(ipsec_tunnels) and C(static_routes).
+  returned: with O(state=gathered), if O(keep) is not set, tunnels or routes are read, and the account has sites with connectors
+  type: list
+  elements: str
+  sample: ["lyon-fiber"]
 not_validated:
   description: What Cloudflare could not be asked to check in check mode, with the reason.
   returned: in check mode

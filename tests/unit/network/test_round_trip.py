@@ -33,7 +33,7 @@ def gathered(cloud):
     """Return an account as a design, which has been a file in between."""
     result = cloud.run(None, "gathered")
     assert not result.get("failed") and not result["changed"]
-    assert sorted(cloud.lists) == sorted(["ipsec_tunnels", "gre_tunnels", "cf_interconnects", "routes"]) and cloud.writes == []
+    assert sorted(cloud.lists) == sorted(["ipsec_tunnels", "gre_tunnels", "cf_interconnects", "routes", "sites"]) and cloud.writes == []
     # As Ansible reads it, which knows what is no template.
     read = DataLoader().load(as_yaml(result["gathered"]))
     assert read == result["gathered"]
@@ -152,4 +152,4 @@ def test_it_is_sorted_and_says_no_more_than_it_has_to():
 def test_only_what_is_asked_for_is_read(kinds):
     cloud = Cloud(seed(ipsec_tunnels=there(tunnel(1)), routes=there(route(1))))
     found = cloud.run(dict.fromkeys(kinds, []), "gathered")
-    assert set(found["gathered"]) == set(kinds) and found["requests"] == len(kinds) == len(cloud.lists)
+    assert set(found["gathered"]) == set(kinds) and found["requests"] == len(cloud.lists) == len(kinds) + 1  # and the sites, for their connectors

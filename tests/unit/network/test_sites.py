@@ -195,8 +195,21 @@ def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
     site = {"name": "lyon", "connector": "MC-1", "wans": [{"name": "fiber", "physport": 1}], "lans": lans}
     config = {"connectors": [{"serial_number": "MC-1", "activated": True}], "sites": [site], "ipsec_tunnels": [tunnel(1)], "static_routes": []}
     done(cloud, config)
-    made = [item["name"] for item in cloud.run({"ipsec_tunnels": []}, "gathered")["gathered"]["ipsec_tunnels"]]
-    assert made == ["lyon-fiber", "site-1"]
+    read = cloud.run({"ipsec_tunnels": [], "gre_tunnels": []}, "gathered")
+    assert [item["name"] for item in read["gathered"]["ipsec_tunnels"]] == ["lyon-fiber", "site-1"] and read["requests"] == 2 + 1
+    # A guess, by the name; with the sites also by the routes for their LANs.
+    assert read["keep_candidates"] == ["lyon-fiber"] and "sites with connectors (lyon)" in read["warnings"][0] and "lyon-fiber. Check" in read["warnings"][0]
+    whole = cloud.export()
+    cloud.replace({**whole, "ipsec_tunnels": [{**item, "name": item["name"].replace("lyon-", "")} for item in whole["ipsec_tunnels"]]})
+    assert cloud.run(None, "gathered")["keep_candidates"] == []
+    everything = dict.fromkeys(("sites", "ipsec_tunnels", "static_routes"))
+    assert cloud.run(everything, "gathered")["keep_candidates"] == ["fiber"]
+    cloud.replace(whole)
+    # What is kept is left out, with its routes, and what is left is a design that changes nothing.
+    own = cloud.run(dict.fromkeys(config), "gathered", keep=["lyon-*"])
+    assert [item["name"] for item in own["gathered"]["ipsec_tunnels"]] == ["site-1"] and own["gathered"]["static_routes"] == []
+    assert not {"warnings", "keep_candidates"} & set(own) and not done(cloud, own["gathered"], "overridden", keep=["lyon-*"])["changed"]
+    assert "warnings" not in cloud.run(None, "gathered", keep=[]) and "warnings" not in cloud.run({"sites": []}, "gathered")
     refused = cloud.run(config, "overridden", **MANY)
     for words in ("keep: missing. The account has sites with connectors (lyon)", "IPsec tunnel lyon-fiber", "route 192.168.20.0/24 via", "keep: []"):
         assert words in refused["msg"]

@@ -35,6 +35,7 @@ ROWS = [
     {"module_utils._tree"},
     {"module_utils._plan", "module_utils._design", "module_utils._references", "module_utils._known"},
     {"module_utils._module", "module_utils._calls", "module_utils._steps"},
+    {"module_utils._gather"},
     {"module_utils._checks"},
     {
         "module_utils._objects",

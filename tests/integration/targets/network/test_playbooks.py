@@ -128,7 +128,7 @@ def test_where_a_design_comes_from(emulator, book, tmp_path):
     design = yaml.safe_load((tmp_path / "sub.yml").read_text(encoding="utf-8"))["network_config"]
     assert ran.rc == 0 and set(design) == {"static_routes", "gre_tunnels", "bgp_settings", "mnm_config"} and design["bgp_settings"] == {"cloudflare_asn": 13335}
     assert ran.shows("gre_tunnels, 3 static_routes, bgp_settings, mnm_config."), ran.screen
-    assert len(emulator.requests()) == 4
+    assert len(emulator.requests()) == 4 + 1  # and the sites, for their connectors
 
 
 def test_what_is_wrong_is_told_line_by_line(emulator, book, tmp_path):
