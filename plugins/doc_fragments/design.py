@@ -366,6 +366,11 @@ options:
           - Sites of Cloudflare One. Items have the options of M(cloudflare.magic.cf1_site).
         type: list
         elements: dict
+      redundancy_groups:
+        description:
+          - Redundancy groups. Items have the options of M(cloudflare.magic.redundancy_group). The same design can create their members.
+        type: list
+        elements: dict
       mnm_config:
         description:
           - The configuration of network monitoring. Has the options of M(cloudflare.magic.mnm_config). If the dictionary is empty,

@@ -222,7 +222,8 @@ class Network:
         """Return the request of a step, with the ids that new objects have by now."""
         if not self._ids:
             return step.planned
-        return replace(step.planned, body=self._with_ids(step.planned.body), desired=self._with_ids(step.planned.desired))
+        planned = step.planned
+        return replace(planned, body=self._with_ids(planned.body), desired=self._with_ids(planned.desired), result=self._with_ids(planned.result))
 
     def _with_ids(self, value: t.Any) -> t.Any:
         if isinstance(value, str):

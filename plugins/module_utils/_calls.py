@@ -42,6 +42,8 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[J
     if not kind.id_option:
         return _read_single(client, kind, parent_id)
     answer = client.request("GET", kind.path(parent_id), headers=kind.headers, tree=kind.tree)
+    if kind.wrapped and isinstance(answer, dict):
+        answer = answer.get(kind.several)
     if not isinstance(answer, list):
         raise MagicError(f"Cloudflare's response to the list of {kind.noun}s is not a list, so it was not used. Report this if it happens again.")
     # What has the id of another sort is not of this kind.
@@ -204,21 +206,27 @@ def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: C
         elif not isinstance(created, dict):
             raise MagicError(f"Cloudflare's response to {what} is not an object, so it was not used. Report this if it happens again.", reached=UNKNOWN)
         _check_new(kind, planned.desired, as_object(created), there, what)
-        return t.cast("Json", without_keys(created))
-    if kind.bare:
+        return t.cast("Json", without_keys(_completed(kind, planned, created)))
+    done = "deleted" if method == "DELETE" else "modified"
+    if kind.bare and not (isinstance(answer, dict) and f"{done}_{kind.single}" in answer):
         if isinstance(answer, list) and len(answer) != 1:
             raise MagicError(
                 f"Cloudflare's response to {what} is a list of {len(answer)}, so it was not used. Report this if it happens again.", reached=UNKNOWN
             )
         found = _received(client, kind, answer[0] if isinstance(answer, list) else answer)
     else:
-        done = "deleted" if method == "DELETE" else "modified"
         if member(answer, done, bool, what, UNKNOWN) is False:
             raise MagicError(f"Cloudflare's response to {what} says that it was not {done}, without a reason.", reached=REFUSED)
         found = answer.get(f"{done}_{kind.single}")
     if planned.object_id is not None:
         check_id(found, "id", planned.object_id, what)
-    return without_keys(found) if method != "DELETE" and isinstance(found, dict) else None
+    return without_keys(_completed(kind, planned, found)) if method != "DELETE" and isinstance(found, dict) else None
+
+
+def _completed(kind: Kind, planned: Plan, answer: Json) -> Json:
+    """Return the object in an answer to a write with what such answers do not have, as it was sent."""
+    name = "" if kind.mixed is None else kind.mixed.field
+    return answer if not name or name in answer or name not in (planned.result or {}) else {**answer, name: (planned.result or {})[name]}
 
 
 def _created(kind: Kind, answer: t.Any) -> t.Any:

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, options_of, read, wanted
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, as_object, options_of, read, wanted
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
 
@@ -29,6 +29,32 @@ def _nothing(dummy: t.Any) -> Json:
 
 def _no_rules(dummy_item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]) -> list[str]:
     return []
+
+
+class Mixed(t.NamedTuple):
+    """A field with lists of ids by kinds, which is one list in the API, with a type for each id.
+
+    :ivar field: its name, also in requests.
+    :ivar shown: its name in answers, where each entry has the whole object as ``data``.
+    :ivar types: the API's type of each part of the field.
+    """
+
+    field: str
+    shown: str
+    types: Mapping[str, str]
+
+    def received(self, entries: t.Any) -> Json:
+        """Return the parts of what an answer has; what has a type that is not known, or no id, is a part of the type's name."""
+        parts = {kind: part for part, kind in self.types.items()}
+        found: Json = {}
+        for entry in entries if isinstance(entries, list) else ():
+            kind, object_id = str(as_object(entry).get("type")), as_object(as_object(entry).get("data")).get("id")
+            found.setdefault(parts.get(kind, kind) if isinstance(object_id, str) else kind, []).append(object_id)
+        return found
+
+    def sent(self, value: Json) -> list[Json]:
+        """Return the list that the API takes."""
+        return [{"id": object_id, "type": kind} for part, kind in self.types.items() for object_id in value.get(part, ())]
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,8 @@ class Kind:
     :ivar listed: whether what creates one is a list.
     :ivar within: for fields that stand in another place in the API, their path there.
     :ivar hidden: what answers have and nobody is shown, because it is secret.
+    :ivar mixed: the field that is one list of objects of several kinds in the API. Answers to writes do not have it.
+    :ivar wrapped: whether the list of them has their name around it, though ``bare``.
     """
 
     noun: str
@@ -110,6 +138,8 @@ class Kind:
     listed: bool = False
     within: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    mixed: Mixed | None = None
+    wrapped: bool = False
 
     def path(self, parent_id: str | None = None) -> list[str]:
         """Return the path of all of them, or of those of one parent."""
@@ -188,6 +218,9 @@ class Kind:
         for name, (outer, inner) in self.within.items():
             if isinstance(raw.get(outer), dict) and inner in raw[outer]:
                 found = {**found, name: raw[outer][inner]}
+        if self.mixed is not None and self.mixed.shown in raw:
+            found = {name: value for name, value in found.items() if name != self.mixed.shown}
+            found[self.mixed.field] = self.mixed.received(raw[self.mixed.shown])
         return found
 
     def sent(self, body: Json) -> Json:
@@ -196,6 +229,8 @@ class Kind:
         for name, (outer, inner) in self.within.items():
             if name in body:
                 found[outer] = {**found.get(outer, {}), inner: body[name]}
+        if self.mixed is not None and self.mixed.field in body:
+            found[self.mixed.field] = self.mixed.sent(body[self.mixed.field])
         return found
 
 

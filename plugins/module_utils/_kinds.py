@@ -10,10 +10,11 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _values
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, Ignored, as_object
-from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
+from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind, Mixed
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import customer_ends
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 
@@ -218,6 +219,44 @@ INTERCONNECT = Kind(
     given="Cloudflare creates and deletes interconnects together with the physical or virtual connection that they represent (Network Interconnect).",
 )
 
+
+_LISTED = Field({"type": "list", "elements": "str"}, _values.words, [])
+
+
+def _rules_of_groups(item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]) -> list[str]:
+    strange = sorted(set(as_object(item.get("members"))) - set(REDUNDANCY_GROUP.fields["members"].parts))
+    what = f"members: the group has members of the types {', '.join(strange)}, which this version does not know, and an update would remove them."
+    return [f"{what} Update the group in Cloudflare's dashboard, or use a newer version."] if strange else []
+
+
+REDUNDANCY_GROUP = Kind(
+    noun="redundancy group",
+    single="redundancy_group",
+    several="redundancy_groups",
+    id_option="redundancy_group_id",
+    keys=("name",),
+    fields={
+        "name": Field({"type": "str"}, _values.name),
+        "description": _TEXT,
+        "members": Field(
+            {"type": "dict"},
+            parts={
+                "ipsec_tunnels": replace(_LISTED, of=(IPSEC_TUNNEL,)),
+                "gre_tunnels": replace(_LISTED, of=(GRE_TUNNEL,)),
+                "interconnects": replace(_LISTED, of=(INTERCONNECT,)),
+            },
+        ),
+    },
+    required=("name",),
+    # An update replaces the whole group, members included.
+    repeated=("name", "description", "members"),
+    rules=_rules_of_groups,
+    mixed=Mixed("members", "member_data", {"ipsec_tunnels": "ipsec", "gre_tunnels": "gre", "interconnects": "cni"}),
+    bare=True,
+    wrapped=True,
+    validates=False,
+    many=(),
+)
 
 # What has an inside with addresses, at which routes can point.
 TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)

@@ -236,6 +236,8 @@ def shown_otherwise(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -
     """Return what the answer to a write says otherwise than the plan; of a new object, Cloudflare decides itself what decides what it ignores."""
     desired, warnings = heeded(kind.fields, planned.desired, answer)
     left = {} if check_mode else difference(kind.fields, desired, answer)
+    if kind.mixed is not None:
+        left.pop(kind.mixed.field, None)
     if left:
         warnings.append(f"Cloudflare accepted the request, but shows another value of {listing(left)} than the one that was sent.")
     # What the plan says already is not said again.

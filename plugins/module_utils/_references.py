@@ -58,7 +58,7 @@ def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
         if one.parts and isinstance(found.get(name), dict):
             found[name] = named(one.parts, found[name], lookup)
         elif one.of and not one.stands_for and isinstance(found.get(name), list):
-            found[name] = [_name_of(one, object_id, lookup) or object_id for object_id in found[name]]
+            found[name] = one.canonical([_name_of(one, object_id, lookup) or object_id for object_id in found[name]])
         elif one.stands_for and found.get(one.stands_for):
             word = _name_of(one, found[one.stands_for], lookup)
             if word:
@@ -88,7 +88,7 @@ def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: s
         elif one.entry:
             found[name] = in_order(one, [resolved(one.entry, entry, lookup, f"{path}{name}.", ids) for entry in value])
         elif one.of and not one.stands_for:
-            found[name] = [the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value]
+            found[name] = one.canonical([the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value])
         elif one.stands_for:
             # Empty takes it back.
             found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value

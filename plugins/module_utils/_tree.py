@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, ROUTE, WITH_INSIDES
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, REDUNDANCY_GROUP, ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as NETWORK
 from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
@@ -37,6 +37,7 @@ KINDS = (
     CONNECTOR,
     *WITH_INSIDES,
     ROUTE,
+    REDUNDANCY_GROUP,
     SITE,
     SITE_LAN,
     SITE_WAN,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, GRE_TUNNEL, INTERCONNECT, IPSEC_TUNNEL, REDUNDANCY_GROUP
 from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
     APP,
@@ -58,6 +58,8 @@ OFFICE = {"site": "paris", "name": "office", "physport": 2}
 LAB = {"site": "paris", "name": "lab", "physport": 3}
 STATIC = {"address": "192.168.10.1/24"}
 SERVER = {"dhcp_pool_start": "192.168.10.10", "dhcp_pool_end": "192.168.10.99"}
+
+PARIS_END = {"customer_endpoint": "198.51.100.11"}
 
 ROWS = [
     Row(
@@ -383,5 +385,40 @@ ROWS = [
             ({"name": "lyon", "location": {"long": -181}}, "location.long"),
             ({"cf1_site_id": NOBODY, "description": "x"}, "cf1_site_id: there is no site of Cloudflare One with the id"),
         ],
+    ),
+    Row(
+        REDUNDANCY_GROUP,
+        {"name": "paris", "members": {"ipsec_tunnels": ["paris-1", "paris-2"]}},
+        [
+            {"description": "Both ends"},
+            {"description": ""},
+            {"members": {"ipsec_tunnels": ["paris-2"]}},
+            {"members": {"gre_tunnels": ["paris-3"]}},
+            {"members": {"interconnects": ["frankfurt-1"], "gre_tunnels": []}},
+            {"members": {"ipsec_tunnels": []}},
+        ],
+        [
+            (
+                {"name": "paris", "members": {"ipsec_tunnels": ["paris-3"]}},
+                "members.ipsec_tunnels: there is no IPsec tunnel 'paris-3'. These exist: paris-1, paris-2.",
+            ),
+            ({"name": "paris", "members": {"gre_tunnels": ["paris-1"]}}, "members.gre_tunnels: there is no GRE tunnel 'paris-1'."),
+            ({"name": "paris", "members": {"interconnects": [NOBODY]}}, "members.interconnects: there is no interconnect"),
+            ({"name": " "}, "name: ' ' is empty"),
+            ({"redundancy_group_id": NOBODY, "description": "x"}, "redundancy_group_id: there is no redundancy group with the id"),
+        ],
+        above=(
+            (IPSEC_TUNNEL, {"name": "paris-1", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.10/31", **PARIS_END}),
+            (IPSEC_TUNNEL, {"name": "paris-2", "cloudflare_endpoint": "203.0.113.2", "interface_address": "10.213.0.12/31", **PARIS_END}),
+            (
+                GRE_TUNNEL,
+                {
+                    "name": "paris-3",
+                    "cloudflare_gre_endpoint": "203.0.113.1",
+                    "customer_gre_endpoint": "198.51.100.11",
+                    "interface_address": "10.213.0.14/31",
+                },
+            ),
+        ),
     ),
 ]

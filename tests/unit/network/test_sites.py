@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -279,6 +280,37 @@ def test_a_site_has_one_netflow_configuration(cloud):
     # It goes with its site, and nobody asks for it.
     assert names(done(cloud, {"sites": [{"name": "lyon"}]}, "deleted", **MANY))[-1] == "delete sites lyon"
     assert not [request for request in cloud.sent if "netflow" in request.path]
+
+
+def test_a_group_has_tunnels_of_the_same_design_and_gives_them_up(cloud):
+    pair = {"ipsec_tunnels": [tunnel(1), tunnel(2)], "redundancy_groups": [{"name": "site", "members": {"ipsec_tunnels": ["site-2", "site-1"]}}]}
+    made = done(cloud, pair)
+    assert names(made)[-1] == "create redundancy_groups site" and "warnings" not in {name for name in made if "another value" in str(made[name])}
+    assert made["after"]["redundancy_groups"] == [{"name": "site", "members": {"ipsec_tunnels": ["site-1", "site-2"]}}] and not done(cloud, pair)["changed"]
+    read = cloud.run({"redundancy_groups": []}, "gathered")["gathered"]
+    assert not done(cloud, read, "overridden")["changed"]
+    # The group lets go of what is deleted before that.
+    less = {"ipsec_tunnels": [tunnel(1)], "redundancy_groups": [{"name": "site", "members": {"ipsec_tunnels": ["site-1"]}}]}
+    assert names(done(cloud, less, "overridden", keep=[])) == ["update redundancy_groups site", "delete ipsec_tunnels site-2"]
+    assert names(done(cloud, pair | {"redundancy_groups": [{"name": "site"}]}, "deleted")) == ["delete redundancy_groups site", "delete ipsec_tunnels site-1"]
+
+
+def test_a_group_keeps_members_that_nobody_knows(cloud):
+    """A member of a type that Cloudflare may come to have would be lost with an update, which replaces them all."""
+    done(cloud, {"redundancy_groups": [{"name": "site", "description": "old"}]})
+
+    def newer(request, forward):
+        reply = forward()
+        if request.is_write:
+            return reply
+        answer = json.loads(reply.body)
+        answer["result"]["redundancy_groups"][0]["member_data"] = [{"type": "vpc", "data": {"id": "1"}}]
+        return reply._replace(body=json.dumps(answer).encode())
+
+    cloud.between = newer
+    assert not done(cloud, {"redundancy_groups": [{"name": "site", "description": "old"}]})["changed"]
+    refused = cloud.run({"redundancy_groups": [{"name": "site", "description": "new"}]})
+    assert "redundancy_groups[0].members: the group has members of the types vpc, which this version does not know" in refused["msg"] and cloud.writes == []
 
 
 WRONG = {
