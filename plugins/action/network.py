@@ -39,11 +39,11 @@ class ActionModule(ClientAction):
         if options["state"] == "gathered":
             kinds = USUAL if options["config"] is None else _design.kinds_of(options["config"])
             account = Account(client)
-            result = {"changed": False, "gathered": _gather.gather(kinds, account, keep)}
+            read: Json = {"changed": False, "gathered": _gather.gather(kinds, account, keep)}
             if options["keep"] is None:
                 found, warnings = _gather.of_connectors(kinds, account)
-                result.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
-            return {**result, "requests": client.sent - before}
+                read.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
+            return {**read, "requests": client.sent - before}
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
         network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
