@@ -6,23 +6,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: tunnels
-short_description: The tunnels of Cloudflare WAN or Magic Transit as hosts
+short_description: Tunnels, connectors and sites of Cloudflare WAN or Magic Transit as hosts
 version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Turns each IPsec and GRE tunnel of an account of Cloudflare WAN (formerly Magic WAN) or Magic Transit into an inventory host with the tunnel's
-    name. If an IPsec and a GRE tunnel have the same name, the host of the GRE tunnel has C(_gre) appended.
+    name. With O(kinds), it does the same with connectors, which are Cloudflare's appliances, and with sites.
+  - A connector's name is its serial number, or the id of its device if it has none. If objects of several kinds have the same name, the first kind
+    has it, and C(_gre), C(_connector) or C(_site) is appended to the host of the others.
   - The name of the inventory file must end in C(magic.yml) or C(magic.yaml).
-  - The hosts are in the groups C(ipsec_tunnels) and C(gre_tunnels).
-  - Each host has variables with the fields of the tunnel that Cloudflare documents, as M(cloudflare.magic.ipsec_tunnel_info) and
-    M(cloudflare.magic.gre_tunnel_info) return them. Any other fields of a response are left out. The field C(name) is left out unless
-    O(hostvars_prefix) is set, because Ansible reserves the word. You can use it in O(compose), O(groups), O(keyed_groups) and O(hostnames).
-  - There are also the variables C(tunnel_type), which is V(ipsec) or V(gre), and for IPsec tunnels C(psk_age_days), the age of the pre-shared key
-    (PSK) in full days by Cloudflare's clock, or null if Cloudflare never generated one. It is below 0, with a warning, if the key is dated in the
-    future.
-  - With O(health), there are also C(tunnel_health), C(tunnel_health_share) and C(tunnel_health_checked_until). M(cloudflare.magic.tunnel_health_info)
-    describes them as C(state), C(healthy_share) and C(checked_until).
+  - The hosts are in the groups C(ipsec_tunnels), C(gre_tunnels), C(connectors) and C(sites).
+  - Each host has variables with the fields of its object that Cloudflare documents, as M(cloudflare.magic.ipsec_tunnel_info),
+    M(cloudflare.magic.gre_tunnel_info), M(cloudflare.magic.connector_info) and M(cloudflare.magic.site_info) return them. Any other fields of a
+    response are left out, and so are license keys. The name of the object is C(name), which is left out unless O(hostvars_prefix) is set, because
+    Ansible reserves the word. You can use it in O(compose), O(groups), O(keyed_groups) and O(hostnames).
+  - All hosts also have the variable C(kind), which is one of O(kinds). Tunnels have C(tunnel_type), which is V(ipsec) or V(gre). IPsec tunnels have
+    C(psk_age_days), the age of the pre-shared key (PSK) in full days by Cloudflare's clock, or null if Cloudflare never generated one. Connectors
+    have C(last_heartbeat_age), the seconds since Cloudflare last heard from the device, or null if it never did. An age is below 0, with a warning,
+    if the date is in the future.
+  - Sites have C(connector_serial_number) and C(secondary_connector_serial_number), which are null if there is no such connector.
+  - With O(health), tunnels also have C(tunnel_health), C(tunnel_health_share) and C(tunnel_health_checked_until).
+    M(cloudflare.magic.tunnel_health_info) describes them as C(state), C(healthy_share) and C(checked_until).
   - Values from Cloudflare are data and never templates, also in the results of O(compose). C(ansible-inventory --list) shows text as
     C(__ansible_unsafe), except for plain words, addresses, times and IKE identities, which cannot be templates. With ansible-core 2.18, each C({) of
     such text is C(\x7b) in the variables, with a warning.
@@ -40,13 +45,17 @@ notes:
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator needs no account.
   - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise read from the
     environment.
-  - Sends one request for each of O(tunnel_types). The cache contains the tunnels and their health, but never the credentials. Cloudflare never shows
-    keys. A cache is used only for the account and the URL that it was filled from. If neither the options nor the environment have an account id, the
-    cache is used as it is.
+  - Connectors need C(Magic WAN Read) or C(Magic WAN Write), also if they are read because O(kinds) contains V(site).
+  - Sends one request for each of O(kinds). V(site) also requests the connectors. The cache contains what was read and the health of tunnels, but
+    never credentials, pre-shared keys or license keys. A cache is used only for the account and the URL that it was filled from. If neither the
+    options nor the environment have an account id, the cache is used as it is.
+  - If the inventory cannot be read, Ansible continues without its hosts, and other inventory plugins report that they cannot read the file either.
+    Set C(any_unparsed_is_failed=true) in the section C([inventory]) of C(ansible.cfg), so that the run fails instead.
   - In host names, accents are dropped, and characters other than ASCII letters and digits, C(_), C(-) and C(.) are replaced by C(_).
-  - No two tunnels share a host, and no host has the name of a group, or a name such as V(localhost) or V(all) that has another meaning in Ansible. If
-    that would happen, C(_) and the first 8 characters of the tunnel's id are appended to the names of the hosts, with a warning. A tunnel whose name
-    at Cloudflare is exactly the host name keeps it, if it is the only one.
+  - No two objects share a host, and no host has the name of a group, or a name such as V(localhost) or V(all) that has another meaning in Ansible. If
+    that would happen, C(_) and the first 8 characters of the id are appended to the names of the hosts, with a warning. An object whose name at
+    Cloudflare is exactly the host name keeps it, if it is the only one.
+  - If several tunnels have the same name, there is a warning, because Cloudflare reports health by name.
   - In names of groups that O(groups) and O(keyed_groups) create, characters other than letters, digits, C(_), C(-) and C(.) are replaced by C(_). If
     a new group would have the name of a host from another source, C(_group) is appended to its name, with a warning.
   - Either all hosts are added or, if there is an error, none.
@@ -58,60 +67,54 @@ options:
     required: true
     choices:
       - cloudflare.magic.tunnels
-  tunnel_types:
+  kinds:
     description:
-      - The types of tunnels to turn into hosts.
+      - The kinds of objects to turn into hosts. Other kinds are not requested.
     type: list
     elements: str
     choices:
-      - ipsec
-      - gre
+      - ipsec_tunnel
+      - gre_tunnel
+      - connector
+      - site
     default:
-      - ipsec
-      - gre
+      - ipsec_tunnel
+      - gre_tunnel
   filters:
     description:
-      - Limits which of the tunnels are turned into hosts. The values can be templates.
+      - Limits which of the objects are turned into hosts. The values can be templates.
     type: dict
     default: {}
     suboptions:
       names:
         description:
-          - Names or shell patterns such as V(branch-*). If not set, all tunnels are included. A name that no tunnel has gives a warning.
+          - Names or shell patterns such as V(branch-*). If not set, all objects are included. A name that no object has gives a warning.
         type: list
         elements: str
       exclude:
         description:
-          - Names, shell patterns or ids of tunnels that are left out, such as those that a connector created automatically.
+          - Names, shell patterns or ids of objects that are left out, such as tunnels that a connector created automatically.
         type: list
         elements: str
-      kinds:
-        description:
-          - Kinds of tunnels, within O(tunnel_types). Other kinds are not requested.
-        type: list
-        elements: str
-        choices:
-          - ipsec
-          - gre
     version_added: 1.0.0
   hostnames:
     description:
-      - Jinja expressions such as V(customer_endpoint), or templates such as V({{ tunnel_type }}-{{ name }}). The first one that works and does not
-        result in an empty string is used as the host name. They use the tunnel's fields by Cloudflare's names, without O(hostvars_prefix).
-      - If none works, the tunnel's name is used. With O(strict), this is an error instead.
+      - Jinja expressions such as V(customer_endpoint) or V(notes), or templates such as V({{ kind }}-{{ name }}). The first one that works and does not
+        result in an empty string is used as the host name. They use the fields of the object by Cloudflare's names, without O(hostvars_prefix).
+      - If none works, the name of the object is used. With O(strict), this is an error instead.
     type: list
     elements: str
     default: []
     version_added: 1.0.0
   existing_hosts:
     description:
-      - What to do if another inventory source has a host with the tunnel's name. That source must be read before this one, because a plugin cannot
+      - What to do if another inventory source has a host with the object's name. That source must be read before this one, because a plugin cannot
         see what is read later, and Ansible combines hosts with the same name. Therefore, put this source last, as in
         C(-i hosts.ini -i account.magic.yml).
-      - V(separate) creates a separate host for the tunnel, with a part of the tunnel's id in its name.
-      - V(combine) adds the tunnel's variables and groups to the existing host.
-      - A host that has the tunnel's id as its variable C(id), such as one that another file for this plugin created, is always combined. A host that
-        this plugin created for another tunnel is never combined.
+      - V(separate) creates a separate host for the object, with a part of the object's id in its name.
+      - V(combine) adds the object's variables and groups to the existing host.
+      - A host that has the object's id as its variable C(id), such as one that another file for this plugin created, is always combined. A host that
+        this plugin created for another object is never combined.
     type: str
     choices:
       - separate
@@ -144,10 +147,22 @@ groups:
   tunnel_down: tunnel_health == 'down'
 
 ---
+# Active connectors that Cloudflare has not heard from in the last ten minutes are in the group connector_silent. The others are in a group for the
+# version of their software.
+plugin: cloudflare.magic.tunnels
+kinds:
+  - connector
+groups:
+  connector_silent: activated and (last_heartbeat_age is none or last_heartbeat_age > 600)
+keyed_groups:
+  - key: last_seen_version | replace('.', '_')
+    prefix: version
+
+---
 # Hosts are the customer's devices at the ends of the IPsec tunnels.
 plugin: cloudflare.magic.tunnels
-tunnel_types:
-  - ipsec
+kinds:
+  - ipsec_tunnel
 api_token: "{{ lookup('ansible.builtin.env', 'MAGIC_READ_TOKEN') }}"
 account_id: 023e105f4ecef8ad9ca31a8372d0c353
 hostvars_prefix: magic_
@@ -170,7 +185,6 @@ cache_timeout: 600
 
 import os
 import typing as t
-from itertools import chain
 
 from ansible import constants as C
 from ansible.errors import AnsibleParserError
@@ -179,28 +193,14 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
-from ansible_collections.cloudflare.magic.plugins.plugin_utils import _host_health, _host_names
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _host_answers, _host_names
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import compile_once, means_something
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import (
-    KINDS,
-    Answer,
-    Filters,
-    Tunnel,
-    as_data,
-    cached,
-    changed_texts,
-    filters_of,
-    future_keys,
-    other_forms,
-    variable_names,
-    variables_of,
-)
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import GROUPS, KINDS
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Answer, Filters, Item, as_data, cached, filters_of, variable_names, warnings_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -210,9 +210,14 @@ if t.TYPE_CHECKING:
 # Names that all of Ansible takes for something else.
 _NEVER = {"all", "ungrouped", *C.LOCALHOST}
 
+# Ansible asks other plugins whether they can read the file, shows what they say next to this, and by default goes on.
+_GOES_ON = " What other inventory plugins report about this file does not matter." + (
+    "" if C.INVENTORY_ANY_UNPARSED_IS_FAILED else " Ansible continues without these hosts, unless any_unparsed_is_failed is set in ansible.cfg."
+)
+
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """Turns each tunnel into an inventory host."""
+    """Turns each object into a host."""
 
     NAME = "cloudflare.magic.tunnels"
 
@@ -233,15 +238,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             if self._option("use_extra_vars"):
                 self.templar.available_variables = self._vars or {}
-            types = self._option("tunnel_types")
-            filters = filters_of(self.templar.template(self._option("filters") or {}), KINDS if types is None else types)
+            filters = filters_of(self.templar.template(self._option("filters") or {}), self._option("kinds"))
             self._names = variable_names(self._option("hostvars_prefix") or "", means_something)
             answer = self._answer(self.get_cache_key(path), cache, filters)
-            tunnels = filters.choose(answer, warnings)
-            warnings += [*other_forms(answer), *changed_texts(tunnels), *future_keys(tunnels, answer.now())]
-            built, hosts = self._build(inventory, tunnels, answer, warnings)
+            items = filters.choose(answer, warnings)
+            warnings += warnings_of(answer, items)
+            built, hosts = self._build(inventory, items, answer, warnings)
         except MagicError as error:
-            raise AnsibleParserError(str(error)) from None
+            raise AnsibleParserError(f"{error}{_GOES_ON}") from None
         finally:
             self.inventory = inventory
         for warning in warnings:
@@ -256,30 +260,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _answer(self, key: str, cache: bool, filters: Filters) -> Answer:
         options = {name: self._option(name) for name in SHARED.argument_spec}
-        rules = _host_health.rules_of(self._option, self.templar.template)
+        rules = _host_answers.rules_of(self._option, self.templar.template)
         if self._option("cache") and cache:
-            answer = cached(self._cache.get(key), *self._wanted_origin(options), filters.kinds)
-            if answer is not None and (rules is None or _host_health.is_usable(answer.health, rules, filters.choose(answer, []))):
+            answer = cached(self._cache.get(key), *self._wanted_origin(options), filters.read)
+            if answer is not None and (rules is None or _host_answers.is_usable(answer.health, rules, filters.choose(answer, []))):
                 return answer
         settings = settings_for(self._templated(options))
-        answer = Answer(settings.account_id, settings.api_url)
-        # A client of its own, closed before Ansible forks its workers from this process.
-        client = Client(settings)
-        client.tell = lambda text: self.display.display(f"{self.NAME}: {shown(text)}", stderr=True)
-        try:
-            for kind in filters.kinds:
-                answer.add(kind, list_all(client, KINDS[kind]))
-            answer.ahead = float(round((client.now() - answer.now()).total_seconds()))
-            if rules is not None:
-                answer.health = _host_health.ask(client, rules, filters.choose(answer, []), chain(*answer.tunnels.values()))
-        finally:
-            client.close()
+        answer = _host_answers.read(settings, filters, rules, lambda text: self.display.display(f"{self.NAME}: {shown(text)}", stderr=True))
         if self._option("cache"):
             self._cache[key] = answer.content()
         return answer
 
     def _wanted_origin(self, options: dict[str, t.Any]) -> tuple[str | None, str | None]:
-        """Return whose tunnels are wanted, and from which URL; None where nothing says so. That needs no credentials, and a cache needs none either."""
+        """Return whose objects are wanted, and from which URL; None where nothing says so. That needs no credentials, and a cache needs none either."""
         if options["account_id"] is None and not os.environ.get("CLOUDFLARE_ACCOUNT_ID"):
             return None, None
         settings = settings_for(self._templated({**options, "api_token": "not needed", "api_key": None, "api_email": None}))
@@ -290,36 +283,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # --- the hosts
 
-    def _build(self, inventory: InventoryData, tunnels: list[Tunnel], answer: Answer, warnings: list[str]) -> tuple[InventoryData, list[str]]:
-        """Return an inventory of these tunnels alone, and the names of their hosts: what fails, fails before there is the first host.
+    def _build(self, inventory: InventoryData, items: list[Item], answer: Answer, warnings: list[str]) -> tuple[InventoryData, list[str]]:
+        """Return an inventory of these objects alone, and the names of their hosts: what fails, fails before there is the first host.
 
         Which groups there are is known only when they have been made, and a host must not have the name of one. So names are given again until they fit.
         """
         health = answer.health if self._option("health") else None
-        fields = [wrap_var({**variables_of(tunnel, answer.now()), **_host_health.variables_of(health, tunnel)}) for tunnel in tunnels]
-        wishes = [self._wish(tunnel, variables) for tunnel, variables in zip(tunnels, fields)]
-        groups: set[str] = {*inventory.groups, *_host_names.GROUPS.values()}
+        fields = [wrap_var({**answer.variables_of(item), **_host_answers.variables_of(health, item)}) for item in items]
+        wishes = [self._wish(item, variables) for item, variables in zip(items, fields)]
+        groups: set[str] = {*inventory.groups, *GROUPS.values()}
         self._before = inventory
         self._renamed_groups = {}
-        separate = self._option("existing_hosts") != "combine"
+        combine = self._option("existing_hosts") == "combine"
 
-        def taken(tunnel: Tunnel, name: str) -> bool:
-            if name in groups or name in _NEVER:
-                return True
+        def taken(item: Item, name: str) -> bool:
             host = inventory.hosts.get(name)
-            return host is not None and not _host_names.is_of(host.vars, tunnel) and (separate or _host_names.is_a_tunnel(host.get_groups()))
+            return name in groups or name in _NEVER or (host is not None and not _host_names.may_have(item, host, combine))
 
         while True:
             heard: list[str] = []
-            names = _host_names.host_names(tunnels, wishes, taken, heard)
-            built = self._construct(inventory, tunnels, fields, names)
+            names = _host_names.host_names(items, wishes, taken, heard)
+            built = self._construct(inventory, items, fields, names)
             if not set(built.groups) & set(names):
                 warnings += [*heard, *_host_names.renamed_groups(self._renamed_groups)]
                 return built, names
             groups |= set(built.groups)
 
-    def _wish(self, tunnel: Tunnel, variables: dict[str, t.Any]) -> str:
-        """Return the name that the host should have: the first of ``hostnames`` that works, or the tunnel's."""
+    def _wish(self, item: Item, variables: dict[str, t.Any]) -> str:
+        """Return the name that the host should have: the first of ``hostnames`` that works, or the object's."""
         templates = self._option("hostnames") or []
         problem: Exception | str = "they give no text"
         for template in templates:
@@ -331,8 +322,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if isinstance(found, (str, int)) and not isinstance(found, bool) and str(found).strip():
                 return str.__str__(str(found)).strip()
         if templates and self._option("strict"):
-            raise AnsibleParserError(f"hostnames: none works for the tunnel with the id {shown(tunnel.id)}: {shown(str(problem))}")
-        return tunnel.name
+            raise AnsibleParserError(f"hostnames: none works for the {KINDS[item.kind].kind.noun} with the id {shown(item.id)}: {shown(str(problem))}")
+        return item.name
 
     def _host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:
         if "{{" not in template and "{%" not in template:
@@ -341,7 +332,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.templar.available_variables = {**variables, **(self._vars or {})} if self._option("use_extra_vars") else variables
         return self.templar.template(template)
 
-    def _construct(self, inventory: InventoryData, tunnels: list[Tunnel], fields: Sequence[dict[str, t.Any]], names: list[str]) -> InventoryData:
+    def _construct(self, inventory: InventoryData, items: list[Item], fields: Sequence[dict[str, t.Any]], names: list[str]) -> InventoryData:
         """Return an inventory of these hosts alone, with their variables and groups."""
         constructed: dict[str, Callable[..., None]] = {
             "compose": self._set_composite_vars,
@@ -351,8 +342,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         built = InventoryData()
         built.current_source = inventory.current_source
         self.inventory = built
-        for tunnel, variables, name in zip(tunnels, fields, names):
-            built.add_host(name, built.add_group(_host_names.GROUPS[tunnel.kind]))
+        for item, variables, name in zip(items, fields, names):
+            built.add_host(name, built.add_group(GROUPS[item.kind]))
             before = inventory.hosts.get(name)
             if before is not None:
                 # Conditions see what the host was before, too.

@@ -25,6 +25,11 @@ UNKNOWN = "unknown"  # the server may have carried it out
 _WRITE_PERMISSION = "'Magic WAN Write' or 'Magic Transit Write'"
 _READ_PERMISSION = f"'Magic WAN Read' or 'Magic Transit Read' ({_WRITE_PERMISSION} include it)"
 _ANALYTICS_PERMISSION = "'Account Analytics Read'"
+# What needs other permissions to be read and written, by what follows the account in the path.
+_OTHER_PERMISSIONS = {
+    "magic/connectors": ("'Magic WAN Read' ('Magic WAN Write' includes it)", "'Magic WAN Write'"),
+    "mnm": ("'Magic Network Monitoring Config Write'", "'Magic Network Monitoring Config Write'"),
+}
 
 # Where GraphQL Analytics is asked: a POST that only reads, with a permission and a rate limit of its own.
 GRAPHQL_PATH = "/graphql"
@@ -219,7 +224,9 @@ def in_words(error: dict[str, t.Any]) -> str:
 
 def missing_permission(method: str, path: str, text: str = _PERMISSION) -> str:
     """Return what to do about a call that the credential may not make."""
-    needed = _ANALYTICS_PERMISSION if path == GRAPHQL_PATH else _READ_PERMISSION if method == "GET" else _WRITE_PERMISSION
+    where = "/".join(path.split("/")[3:]) + "/"
+    reading, writing = next((pair for start, pair in _OTHER_PERMISSIONS.items() if where.startswith(f"{start}/")), (_READ_PERMISSION, _WRITE_PERMISSION))
+    needed = _ANALYTICS_PERMISSION if path == GRAPHQL_PATH else reading if method == "GET" else writing
     return text.replace("{permission}", needed)
 
 

@@ -247,6 +247,21 @@ def pause(poll_interval: int, queries: int) -> int:
     return max(poll_interval, 2 * queries) if queries > 1 else poll_interval if queries else 1
 
 
+def same_names(names: Iterable[str], there: Mapping[str, int]) -> list[str]:
+    """Return a warning if names of tunnels do not tell them apart.
+
+    :arg names: of the tunnels that are meant.
+    :arg there: how many of all tunnels have each name.
+    """
+    several = sorted({shown(name) for name in names if name and there[name] > 1})
+    if not several:
+        return []
+    return [
+        f"Several tunnels have the same name: {listing(several)}. Cloudflare reports health by name, so the health of each of them is unknown, and tasks "
+        "cannot find them by name. Rename all but one of them."
+    ]
+
+
 def few(names: Collection[str], there: Collection[str]) -> list[str] | None:
     """Return names as they are written into a query; None if all rows are asked for, because there are many, or these are all."""
     return sorted(names) if len(names) < len(there) and len(names) <= MOST_NAMES else None

@@ -17,11 +17,21 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._health import Tally, few, gave_up, in_words, not_healthy, pause, query, rows_of, stamp
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import (
+    Tally,
+    few,
+    gave_up,
+    in_words,
+    not_healthy,
+    pause,
+    query,
+    rows_of,
+    same_names,
+    stamp,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, check_names
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import CLOCKS_DIFFER, parse_age, parse_timestamp
 
 if t.TYPE_CHECKING:
@@ -47,11 +57,6 @@ OPTIONS = SHARED.merge(
 
 # What Cloudflare's analytics take in one query.
 _LONGEST_WINDOW = 7 * 86400
-
-_SEVERAL = (
-    "Several tunnels have the same name, and Cloudflare reports their health together, so the health of each one is unknown: {}. "
-    "Give each tunnel a unique name."
-)
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,7 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     there = tunnel_names(client)
     check_names("names", wish.names, there, "tunnel")
     names = {name for name in there if by_name(wish.names, name)} if wish.names else set(there)
-    warnings = [_SEVERAL.format(listing(several))] if (several := [shown(name) for name in names if there[name] > 1]) else []
+    warnings = same_names(names, there)
     # By the clock of an answer, which there is by now, and which comes later than every change that is waited for.
     since = client.afterwards() if wish.wait and wish.since is None else wish.since
     if since is not None and since - client.now() > CLOCKS_DIFFER:

@@ -5,41 +5,42 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Names of hosts and groups that Ansible takes for names and nothing else, and of which each belongs to one tunnel."""
+"""Names of hosts and groups that Ansible takes for names and nothing else, and of which each belongs to one object."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import KINDS
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import GROUPS, KINDS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
-    from ansible.inventory.group import Group
+    from ansible.inventory.host import Host
 
-    from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Item
 
-# The groups of all tunnels of a kind.
-GROUPS = {kind: f"{kind}_tunnels" for kind in KINDS}
-
-_NO_NAME = "tunnel"
 _PART_OF_ID = 8
 
 
-def is_of(variables: Mapping[str, t.Any], tunnel: Tunnel) -> bool:
-    """Tell whether a host that is there already is this tunnel's; another source may have made it, with another prefix."""
-    return any(name.endswith("id") and value == tunnel.id for name, value in variables.items())
+def may_have(item: Item, host: Host, combine: bool) -> bool:
+    """Tell whether an object may have a host that is there already.
 
-
-def is_a_tunnel(groups: Iterable[Group]) -> bool:
-    """Tell by a host's groups whether the plugin made it, for another account."""
-    return any(group.name in GROUPS.values() for group in groups)
+    It may if the host is its own, which another source, or another file for this plugin, may have created, with another prefix; and with ``combine``, if this
+    plugin has not created the host for another object.
+    """
+    groups = {group.name for group in host.get_groups()}
+    created_for = {kind for name, kind in host.vars.items() if name.endswith("kind") and isinstance(kind, str) and GROUPS.get(kind) in groups}
+    if created_for and item.kind not in created_for:
+        # Its variable may well have this id: a site has the ids of its connectors.
+        return False
+    own = any(name.endswith("id") and value == item.id for name, value in host.vars.items())
+    return own or (combine and not created_for)
 
 
 def safe_name(text: str) -> str:
@@ -70,46 +71,54 @@ def renamed_groups(renamed: Mapping[str, str]) -> list[str]:
 
 
 class _Claim(t.NamedTuple):
-    """A name that a tunnel may have, and how good its reason is: the lower, the better."""
+    """A name that an object may have, and how good its reason is: the lower, the better."""
 
     rank: int
     name: str
 
 
-def _claims(tunnel: Tunnel, wish: str, beside_ipsec: bool) -> list[_Claim]:
-    """Return the names that a tunnel may have, the best one first.
+def _claims(item: Item, wish: str, suffix: str) -> list[_Claim]:
+    """Return the names that an object may have, the best one first.
 
-    :arg beside_ipsec: this is the one GRE tunnel beside the one IPsec tunnel of the same name.
+    :arg suffix: of the name, because an object of another kind has the same one; empty if it may have the name itself.
     """
-    plain, own_id = safe_name(wish), safe_name(tunnel.id) or "_"
-    natural = [_Claim(2, f"{plain}_gre")] if beside_ipsec else [_Claim(0 if plain == wish else 1, plain)]
-    base = plain or _NO_NAME
-    with_id = [f"{base}_{own_id[:_PART_OF_ID]}", f"{base}_{own_id}", f"{base}_{tunnel.kind}_{own_id}"]
+    plain, own_id = safe_name(wish), safe_name(item.id) or "_"
+    natural = [_Claim(2, f"{plain}{suffix}")] if suffix else [_Claim(0 if plain == wish else 1, plain)]
+    base = plain or item.kind
+    with_id = [f"{base}_{own_id[:_PART_OF_ID]}", f"{base}_{own_id}", f"{base}_{item.kind}_{own_id}"]
     return [*(natural if plain else []), *(_Claim(3 + number, name) for number, name in enumerate(with_id))]
 
 
-def host_names(tunnels: Sequence[Tunnel], wishes: Sequence[str], taken: Callable[[Tunnel, str], bool], warnings: list[str]) -> list[str]:
-    """Return the name of each tunnel's host. No two are the same, and the order of the tunnels plays no part.
+def _suffixes(items: Sequence[Item], wishes: Sequence[str]) -> list[str]:
+    """Return what each name ends in: if a name is wished for once in each of several kinds, the first of these kinds has it as it is."""
+    wished: dict[str, list[str]] = defaultdict(list)
+    for item, wish in zip(items, wishes):
+        wished[wish].append(item.kind)
+    shared = {wish: set(kinds) for wish, kinds in wished.items() if 1 < len(kinds) == len(set(kinds))}
+    first = {wish: next(kind for kind in KINDS if kind in kinds) for wish, kinds in shared.items()}
+    return [KINDS[item.kind].suffix if wish in first and item.kind != first[wish] else "" for item, wish in zip(items, wishes)]
 
-    :arg wishes: the names that the tunnels should have.
+
+def host_names(items: Sequence[Item], wishes: Sequence[str], taken: Callable[[Item, str], bool], warnings: list[str]) -> list[str]:
+    """Return the name of the host of each object. No two are the same, and the order of the objects plays no part.
+
+    :arg wishes: the names that the hosts should have.
     :arg taken: whether a name is someone else's.
-    :raises MagicError: if a tunnel cannot have a name.
+    :raises MagicError: if an object cannot have a name.
     """
-    alike = Counter(zip((tunnel.kind for tunnel in tunnels), wishes))
-    pairs = {wish for wish in wishes if alike["ipsec", wish] == alike["gre", wish] == 1}
-    claims = [_claims(tunnel, wish, tunnel.kind == "gre" and wish in pairs) for tunnel, wish in zip(tunnels, wishes)]
-    place = [0] * len(tunnels)
+    claims = [_claims(*one) for one in zip(items, wishes, _suffixes(items, wishes))]
+    place = [0] * len(items)
     disputed: set[str] = set()
     while True:
         by_name: dict[str, list[int]] = defaultdict(list)
         for index, several in enumerate(claims):
             if place[index] == len(several):
                 raise MagicError(
-                    f"There is no free host name for the tunnel with the id {shown(tunnels[index].id)}: all its names and ids are names of groups. "
-                    "Set a prefix for the groups in keyed_groups."
+                    f"There is no free host name for the {KINDS[items[index].kind].kind.noun} with the id {shown(items[index].id)}: all its names and ids are "
+                    "names of groups. Set a prefix for the groups in keyed_groups."
                 )
             by_name[several[place[index]].name].append(index)
-        losers = [index for name, several in by_name.items() for index in _losers(name, several, claims, place, disputed, tunnels, taken)]
+        losers = [index for name, several in by_name.items() for index in _losers(name, several, claims, place, disputed, items, taken)]
         if not losers:
             break
         for index in losers:
@@ -118,8 +127,7 @@ def host_names(tunnels: Sequence[Tunnel], wishes: Sequence[str], taken: Callable
     renamed = [claim.name for claim in found if claim.rank > 2]
     if renamed:
         warnings.append(
-            "These hosts have a part of their tunnel's id in their name, because another tunnel, another host or a group has the name alone: "
-            f"{listing(renamed)}."
+            f"These hosts have a part of an id in their name, because another object, another host or a group has the name alone: {listing(renamed)}."
         )
     return [claim.name for claim in found]
 
@@ -130,11 +138,11 @@ def _losers(
     claims: list[list[_Claim]],
     place: list[int],
     disputed: set[str],
-    tunnels: Sequence[Tunnel],
-    taken: Callable[[Tunnel, str], bool],
+    items: Sequence[Item],
+    taken: Callable[[Item, str], bool],
 ) -> list[int]:
-    """Return which of the tunnels that claim a name cannot have it. Of equal claims none wins, now and later."""
-    free = [] if name in disputed else [index for index in several if not taken(tunnels[index], name)]
+    """Return which of the objects that claim a name cannot have it. Of equal claims none wins, now and later."""
+    free = [] if name in disputed else [index for index in several if not taken(items[index], name)]
     best = min((claims[index][place[index]].rank for index in free), default=None)
     winners = [index for index in free if claims[index][place[index]].rank == best]
     if len(winners) > 1:

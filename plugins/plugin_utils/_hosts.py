@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Tunnels as hosts of an inventory: which of them, and with which variables.
+"""Objects of an account as hosts of an inventory: which of them, and with which variables.
 
 What comes from Cloudflare is data: a host gets the documented fields, in the documented form, and nothing that Ansible would obey.
 Nothing here talks to Cloudflare or to Ansible's inventory.
@@ -17,80 +17,30 @@ import ipaddress
 import keyword
 import re
 import typing as t
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import same_names
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNEL_TYPES
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import KEEPS_MARKS, marked, plain_text
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import KINDS, Address
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import Age
 
     Json = dict[str, t.Any]
 
-KINDS = TUNNEL_TYPES
-_DAY = timedelta(days=1)
-
-
-class _Address(str):
-    """The form of an IP address, with or without a prefix length, or of none: it may become a connection's, and ``-oProxyCommand=...`` must not."""
-
-    __slots__ = ()
-
-
-# A form: a type, a list of one form, the members of an object, or alternatives.
-_BGP = {"customer_asn": int, "extra_prefixes": [_Address], "md5_key": str, "import_filter_id": str, "export_filter_id": str}
-_BGP_STATUS = {
-    "bgp_state": str,
-    "cf_speaker_ip": _Address,
-    "cf_speaker_port": int,
-    "customer_speaker_ip": _Address,
-    "customer_speaker_port": int,
-    "state": str,
-    "tcp_established": bool,
-    "updated_at": str,
-}
-_HEALTH_CHECK = {"enabled": bool, "rate": str, "target": ({"effective": _Address, "saved": _Address}, _Address), "type": str, "direction": str}
-_TUNNEL = {
-    "id": str,
-    "name": str,
-    "description": str,
-    "interface_address": _Address,
-    "interface_address6": _Address,
-    "health_check": _HEALTH_CHECK,
-    "automatic_return_routing": bool,
-    "bgp": _BGP,
-    "bgp_status": _BGP_STATUS,
-    "created_on": str,
-    "modified_on": str,
-}
-DOCUMENTED: dict[str, Json] = {
-    "ipsec": {
-        **_TUNNEL,
-        "cloudflare_endpoint": _Address,
-        "customer_endpoint": _Address,
-        "replay_protection": bool,
-        "allow_null_cipher": bool,
-        "custom_remote_identities": {"fqdn_id": str},
-        "psk_metadata": {"last_generated_on": str},
-    },
-    "gre": {**_TUNNEL, "cloudflare_gre_endpoint": _Address, "customer_gre_endpoint": _Address, "mtu": int, "ttl": int},
-}
-# The identities are in the samples of Cloudflare's documentation; the addresses of the customer's end are computed by this collection.
-_COMPUTED = {"customer_address": _Address, "customer_address6": _Address}
-FURTHER: dict[str, Json] = {
-    "ipsec": {"remote_identities": {"fqdn_id": str, "hex_id": str, "user_id": str}, **_COMPUTED},
-    "gre": _COMPUTED,
-}
-_MADE_HERE = ("tunnel_type", "psk_age_days", "tunnel_health", "tunnel_health_share", "tunnel_health_checked_until")
+# What a host has besides fields, whatever its kind.
+_COMPUTED = ("kind", "tunnel_type", "tunnel_health", "tunnel_health_share", "tunnel_health_checked_until")
 
 # Texts of these forms are no expression that calls anything, and no piece of a template, whatever they are joined with.
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
@@ -100,7 +50,7 @@ _NO_LETTERS = str.maketrans("", "", "0123456789 _-")
 # In an expression, this word calls a test, which needs no brackets.
 _TEST = re.compile(r"\bis\b")
 
-# Of thousands of tunnels, most texts are asked about more than once.
+# Of thousands of objects, most texts are asked about more than once.
 _MANY_TEXTS = 1 << 16
 
 _missing = object()
@@ -126,7 +76,7 @@ def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
     elif isinstance(form, list) and isinstance(value, list):
         items = [_fitting(form[0], item, path, others) for item in value]
         return [item for item in items if item is not _missing and item is not None]
-    elif form in (str, _Address) and isinstance(value, str):
+    elif form in (str, Address) and isinstance(value, str):
         if form is str or _is_address(value):
             return value.encode("utf-8", "replace").decode("utf-8")
     elif isinstance(form, type) and isinstance(value, form) and (form is bool or not isinstance(value, bool)):
@@ -144,8 +94,8 @@ def _is_address(value: str) -> bool:
         return False
 
 
-class Tunnel(t.NamedTuple):
-    """A tunnel: its kind (``ipsec``, ``gre``) and its documented fields."""
+class Item(t.NamedTuple):
+    """An object that can be a host: its kind, of ``KINDS``, and its documented fields."""
 
     kind: str
     fields: Json
@@ -157,18 +107,18 @@ class Tunnel(t.NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name at Cloudflare; empty if there is none."""
-        return str(self.fields.get("name") or "")
+        """The name at Cloudflare, or what stands for it; empty if there is none."""
+        return next((str(self.fields[name]) for name in KINDS[self.kind].named_by if self.fields.get(name)), "")
 
 
 @dataclass
 class Answer:
     """What Cloudflare said.
 
-    :ivar account_id: whose tunnels these are.
+    :ivar account_id: whose objects these are.
     :ivar api_url: who said so.
     :ivar ahead: seconds by which Cloudflare's clock is ahead of this machine's.
-    :ivar tunnels: by kind.
+    :ivar items: by kind and id.
     :ivar others: fields that have another form than the documented one, and are left out.
     :ivar health: what a cache keeps of the health of tunnels; None if nobody has asked for it.
     """
@@ -176,7 +126,7 @@ class Answer:
     account_id: str
     api_url: str
     ahead: float = 0.0
-    tunnels: dict[str, list[Tunnel]] = field(default_factory=dict)
+    items: dict[str, dict[str, Item]] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     health: t.Any = None
 
@@ -185,13 +135,16 @@ class Answer:
 
         :raises MagicError: if two have one id.
         """
-        form = {**DOCUMENTED[kind], **FURTHER[kind]}
-        self.tunnels[kind] = [Tunnel(kind, _fitting(form, normal(KINDS[kind], item), "", self.others)) for item in objects]
-        ids = {tunnel.id for tunnel in self.tunnels[kind]}
-        if len(ids) < len(self.tunnels[kind]):
-            raise MagicError(
-                f"Cloudflare's response has several {KINDS[kind].noun}s with one id, so it was not used. Run again; report this if it happens again."
-            )
+        own = KINDS[kind]
+        form = own.form
+        items = [Item(kind, _fitting(form, normal(own.kind, item), "", self.others)) for item in objects]
+        self.items[kind] = {item.id: item for item in items}
+        if len(self.items[kind]) < len(items):
+            raise MagicError(f"Cloudflare's response has several {own.kind.noun}s with one id, so it was not used. Run again; report this if it happens again.")
+
+    def all(self) -> Iterable[Item]:
+        """Return all that has been read."""
+        return (item for several in self.items.values() for item in several.values())
 
     def now(self) -> datetime:
         """Return the time by Cloudflare's clock."""
@@ -199,24 +152,37 @@ class Answer:
 
     def content(self) -> Json:
         """Return what a cache keeps."""
-        tunnels = {kind: [tunnel.fields for tunnel in several] for kind, several in self.tunnels.items()}
-        return {"account_id": self.account_id, "api_url": self.api_url, "ahead": self.ahead, "tunnels": tunnels, "health": self.health}
+        items = {kind: [item.fields for item in several.values()] for kind, several in self.items.items()}
+        return {"account_id": self.account_id, "api_url": self.api_url, "ahead": self.ahead, "items": items, "health": self.health}
+
+    def variables_of(self, item: Item) -> Json:
+        """Return what a host knows of its object, by Cloudflare's names."""
+        own, now = KINDS[item.kind], self.now()
+        variables = {**item.fields, "kind": item.kind, **({"name": item.name} if item.name else {})}
+        if own.tunnel_type:
+            variables["tunnel_type"] = own.tunnel_type
+        variables.update({one.variable: _since(one.dated(item.fields), now, one.unit) for one in own.ages})
+        connectors = self.items["connector"] if own.refers else {}
+        for variable, reference in own.refers.items():
+            connector = connectors.get(item.fields.get(reference) or "")
+            variables[variable] = connector.fields.get("serial_number") if connector else None
+        return variables
 
 
 def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: Iterable[str]) -> Answer | None:
     """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare, except for its health.
 
-    :arg account_id: whose tunnels are wanted; None if nothing says so, and what there is will do.
+    :arg account_id: whose objects are wanted; None if nothing says so, and what there is will do.
     """
     kept = [content.get("account_id"), content.get("api_url")] if isinstance(content, Mapping) else []
     if not kept or not all(isinstance(item, str) for item in kept) or (account_id is not None and kept != [account_id, api_url]):
         return None
-    tunnels, ahead = content.get("tunnels"), content.get("ahead")
-    if not isinstance(tunnels, Mapping) or isinstance(ahead, bool) or not isinstance(ahead, (int, float)) or not abs(ahead) < 1e10:
+    items, ahead = content.get("items"), content.get("ahead")
+    if not isinstance(items, Mapping) or isinstance(ahead, bool) or not isinstance(ahead, (int, float)) or not abs(ahead) < 1e10:
         return None
     answer = Answer(str(kept[0]), str(kept[1]), ahead, health=content.get("health"))
     for kind in kinds:
-        several = tunnels.get(kind)
+        several = items.get(kind)
         if not isinstance(several, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in several):
             return None
         try:
@@ -226,12 +192,12 @@ def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: I
     return answer
 
 
-# --- which tunnels
+# --- which of them
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which tunnels become hosts.
+    """What becomes a host.
 
     :ivar names: names or shell patterns; None for all.
     :ivar exclude: names, shell patterns or ids.
@@ -242,37 +208,49 @@ class Filters:
     exclude: list[str]
     kinds: list[str]
 
-    def choose(self, answer: Answer, warnings: list[str]) -> list[Tunnel]:
-        """Return the tunnels that are meant."""
-        tunnels = [tunnel for kind in self.kinds for tunnel in answer.tunnels[kind]]
+    @property
+    def read(self) -> list[str]:
+        """The kinds whose objects have to be read: those that become hosts, and those that these refer to."""
+        return [kind for kind in KINDS if kind in self.kinds or (kind == "connector" and any(KINDS[one].refers for one in self.kinds))]
+
+    def not_read(self, kind: str, answer: Answer, error: MagicError) -> MagicError:
+        """Return the error for a kind whose objects cannot be read.
+
+        :arg answer: what has been read before.
+        """
+        text = f"The {KINDS[kind].kind.noun}s of the account cannot be read, so this source adds no hosts. {error}"
+        if answer.items and error.failure and error.failure["status"] == 403:
+            text += f" Or remove {kind if kind in self.kinds else listing(one for one in self.kinds if KINDS[one].refers)} from kinds."
+        return error.explained(text)
+
+    def choose(self, answer: Answer, warnings: list[str]) -> list[Item]:
+        """Return the objects that are meant."""
+        items = [item for kind in self.kinds for item in answer.items[kind].values()]
         if self.names is not None:
-            unknown = [name for name in self.names if not is_pattern(name) and all(tunnel.name != name for tunnel in tunnels)]
+            unknown = [name for name in self.names if not is_pattern(name) and all(item.name != name for item in items)]
             if unknown:
-                warnings.append(f"filters.names: no tunnel is called {listing(map(_quoted, unknown))}. Check filters, tunnel_types and account_id.")
-            tunnels = [tunnel for tunnel in tunnels if by_name(self.names, tunnel.name)]
-        return [tunnel for tunnel in tunnels if not by_name_or_id(self.exclude, tunnel.name, tunnel.id)]
+                warnings.append(f"filters.names: there is no object with the name {listing(map(_quoted, unknown))}. Check filters, kinds and account_id.")
+            items = [item for item in items if by_name(self.names, item.name)]
+        return [item for item in items if not by_name_or_id(self.exclude, item.name, item.id)]
 
 
 def _quoted(name: t.Any) -> str:
     return f"'{shown(str(name))}'"
 
 
-def filters_of(written: t.Any, tunnel_types: Iterable[str]) -> Filters:
-    """Read the option ``filters``.
+def filters_of(written: t.Any, kinds: Iterable[str]) -> Filters:
+    """Read the options ``filters`` and ``kinds``.
 
-    :raises MagicError: naming the option and the fix.
+    :raises MagicError: naming the option and what to write.
     """
     if not isinstance(written, Mapping):
-        raise MagicError("filters: must be a dictionary of names, exclude and kinds, like {names: ['branch-*'], kinds: [ipsec]}.")
-    strangers = [_quoted(name) for name in written if name not in ("names", "exclude", "kinds")]
+        raise MagicError("filters: must be a dictionary of names and exclude, like {names: ['branch-*']}.")
+    strangers = [_quoted(name) for name in written if name not in ("names", "exclude")]
     if strangers:
-        raise MagicError(f"filters: there is no filter {listing(strangers)}. The filters are names, exclude and kinds.")
+        raise MagicError(f"filters: there is no filter {listing(strangers)}. The filters are names and exclude.")
     read = {name: _words(f"filters.{name}", value) for name, value in written.items() if value is not None}
-    kinds = read.get("kinds", list(KINDS))
-    unknown = [_quoted(kind) for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise MagicError(f"filters.kinds: {listing(unknown)} is not a kind of tunnel. The kinds are {' and '.join(KINDS)}.")
-    return Filters(read.get("names"), read.get("exclude", []), [kind for kind in KINDS if kind in kinds and kind in set(tunnel_types)])
+    wanted = set(kinds)
+    return Filters(read.get("names"), read.get("exclude", []), [kind for kind in KINDS if kind in wanted])
 
 
 def _words(option: str, value: t.Any) -> list[str]:
@@ -318,19 +296,21 @@ def _key(name: t.Any) -> t.Any:
     return plain if is_harmless(plain) else marked(plain)
 
 
-def other_forms(answer: Answer) -> list[str]:
-    """Return a warning if an answer has fields in another form than the documented one."""
+def warnings_of(answer: Answer, items: Sequence[Item]) -> list[str]:
+    """Return what users should know of an answer and the hosts that it leads to."""
     others = ", ".join(sorted(answer.others))
-    return [f"Cloudflare's response has fields that do not have the documented format, which are left out: {others}."] if others else []
+    found = [f"Cloudflare's response has fields that do not have the documented format, which are left out: {others}."] if others else []
+    tunnels, there = ([one.name for one in some if KINDS[one.kind].tunnel_type] for some in (items, answer.all()))
+    return [*found, *same_names(tunnels, Counter(there)), *_changed_texts(items), *_doubtful_ages(items, answer.now())]
 
 
-def changed_texts(tunnels: Iterable[Tunnel]) -> list[str]:
+def _changed_texts(items: Iterable[Item]) -> list[str]:
     """Return a warning if texts cannot be given as they are; see ``marked``."""
-    changed = [] if KEEPS_MARKS else [shown(tunnel.id) for tunnel in tunnels if _has_brace(tunnel.fields)]
+    changed = [] if KEEPS_MARKS else [shown(item.id) for item in items if _has_brace(item.fields)]
     if not changed:
         return []
     return [
-        r"The fields of these tunnels have a {, which is \x7b in the variables of their hosts, because this version of ansible-core could treat a "
+        r"The fields of the objects with these ids have a {, which is \x7b in the variables of their hosts, because this version of ansible-core could treat a "
         f"string as a template: {listing(changed)}. Use ansible-core 2.19 or newer to get the strings unchanged."
     ]
 
@@ -341,36 +321,32 @@ def _has_brace(value: t.Any) -> bool:
     return any(map(_has_brace, value)) if isinstance(value, list) else isinstance(value, str) and "{" in value
 
 
-def variables_of(tunnel: Tunnel, now: datetime) -> Json:
-    """Return what a host knows of its tunnel, by Cloudflare's names."""
-    variables = {**tunnel.fields, "tunnel_type": tunnel.kind}
-    if tunnel.kind == "ipsec":
-        variables["psk_age_days"] = _days(last_generated_on(tunnel.fields), now)
-    return variables
-
-
-def _days(timestamp: str | None, now: datetime) -> int | None:
-    """Return the full days since then; below 0 for a time to come, None if there is none."""
+def _since(timestamp: str | None, now: datetime, unit: timedelta) -> int | None:
+    """Return the full units since then; below 0 for a time to come, None if there is none."""
     moment = parse_timestamp(timestamp) if from_future(timestamp, now) else None
     if moment is not None:
-        return (now - moment) // _DAY
+        return (now - moment) // unit
     seconds = age(timestamp, now)
-    return None if seconds is None else timedelta(seconds=seconds) // _DAY
+    return None if seconds is None else timedelta(seconds=seconds) // unit
 
 
-def future_keys(tunnels: Iterable[Tunnel], now: datetime) -> list[str]:
-    """Return a warning if keys are dated in the future, or in a way that cannot be read."""
-    warnings = []
-    dated = {tunnel.id: last_generated_on(tunnel.fields) for tunnel in tunnels if tunnel.kind == "ipsec"}
-    future = [shown(tunnel_id) for tunnel_id, timestamp in dated.items() if from_future(timestamp, now)]
-    if future:
-        warnings.append(
-            f"Cloudflare dates the keys of these tunnels in the future, so psk_age_days is below 0: {listing(future)}. Their age is not known; replace them."
-        )
-    unread = [shown(tunnel_id) for tunnel_id, timestamp in dated.items() if timestamp and _is_unreadable(timestamp)]
-    if unread:
-        warnings.append(f"Cloudflare's date of the keys of these tunnels cannot be read, so psk_age_days is null: {listing(unread)}. Report it.")
-    return warnings
+def _doubtful_ages(items: Iterable[Item], now: datetime) -> list[str]:
+    """Return warnings if dates lie in the future, or cannot be read."""
+    future: dict[Age, list[str]] = {}
+    unread: dict[Age, list[str]] = {}
+    for item in items:
+        for one in KINDS[item.kind].ages:
+            timestamp = one.dated(item.fields)
+            if from_future(timestamp, now):
+                future.setdefault(one, []).append(shown(item.id))
+            elif timestamp and _is_unreadable(timestamp):
+                unread.setdefault(one, []).append(shown(item.id))
+    early = "Cloudflare dates the {} of these in the future, so {} is below 0: {}. {}"
+    odd = "Cloudflare's dates of the {} of these cannot be read, so {} is null: {}. {}"
+    return [
+        *(early.format(one.what, one.variable, listing(ids), one.advice) for one, ids in future.items()),
+        *(odd.format(one.what, one.variable, listing(ids), "Report it.") for one, ids in unread.items()),
+    ]
 
 
 def _is_unreadable(timestamp: str) -> bool:
@@ -386,7 +362,7 @@ def variable_names(prefix: str, reserved: Callable[[str], bool]) -> dict[str, st
 
     :raises MagicError: if the prefix makes no names of variables, or one that means something to Ansible.
     """
-    fields = [*{name: None for kind in KINDS for name in (*DOCUMENTED[kind], *FURTHER[kind])}, *_MADE_HERE]
+    fields = dict.fromkeys([*(name for one in KINDS.values() for name in (*one.form, *(made.variable for made in one.ages), *one.refers)), *_COMPUTED])
     names = {name: f"{prefix}{name}" for name in fields}
     if not prefix:
         return {name: variable for name, variable in names.items() if not reserved(variable)}

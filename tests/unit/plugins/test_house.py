@@ -46,7 +46,7 @@ ROWS = [
         "module_utils._events",
     },
     {"module_utils._apply", "module_utils._telemetry", "module_utils._alerts"},
-    {"plugin_utils._core", "plugin_utils._state_file"},
+    {"plugin_utils._core", "plugin_utils._state_file", "plugin_utils._host_kinds"},
     {"plugin_utils._polling"},
     {
         "plugin_utils._vault_text",
@@ -57,7 +57,7 @@ ROWS = [
         "plugin_utils._metrics",
     },
     {"plugin_utils._plan_text", "plugin_utils._reports", "plugin_utils._vault_file", "plugin_utils._host_names", "plugin_utils._object_action"},
-    {"plugin_utils._fleet", "plugin_utils._secret_action", "plugin_utils._host_health"},
+    {"plugin_utils._fleet", "plugin_utils._secret_action", "plugin_utils._host_answers"},
 ]
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
 TOP = len(ROWS)

@@ -61,20 +61,22 @@ def inventory(command, emulator, tmp_path: Path):
 
 
 class Account:
-    """A server that answers with these tunnels, hostile or not. The emulator answers as Cloudflare documents, and nothing else.
+    """A server that answers with these objects, hostile or not. The emulator answers as Cloudflare documents, and nothing else.
 
     Attributes:
-        lists: the tunnels by kind: ``ipsec_tunnels``, ``gre_tunnels``.
+        lists: the objects by kind: ``ipsec_tunnels``, ``gre_tunnels``, ``connectors``, ``sites``.
+        forbidden: kinds that the credential may not read.
         seconds: by which its clock is ahead of this machine's.
-        answers: how many it has given.
+        asked: the kind of each request.
     """
 
     account_id = "023e105f4ecef8ad9ca31a8372d0c353"
 
     def __init__(self) -> None:
-        self.lists: dict[str, list[dict]] = {"ipsec_tunnels": [], "gre_tunnels": []}
+        self.lists: dict[str, list[dict]] = {}
+        self.forbidden: set[str] = set()
         self.seconds = 0.0
-        self.answers = 0
+        self.asked: list[str] = []
         self._connections: list[socket.socket] = []
         account = self
 
@@ -87,12 +89,16 @@ class Account:
 
             def do_GET(self) -> None:
                 what = self.path.rpartition("/")[2]
-                if what == "open":
-                    body = json.dumps({"open": account.open_connections() - 1, "answers": account.answers}).encode()
-                else:
-                    account.answers += 1
-                    body = json.dumps({"success": True, "errors": [], "messages": [], "result": {what: account.lists[what]}}).encode()
-                self.send_response(200)
+                status, answer = 200, {"open": account.open_connections() - 1}
+                if what in account.forbidden:
+                    status, answer = 403, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None}
+                elif what != "open":
+                    found = account.lists.get(what, [])
+                    # Newer parts of the API answer with the list itself.
+                    answer = {"success": True, "errors": [], "messages": [], "result": {what: found} if what.endswith("_tunnels") else found}
+                account.asked += [what] if what != "open" else []
+                body = json.dumps(answer).encode()
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -109,6 +115,11 @@ class Account:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
+
+    @property
+    def answers(self) -> int:
+        """How many it has given."""
+        return len(self.asked)
 
     def open_connections(self) -> int:
         """How many connections the other end has not closed. The system knows at once, whether or not a thread has noticed."""

@@ -20,7 +20,9 @@ IPSEC = ["berlin-1", "lisbon-1", "oslo-1", "paris-1", "paris-2"]
 GRE = ["vienna-gre-1", "vienna-gre-2"]
 AGES = {"paris-1": 10, "paris-2": 100, "berlin-1": 400, "oslo-1": None, "lisbon-1": 45}
 STALE = {"groups": {"psk_stale": "tunnel_type == 'ipsec' and (psk_age_days is none or psk_age_days >= 90)"}}
+MOMENT = "2025-01-14T09:30:00.123456Z"
 SECRET = "a-token-that-must-not-be-shown"
+LICENSE = "a-license-key-that-must-not-be-shown"
 
 
 def sent(emulator) -> list[str]:
@@ -101,15 +103,66 @@ def test_names_of_files_that_are_not(emulator, inventory, file):
     assert sent(emulator) == []
 
 
-@pytest.mark.cores("one")
-@pytest.mark.parametrize(
-    ("types", "hosts"), [(["ipsec"], IPSEC), (["gre"], GRE), ([], []), (["gre", "ipsec"], IPSEC + GRE)], ids=["ipsec", "gre", "none", "both"]
-)
-def test_types_of_tunnels(emulator, inventory, types, hosts):
-    ran = inventory({"tunnel_types": types})
-    assert ran.rc == 0, ran.screen
-    assert sorted(ran.listed.get("_meta", {}).get("hostvars", {})) == sorted(hosts)
-    assert sorted(sent(emulator)) == sorted(f"GET {name}_tunnels" for name in types)
+def test_connectors_and_sites(emulator, inventory, leaked, tmp_path):
+    """What the emulator says of them, with groups, filters and a cache; a license key is nowhere."""
+    seed = emulator.state()
+    spare = {
+        "id": "5" * 32,
+        "account_id": emulator.account_id,
+        "device": {"id": "virtual-1", "type": "LICENSED"},
+        "license_key": LICENSE,
+        "last_updated": MOMENT,
+    }
+    seed["connectors"] += [spare]
+    emulator.set_state(seed)
+    content = {
+        "kinds": ["site", "connector"],
+        "groups": {
+            "silent": "kind == 'connector' and (last_heartbeat_age is none or last_heartbeat_age > 600)",
+            "located": "location is defined",
+        },
+        "keyed_groups": [
+            {"key": "connector_serial_number | default('', true) | replace('-', '_')", "prefix": "behind"},
+            {"key": "serial_number | split('-') | first", "prefix": "series"},
+            {"key": "timezone", "prefix": "in"},
+        ],
+        "compose": {"label": "name ~ '/' ~ kind"},
+        "filters": {"exclude": ["no-such-*"]},
+        **CACHED,
+    }
+    first = inventory(content, args=["-vvv"])
+    assert first.rc == 0, first.screen
+    hosts = first.listed["_meta"]["hostvars"]
+    assert sorted(sent(emulator)) == ["GET connectors", "GET sites"]
+    expected = ("connectors", "sites", "silent", "located", "behind_EMU_0001", "series_EMU", "in_Europe_Lisbon")
+    groups = {name: sorted(first.listed[name]["hosts"]) for name in expected}
+    boxes = ["EMU-0001", "EMU-0002"]
+    assert groups == {
+        "connectors": [*boxes, "virtual-1"],
+        "sites": ["porto"],
+        "silent": ["EMU-0002", "virtual-1"],
+        "located": ["porto"],
+        "behind_EMU_0001": ["porto"],
+        "series_EMU": boxes,
+        "in_Europe_Lisbon": ["EMU-0001"],
+    }
+    by_name = {one["name"]: one for one in seed["sites"]}
+    porto, box = hosts["porto"], hosts["EMU-0001"]
+    assert porto["location"] == by_name["porto"]["location"] and porto["connector_id"] == box["id"] and porto["label"] == "porto/site"
+    assert (porto["connector_serial_number"], porto["secondary_connector_serial_number"], porto["ha_mode"]) == ("EMU-0001", None, False)
+    assert box["activated"] is True and box["last_heartbeat"] and 0 <= box["last_heartbeat_age"] < 600 and box["last_seen_version"]
+    assert (box["notes"], box["timezone"], box["device"]["type"], box["kind"]) == ("Porto, rack 2", "Europe/Lisbon", "MANAGED", "connector")
+    assert isinstance(box["interrupt_window_hour_of_day"], int) and box["interrupt_window_embargo_dates"] == []
+    assert hosts["EMU-0002"]["last_heartbeat_age"] is None and "last_heartbeat" not in hosts["EMU-0002"]
+    assert not any("tunnel_type" in variables or "license_key" in json.dumps(variables) for variables in hosts.values())
+    text = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "cached").iterdir())
+    assert "virtual-1" in text and leaked(first.written() + text, [LICENSE]) == []
+    # The cache has the connectors of the sites, so that sites alone need no request, and tunnels do.
+    emulator.clear_requests()
+    again = inventory({**content, "kinds": ["site"]}, env={})
+    assert again.listed["_meta"]["hostvars"] == {"porto": porto}, again.screen
+    assert sent(emulator) == []
+    assert inventory({**content, "kinds": ["site", "gre_tunnel"]}).listed["gre_tunnels"]["hosts"] == GRE and len(sent(emulator)) == 3
 
 
 def test_templates_of_credentials(emulator, inventory, leaked):
@@ -159,7 +212,7 @@ def test_extra_vars(emulator, inventory):
         "use_extra_vars": True,
         "api_token": "{{ my_token }}",
         "account_id": "{{ my_account }}",
-        "tunnel_types": ["ipsec"],
+        "kinds": ["ipsec_tunnel"],
         "compose": {"greeting": "my_greeting ~ ' ' ~ tunnel_type"},
     }
     extra = json.dumps({"my_token": emulator.read_token, "my_account": emulator.account_id, "my_greeting": "hello"})
@@ -238,7 +291,7 @@ def test_a_cache_of_another_account_or_url_is_not_taken(emulator, inventory):
 @pytest.mark.cores("one")
 def test_a_cache_without_a_type_is_not_enough(emulator, inventory):
     content = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": "cached"}
-    inventory({**content, "tunnel_types": ["ipsec"]})
+    inventory({**content, "kinds": ["ipsec_tunnel"]})
     ran = inventory(content)
     assert sorted(ran.listed["_meta"]["hostvars"]) == sorted(IPSEC + GRE)
 
@@ -290,7 +343,8 @@ def test_health_of_some(emulator, inventory):
     (query,) = [json.loads(request["body"]) for request in emulator.requests() if request["path"].endswith("/graphql")]
     assert query["variables"]["tunnels"] == ["paris-1", "paris-2"]
     emulator.clear_requests()
-    assert inventory({**HEALTH, "tunnel_types": []}).rc == 0 and emulator.requests() == []
+    groups = {"tunnel_down": "tunnel_health | default('') == 'down'"}
+    assert inventory({**HEALTH, "kinds": ["site"], "groups": groups}).rc == 0 and queries(emulator) == 0
 
 
 WRONG = {
@@ -301,12 +355,12 @@ WRONG = {
     ),
     "a window": ({}, {"health": True, "health_window": "8d"}, ("health_window must be from 1s to 7d",)),
     "a share": ({}, {"health": True, "health_min_healthy_share": 0}, ("health_min_healthy_share must be above 0",)),
-    "unknown token": ({"CLOUDFLARE_API_TOKEN": SECRET}, {}, ("HTTP 403", "[9109]", "Magic WAN Read", "Magic Transit Read")),
+    "unknown token": ({"CLOUDFLARE_API_TOKEN": SECRET}, {}, ("HTTP 403", "[9109]", "Magic WAN Read", "Magic Transit Read", "does not matter")),
     "no credentials": ({"CLOUDFLARE_API_TOKEN": ""}, {}, ("No credentials", "CLOUDFLARE_API_TOKEN")),
     "no account": ({"CLOUDFLARE_ACCOUNT_ID": ""}, {}, ("account_id", "CLOUDFLARE_ACCOUNT_ID")),
     "not onboarded": ({"CLOUDFLARE_ACCOUNT_ID": "9a7806061c88ada191ed06f989cc3dac"}, {}, ("[1012]", "not onboarded")),
     "two credentials": ({}, {"api_token": SECRET, "api_email": "me@example.com"}, ("cannot be combined",)),
-    "unknown type": ({}, {"tunnel_types": ["wireguard"]}, ("wireguard",)),
+    "unknown kind": ({}, {"kinds": ["wireguard"]}, ("wireguard",)),
 }
 
 
@@ -355,7 +409,7 @@ def test_one_name_of_an_ipsec_and_a_gre_tunnel(emulator, inventory):
     state = emulator.state()
     state["gre_tunnels"][0]["name"] = "paris-1"
     emulator.set_state(state)
-    ran = inventory()
+    ran = inventory(warns=["Several tunnels have the same name: paris-1."])
     hosts = ran.listed["_meta"]["hostvars"]
     assert sorted(ran.listed["gre_tunnels"]["hosts"]) == ["paris-1_gre", "vienna-gre-2"]
     assert hosts["paris-1_gre"]["id"] == state["gre_tunnels"][0]["id"]

@@ -109,3 +109,19 @@ def test_very_many_errors_are_not_all_told():
     assert str(known_errors({"errors": [deep]})).count("code") == 11
     text = json.dumps(known_errors({"errors": [{"message": "x" * 10**6}]}))
     assert len(scrub(text, ["secret"])) < 100
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "permission"),
+    [
+        ("GET", "/accounts/a/magic/ipsec_tunnels", "permission 'Magic WAN Read' or 'Magic Transit Read' ("),
+        ("POST", "/accounts/a/magic/sites/connectors/lans", "permission 'Magic WAN Write' or 'Magic Transit Write' for"),
+        ("GET", "/accounts/a/magic/connectors", "permission 'Magic WAN Read' ('Magic WAN Write' includes it) for"),
+        ("PATCH", "/accounts/a/magic/connectors/c", "permission 'Magic WAN Write' for"),
+        ("GET", "/accounts/a/mnm/rules", "permission 'Magic Network Monitoring Config Write' for"),
+        ("POST", "/graphql", "permission 'Account Analytics Read' for"),
+    ],
+)
+def test_the_advice_names_the_permission_for_the_path(method, path, permission):
+    for errors in ([{"code": 10000}], [{"code": 9109}]):
+        assert permission in str(call_error(method, path, "x", status=403, errors=errors, reached="refused", transient=False))

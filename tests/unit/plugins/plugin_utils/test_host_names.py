@@ -11,10 +11,20 @@ import random
 import re
 
 import pytest
+from ansible.inventory.group import Group
+from ansible.inventory.host import Host
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import group_beside_hosts, host_names, renamed_groups, safe_group_name, safe_name
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import GROUPS, KINDS
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_names import (
+    group_beside_hosts,
+    host_names,
+    may_have,
+    renamed_groups,
+    safe_group_name,
+    safe_name,
+)
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Item
 
 A, B, C, D = "a1a1a1a1" * 4, "b2b2b2b2" * 4, "c3c3c3c3" * 4, "d4d4d4d4" * 4
 
@@ -24,7 +34,7 @@ def named(tunnels, taken=(), hosts=None):
     found = None
     orders = list(itertools.permutations(tunnels)) if len(tunnels) < 5 else [tunnels, tunnels[::-1]]
     for order in orders:
-        made = [Tunnel(kind, {"id": tunnel_id, "name": name}) for kind, tunnel_id, name in order]
+        made = [Item(kind, {"id": tunnel_id, KINDS[kind].named_by[0]: name}) for kind, tunnel_id, name in order]
         warnings: list[str] = []
 
         def is_taken(tunnel, name):
@@ -40,37 +50,58 @@ def named(tunnels, taken=(), hosts=None):
 
 
 CASES = {
-    "nothing in the way": ([("ipsec", A, "a"), ("gre", B, "b")], {A: "a", B: "b"}, False),
-    "IPsec and GRE of one name": ([("ipsec", A, "a"), ("gre", B, "a")], {A: "a", B: "a_gre"}, False),
+    "nothing in the way": ([("ipsec_tunnel", A, "a"), ("gre_tunnel", B, "b")], {A: "a", B: "b"}, False),
+    "IPsec and GRE of one name": ([("ipsec_tunnel", A, "a"), ("gre_tunnel", B, "a")], {A: "a", B: "a_gre"}, False),
     "the GRE tunnel's next name is an IPsec tunnel's": (
-        [("ipsec", A, "a"), ("gre", B, "a"), ("ipsec", C, "a_gre")],
+        [("ipsec_tunnel", A, "a"), ("gre_tunnel", B, "a"), ("ipsec_tunnel", C, "a_gre")],
         {A: "a", B: "a_b2b2b2b2", C: "a_gre"},
         True,
     ),
-    "the GRE tunnel's next name is a GRE tunnel's": ([("ipsec", A, "a"), ("gre", B, "a"), ("gre", C, "a_gre")], {A: "a", B: "a_b2b2b2b2", C: "a_gre"}, True),
-    "a_gre without need": ([("gre", B, "a"), ("ipsec", C, "a_gre")], {B: "a", C: "a_gre"}, False),
+    "the GRE tunnel's next name is a GRE tunnel's": (
+        [("ipsec_tunnel", A, "a"), ("gre_tunnel", B, "a"), ("gre_tunnel", C, "a_gre")],
+        {A: "a", B: "a_b2b2b2b2", C: "a_gre"},
+        True,
+    ),
+    "a_gre without need": ([("gre_tunnel", B, "a"), ("ipsec_tunnel", C, "a_gre")], {B: "a", C: "a_gre"}, False),
     "two pairs that meet": (
-        [("ipsec", A, "a"), ("gre", B, "a"), ("ipsec", C, "a_gre"), ("gre", D, "a_gre")],
+        [("ipsec_tunnel", A, "a"), ("gre_tunnel", B, "a"), ("ipsec_tunnel", C, "a_gre"), ("gre_tunnel", D, "a_gre")],
         {A: "a", B: "a_b2b2b2b2", C: "a_gre", D: "a_gre_gre"},
         True,
     ),
-    "two of one name": ([("ipsec", A, "a"), ("ipsec", B, "a")], {A: "a_a1a1a1a1", B: "a_b2b2b2b2"}, True),
+    "two of one name": ([("ipsec_tunnel", A, "a"), ("ipsec_tunnel", B, "a")], {A: "a_a1a1a1a1", B: "a_b2b2b2b2"}, True),
     "three of one name": (
-        [("ipsec", A, "a"), ("ipsec", B, "a"), ("gre", C, "a")],
+        [("ipsec_tunnel", A, "a"), ("ipsec_tunnel", B, "a"), ("gre_tunnel", C, "a")],
         {A: "a_a1a1a1a1", B: "a_b2b2b2b2", C: "a_c3c3c3c3"},
         True,
     ),
     "two of one name, and one that is called like the way out": (
-        [("ipsec", A, "a"), ("ipsec", B, "a"), ("ipsec", C, "a_a1a1a1a1")],
+        [("ipsec_tunnel", A, "a"), ("ipsec_tunnel", B, "a"), ("ipsec_tunnel", C, "a_a1a1a1a1")],
         {A: f"a_{A}", B: "a_b2b2b2b2", C: "a_a1a1a1a1"},
         True,
     ),
-    "ids that begin alike": ([("ipsec", A, "a"), ("ipsec", A[:-1] + "0", "a")], {A: f"a_{A}", A[:-1] + "0": f"a_{A[:-1]}0"}, True),
-    "a name that becomes another's": ([("ipsec", A, "a b"), ("ipsec", B, "a_b")], {A: "a_b_a1a1a1a1", B: "a_b"}, True),
-    "two names that become one": ([("ipsec", A, "a b"), ("ipsec", B, "a/b")], {A: "a_b_a1a1a1a1", B: "a_b_b2b2b2b2"}, True),
-    "two kinds whose names become one": ([("ipsec", A, "a b"), ("gre", B, "a_b")], {A: "a_b_a1a1a1a1", B: "a_b"}, True),
-    "no name": ([("ipsec", A, ""), ("ipsec", B, "...")], {A: "tunnel_a1a1a1a1", B: "tunnel_b2b2b2b2"}, True),
-    "large and small letters": ([("ipsec", A, "a"), ("ipsec", B, "A")], {A: "a", B: "A"}, False),
+    "ids that begin alike": ([("ipsec_tunnel", A, "a"), ("ipsec_tunnel", A[:-1] + "0", "a")], {A: f"a_{A}", A[:-1] + "0": f"a_{A[:-1]}0"}, True),
+    "a name that becomes another's": ([("ipsec_tunnel", A, "a b"), ("ipsec_tunnel", B, "a_b")], {A: "a_b_a1a1a1a1", B: "a_b"}, True),
+    "two names that become one": ([("ipsec_tunnel", A, "a b"), ("ipsec_tunnel", B, "a/b")], {A: "a_b_a1a1a1a1", B: "a_b_b2b2b2b2"}, True),
+    "two kinds whose names become one": ([("ipsec_tunnel", A, "a b"), ("gre_tunnel", B, "a_b")], {A: "a_b_a1a1a1a1", B: "a_b"}, True),
+    "no name": ([("ipsec_tunnel", A, ""), ("ipsec_tunnel", B, "...")], {A: "ipsec_tunnel_a1a1a1a1", B: "ipsec_tunnel_b2b2b2b2"}, True),
+    "one name of each kind": (
+        [("ipsec_tunnel", A, "a"), ("gre_tunnel", B, "a"), ("connector", C, "a"), ("site", D, "a")],
+        {A: "a", B: "a_gre", C: "a_connector", D: "a_site"},
+        False,
+    ),
+    "the first kind that is there": ([("connector", C, "a"), ("site", D, "a")], {C: "a", D: "a_site"}, False),
+    "a site beside two tunnels of one name": (
+        [("ipsec_tunnel", A, "a"), ("ipsec_tunnel", B, "a"), ("site", C, "a")],
+        {A: "a_a1a1a1a1", B: "a_b2b2b2b2", C: "a_c3c3c3c3"},
+        True,
+    ),
+    "a site that is called like the way out": (
+        [("gre_tunnel", A, "a"), ("site", B, "a"), ("connector", C, "a_site")],
+        {A: "a", B: "a_b2b2b2b2", C: "a_site"},
+        True,
+    ),
+    "nothing that names them": ([("connector", A, ""), ("site", B, "..")], {A: "connector_a1a1a1a1", B: "site_b2b2b2b2"}, True),
+    "large and small letters": ([("ipsec_tunnel", A, "a"), ("ipsec_tunnel", B, "A")], {A: "a", B: "A"}, False),
 }
 
 
@@ -86,15 +117,38 @@ def test_names(label):
 
 
 def test_names_that_are_somebody_elses():
-    tunnels = [("ipsec", A, "all"), ("ipsec", B, "b"), ("gre", C, "b")]
+    tunnels = [("ipsec_tunnel", A, "all"), ("ipsec_tunnel", B, "b"), ("gre_tunnel", C, "b")]
     assert named(tunnels, taken={"all", "b_gre"})[0] == {A: "all_a1a1a1a1", B: "b", C: "b_c3c3c3c3"}
     assert named(tunnels, taken={"all", "b"})[0] == {A: "all_a1a1a1a1", B: "b_b2b2b2b2", C: "b_gre"}
     # A host that is there already, and is this very tunnel's.
-    assert named([("ipsec", A, "a"), ("ipsec", B, "b")], hosts={"a": A, "b": A})[0] == {A: "a", B: "b_b2b2b2b2"}
+    assert named([("ipsec_tunnel", A, "a"), ("ipsec_tunnel", B, "b")], hosts={"a": A, "b": A})[0] == {A: "a", B: "b_b2b2b2b2"}
+
+
+def host_of(groups, **variables):
+    host = Host("a")
+    host.vars.update(variables)
+    for group in groups:
+        host.add_group(Group(group))
+    return host
+
+
+@pytest.mark.parametrize("combine", [False, True])
+def test_hosts_that_are_there_already(combine):
+    """A host that the plugin created is that of one object, whatever else has its id; any other one can be combined."""
+    connector, site = Item("connector", {"id": A}), Item("site", {"id": B})
+    of_site = host_of([GROUPS["site"]], one_id=B, one_connector_id=A, one_kind="site")
+    assert may_have(site, of_site, combine)
+    assert not may_have(connector, of_site, combine) and not may_have(Item("site", {"id": C}), of_site, combine)
+    # Groups of these names may be anybody's.
+    for mine in (host_of(["sites"]), host_of(["sites"], kind="branch"), host_of([], kind="site"), host_of(["sites"], kind=["site"])):
+        assert may_have(site, mine, combine) == combine
+    assert may_have(connector, host_of(["routers"], connector_id=A), combine)
+    # One that was combined belongs to the object that it was combined with.
+    assert not may_have(Item("site", {"id": C}), host_of(["routers", "sites"], id=B, kind="site"), combine)
 
 
 def test_no_name_left():
-    tunnel = Tunnel("ipsec", {"id": A, "name": "a"})
+    tunnel = Item("ipsec_tunnel", {"id": A, "name": "a"})
     with pytest.raises(MagicError, match="There is no free host name.*prefix"):
         host_names([tunnel], ["a"], lambda dummy, name: True, [])
 
@@ -105,7 +159,7 @@ def test_any_names_at_all():
     ids = [A, B, C, D, A[:-1] + "0", A[:8] + "9" * 24]
     words = ["a", "a_gre", "a b", "a_b", "", "ä", "a_gre_gre", f"a_{A[:8]}", f"a_{A}", "b"]
     for dummy in range(200):
-        tunnels = [(dice.choice(["ipsec", "gre"]), tunnel_id, dice.choice(words)) for tunnel_id in dice.sample(ids, dice.randint(1, 4))]
+        tunnels = [(dice.choice(list(KINDS)), tunnel_id, dice.choice(words)) for tunnel_id in dice.sample(ids, dice.randint(1, 4))]
         found, dummy_warnings = named(tunnels, taken={"b"})
         for kind, tunnel_id, name in tunnels:
             alone = sum(safe_name(other) == safe_name(name) for dummy_kind, dummy_id, other in tunnels) == 1

@@ -5,9 +5,9 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The health of tunnels as variables of their hosts: asked for with one look at all of them, and kept in a cache with the tunnels.
+"""What Cloudflare is asked for an inventory: the objects of each kind, and the health of all tunnels with one look.
 
-What a cache gives is checked like an answer, and one of other rules is none.
+The health is kept in a cache with the objects. What a cache gives is checked like an answer, and one of other rules is none.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _watch
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._health import STATES, UNKNOWN, stamp
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import KINDS
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Answer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-    from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Tunnel
+    from ansible_collections.cloudflare.magic.plugins.module_utils._settings import Settings
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._hosts import Filters, Item
 
     Json = dict[str, t.Any]
 
@@ -51,14 +55,38 @@ def rules_of(option: Callable[[str], t.Any], templated: Callable[[t.Any], t.Any]
     return Rules(window, _watch.share_of(option("health_min_healthy_share"), "health_min_healthy_share"))
 
 
-def ask(client: Client, rules: Rules, tunnels: Iterable[Tunnel], there: Iterable[Tunnel]) -> Json:
+def read(settings: Settings, filters: Filters, rules: Rules | None, tell: Callable[[str], None]) -> Answer:
+    """Read what becomes hosts, with a client of its own, which is closed before Ansible forks its workers from this process.
+
+    :arg rules: None if the health is not wanted.
+    :arg tell: called with a line when the client waits for long.
+    :raises MagicError: if something cannot be read.
+    """
+    answer = Answer(settings.account_id, settings.api_url)
+    client = Client(settings)
+    client.tell = tell
+    try:
+        for kind in filters.read:
+            try:
+                answer.add(kind, list_all(client, KINDS[kind].kind))
+            except MagicError as error:
+                raise filters.not_read(kind, answer, error) from None
+        answer.ahead = float(round((client.now() - answer.now()).total_seconds()))
+        if rules is not None:
+            answer.health = _ask(client, rules, filters.choose(answer, []), answer.all())
+    finally:
+        client.close()
+    return answer
+
+
+def _ask(client: Client, rules: Rules, items: Iterable[Item], there: Iterable[Item]) -> Json:
     """Ask for the health of tunnels; return what a cache keeps of it.
 
-    :arg tunnels: those that are meant.
-    :arg there: all that have been read.
+    :arg items: those that are meant.
+    :arg there: all that have been read, of whatever kind.
     :raises MagicError: if it cannot be read as a whole.
     """
-    names = _names(tunnels)
+    names = _names(items)
     since, until = _watch.span(client.now(), rules.window, None)
     try:
         tally = _watch.look(client, names, _names(there), since, until) if names else None
@@ -71,18 +99,18 @@ def ask(client: Client, rules: Rules, tunnels: Iterable[Tunnel], there: Iterable
     return {**asdict(rules), "checked_until": stamp(until), "tunnels": kept}
 
 
-def _names(tunnels: Iterable[Tunnel]) -> Collection[str]:
-    return {tunnel.name for tunnel in tunnels if tunnel.name}
+def _names(items: Iterable[Item]) -> Collection[str]:
+    return {item.name for item in items if item.name and KINDS[item.kind].tunnel_type}
 
 
-def is_usable(health: t.Any, rules: Rules, tunnels: Iterable[Tunnel]) -> bool:
-    """Tell whether a cache has kept the health of these tunnels by these rules, in the form in which it was kept."""
+def is_usable(health: t.Any, rules: Rules, items: Iterable[Item]) -> bool:
+    """Tell whether a cache has kept the health of the tunnels among these by these rules, in the form in which it was kept."""
     if not isinstance(health, Mapping) or any(health.get(name) != value for name, value in asdict(rules).items()):
         return False
     until, kept = health.get("checked_until"), health.get("tunnels")
     if not isinstance(until, str) or not _STAMP.fullmatch(until) or not isinstance(kept, Mapping):
         return False
-    return all(_is_state(kept.get(name)) for name in _names(tunnels))
+    return all(_is_state(kept.get(name)) for name in _names(items))
 
 
 def _is_state(pair: t.Any) -> bool:
@@ -93,9 +121,9 @@ def _is_state(pair: t.Any) -> bool:
     return share is None if state == UNKNOWN else known
 
 
-def variables_of(health: Json | None, tunnel: Tunnel) -> Json:
-    """Return what a host knows of its tunnel's health: nothing, if nobody asked for it."""
-    if health is None:
+def variables_of(health: Json | None, item: Item) -> Json:
+    """Return what a host knows of the health of its tunnel: nothing, if nobody asked for it, or if it is no tunnel."""
+    if health is None or not KINDS[item.kind].tunnel_type:
         return {}
-    state, share = health["tunnels"].get(tunnel.name, (UNKNOWN, None))
+    state, share = health["tunnels"].get(item.name, (UNKNOWN, None))
     return {"tunnel_health": str(state), "tunnel_health_share": share, "tunnel_health_checked_until": str(health["checked_until"])}
