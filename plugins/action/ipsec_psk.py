@@ -8,50 +8,11 @@ import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _policy, _psk
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import SecretAction
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, replaced, replacing, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import FileKeeper, SecretAction
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-
-
-class FileKeeper(_psk.Keeper):
-    """Notes in the vault file that a key is being replaced, so that a run after a kill makes a new one."""
-
-    def __init__(self, store: VaultFile, client: Client) -> None:
-        self._store = store
-        self._client = client
-        self._doubted = False
-
-    def interrupted(self, tunnel_id: str) -> bool:
-        return is_interrupted(self._store.entries.get(tunnel_id))
-
-    def begin(self, tunnel_id: str, name: str | None) -> None:
-        entries = self._store.entries
-        self._doubted = self.interrupted(tunnel_id)
-        entries[tunnel_id] = replacing(entries.get(tunnel_id), name, self._client.now())
-        try:
-            self._store.save()
-        except OSError as exc:
-            raise MagicError(f"vault_file: {self._store.path} cannot be written ({exc.strerror}). Check the disk. Nothing has been requested.") from None
-
-    def unchanged(self, tunnel_id: str) -> None:
-        if self._doubted:
-            return  # by a run before this one: what that one has done is as unknown as it was
-        entry = replaced(self._store.entries[tunnel_id])
-        if entry is None:
-            del self._store.entries[tunnel_id]
-        else:
-            self._store.entries[tunnel_id] = entry
-        try:
-            self._store.save()
-        except OSError:
-            pass  # the note stays: the next run creates a key that was not needed
-
-    def doubts(self, tunnel_id: str, before: str | None) -> list[str]:
-        return not_in_force(self._store.path, self._store.entries, {tunnel_id: before})
 
 
 class ActionModule(SecretAction):
@@ -102,26 +63,9 @@ class ActionModule(SecretAction):
         key: str = result["psk"] if generated else self.options["psk"]
         tunnel_id, name = result["ipsec_tunnel_id"], result.get("name")
         last_generated_on = result["psk_metadata"].get("last_generated_on")
+        told = None
         if generated:
-            _core.register_secrets([key])
             before = f", previous key: {result['diff']['before']['last_generated_on']}" if self._task.diff else ""
-            problem = f" {result['msg']}" if result.get("failed") else ""
             label = f"{name} {tunnel_id}" if name else tunnel_id
-            self.censor(result, f"tunnel {label} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before}).{problem}", "it")
-            if "register" in self.receivers:
-                result["delivered_to"].append("register")
-        if result.get("failed"):
-            return
-        if store is not None:
-            store.entries[tunnel_id] = updated(store.entries.get(tunnel_id), key, name, last_generated_on)
-            try:
-                store.save()
-            except Exception as exc:  # pylint: disable=broad-exception-caught # the key must not get lost now, nor may any text show it
-                result.update(failed=True, msg=f"The new key of tunnel {tunnel_id} is in force. {self.not_saved(store, exc)}")
-                self.notice(result["msg"])
-                return
-        if generated:
-            self.delivered(result, {tunnel_id: {"psk": key, "name": name, "last_generated_on": last_generated_on}}, store)
-        if store is not None:
-            result["delivered_to"].append("vault_file")
-            result.setdefault("warnings", []).extend(self.place_warnings(store))
+            told = f"tunnel {label} has a new key (reason: {result['reason']}, generated: {last_generated_on}{before})."
+        self.hand_over(result, tunnel_id, {"psk": key, "name": name, "last_generated_on": last_generated_on}, store, told)

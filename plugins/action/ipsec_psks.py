@@ -12,7 +12,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._module import fa
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import SecretAction
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import PSKS, updated
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +128,7 @@ class ActionModule(SecretAction):
                     return None
                 for tunnel_id in fleet.moved:
                     entry = writable.entries.get(tunnel_id)
-                    writable.entries[tunnel_id] = updated(entry, fleet.report.keys[tunnel_id], fleet.names[tunnel_id], fleet.report.applied[tunnel_id])
+                    writable.entries[tunnel_id] = updated(PSKS, entry, fleet.report.keys[tunnel_id], fleet.names[tunnel_id], fleet.report.applied[tunnel_id])
                 writable.save()
                 return writable
         except MagicError as error:

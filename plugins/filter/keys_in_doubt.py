@@ -55,7 +55,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import doubts
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import PSKS
 
 
 def keys_in_doubt(entries: t.Any, tunnels: t.Any) -> dict[str, str]:
@@ -64,7 +64,7 @@ def keys_in_doubt(entries: t.Any, tunnels: t.Any) -> dict[str, str]:
     :raises AnsibleFilterError: if these are no entries of a file of keys.
     """
     if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
-        raise AnsibleFilterError(f"keys_in_doubt: {VARIABLE} is not a dictionary of dictionaries. Give the variable as the file has it.")
+        raise AnsibleFilterError(f"keys_in_doubt: {PSKS.variable} is not a dictionary of dictionaries. Give the variable as the file has it.")
     result: dict[str, str] = wrap_var(doubts(entries, tunnels))
     return result
 

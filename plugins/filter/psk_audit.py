@@ -107,7 +107,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _reports
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import no_templates
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import PSKS
 
 
 def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType({}), health: t.Any = None, account_id: t.Any = None) -> dict[str, t.Any]:
@@ -116,7 +116,7 @@ def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType(
     :raises AnsibleFilterError: if the limit is no age, or these are no tunnels.
     """
     if not isinstance(entries, Mapping):
-        raise AnsibleFilterError(f"psk_audit: entries is not a dictionary. Give the variable {VARIABLE} as the file has it.")
+        raise AnsibleFilterError(f"psk_audit: entries is not a dictionary. Give the variable {PSKS.variable} as the file has it.")
     try:
         known = _reports.Health(health)
     except (KeyError, TypeError) as exc:

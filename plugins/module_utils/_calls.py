@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, identified, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import SHORTEST_KEY
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, scrub
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
 
 if t.TYPE_CHECKING:
@@ -35,8 +36,11 @@ ASK = {"validate_only": "true"}
 _NO_SUCH_PATH = 7003
 
 
-def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[Json]:
-    """Return all objects of a kind, or those of one parent."""
+def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: dict[str, Json] | None = None) -> list[Json]:
+    """Return all objects of a kind, or those of one parent.
+
+    :arg hidden: gets the fields that no object comes with, by its id, for the one module whose job it is to hand them on.
+    """
     if not kind.bare:
         return list_objects(client, kind.several, kind.noun, kind.headers, "/".join(kind.path()))
     if not kind.id_option:
@@ -48,7 +52,10 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None) -> list[J
         raise MagicError(f"Cloudflare's response to the list of {kind.noun}s is not a list, so it was not used. Report this if it happens again.")
     # What has the id of another sort is not of this kind.
     own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
-    return identified(client, [_received(client, kind, item) for item in own], kind.noun)
+    found = identified(client, [_received(client, kind, item) for item in own], kind.noun)
+    if hidden is not None:
+        hidden.update({item["id"]: {name: raw[name] for name in kind.hidden if name in raw} for raw, item in zip(own, found)})
+    return found
 
 
 def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json]:
@@ -66,11 +73,14 @@ def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json
 
 
 def _received(client: Client, kind: Kind, item: t.Any) -> t.Any:
-    """Return an object of an answer as it is worked with, without what is secret, which no later message has either."""
+    """Return an object of an answer as it is worked with, without what is secret: neither in its place nor quoted elsewhere, nor in a later message."""
     if not isinstance(item, dict):
         return item
-    client.keep_secret(*(item[name] for name in kind.hidden if name in item))
-    return without_keys({name: value for name, value in kind.received(item).items() if name not in kind.hidden})
+    found = {name: value for name, value in kind.received(item).items() if name not in kind.hidden}
+    secrets = [item[name] for name in kind.hidden if item.get(name)]
+    client.keep_secret(*secrets)
+    texts = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= SHORTEST_KEY]
+    return without_keys(scrub(found, texts) if texts else found)
 
 
 def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = None) -> Json:

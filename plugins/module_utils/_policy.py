@@ -23,15 +23,23 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._times import par
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-# What all modules that create keys share: when, and where the keys go.
-_SHARED = SHARED.merge(
+# Where the keys go, of all modules that create some.
+DELIVERY = SHARED.merge(
+    ArgumentSpec(
+        {
+            "set_fact": {"type": "bool", "default": True},
+            "vault_file": {"type": "path"},
+            "vault_id": {"type": "str"},
+        }
+    )
+)
+
+# What those that create pre-shared keys share besides: when.
+_SHARED = DELIVERY.merge(
     ArgumentSpec(
         {
             "rotate": {"type": "str", "choices": ["always", "missing", "expired"], "default": "always"},
             "max_age": {"type": "str"},
-            "set_fact": {"type": "bool", "default": True},
-            "vault_file": {"type": "path"},
-            "vault_id": {"type": "str"},
         },
         required_if=[("rotate", "expired", ("max_age",))],
     )
@@ -184,6 +192,14 @@ def _check_psks(psks: Mapping[t.Any, t.Any]) -> list[str]:
 
 def _check_shared(options: Mapping[str, t.Any]) -> None:
     Policy.of(options)
+    check_delivery(options)
+
+
+def check_delivery(options: Mapping[str, t.Any]) -> None:
+    """Check where keys are to go.
+
+    :raises MagicError: naming the option and what to do.
+    """
     if options["vault_file"] is not None and not options["vault_file"].strip():
         raise MagicError("vault_file is empty. Give the path of the file, or leave it out.")
     if options["vault_id"] is not None and options["vault_file"] is None:

@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.actiongroup_all
 notes:
   - Cloudflare includes the license key of a connector in every response about it. The key is a secret, so no result, message or log of this
-    collection ever contains it. There is no option that shows the key or creates a new one.
+    module ever contains it. To deliver the license key, or to create a new one, use M(cloudflare.magic.connector_license).
   - Requests that change connectors need the permission C(Magic WAN Write), and requests that read them need C(Magic WAN Read). Permissions for Magic
     Transit are not enough.
 options:

@@ -23,7 +23,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import is_interrupted, not_in_force, updated
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import PSKS, is_interrupted, not_in_force, updated
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -332,7 +332,7 @@ class Fleet:
             return
         for tunnel_id, key in batch.items():
             if tunnel_id in self.report.applied:
-                self._store.entries[tunnel_id] = updated(self._store.entries[tunnel_id], key, self.names[tunnel_id], self.report.applied[tunnel_id])
+                self._store.entries[tunnel_id] = updated(PSKS, self._store.entries[tunnel_id], key, self.names[tunnel_id], self.report.applied[tunnel_id])
             elif tunnel_id not in self.report.doubtful:
                 self._store.entries[tunnel_id].pop("pending_psk", None)
                 if set(self._store.entries[tunnel_id]) <= {"name"}:

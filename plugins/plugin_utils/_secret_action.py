@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the action plugins whose result holds pre-shared keys have in common: someone has to receive a key, and nobody else sees it."""
+"""What the action plugins whose result holds keys have in common: someone has to receive a key, and nobody else sees it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,25 @@ from contextlib import nullcontext
 from ansible.utils.display import Display
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import KEYS, VARIABLE, below_vars_folder, fact_entries, newest
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import (
+    PSKS,
+    below_vars_folder,
+    fact_entries,
+    is_interrupted,
+    newest,
+    not_in_force,
+    replaced,
+    replacing,
+    updated,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import Kept
 
 # Keys of earlier items of a loop, by task and host: on ansible-core 2.18 and 2.19 a later item does not see the facts of an earlier one.
 _returned: dict[tuple[str, str], dict[str, t.Any]] = {}
@@ -32,8 +44,48 @@ _returned: dict[tuple[str, str], dict[str, t.Any]] = {}
 display = Display()
 
 
+class FileKeeper(Keeper):
+    """Notes in the vault file that a key is being replaced, so that a run after a kill knows that the key in it may not be in force."""
+
+    def __init__(self, store: VaultFile, client: Client) -> None:
+        self._store = store
+        self._client = client
+        self._doubted = False
+
+    def interrupted(self, object_id: str) -> bool:
+        return is_interrupted(self._store.entries.get(object_id))
+
+    def begin(self, object_id: str, name: str | None) -> None:
+        entries = self._store.entries
+        self._doubted = self.interrupted(object_id)
+        entries[object_id] = replacing(self._store.kept, entries.get(object_id), name, self._client.now())
+        try:
+            self._store.save()
+        except OSError as exc:
+            raise MagicError(f"vault_file: {self._store.path} cannot be written ({exc.strerror}). Check the disk. Nothing has been requested.") from None
+
+    def unchanged(self, object_id: str) -> None:
+        if self._doubted:
+            return  # by a run before this one: what that one has done is as unknown as it was
+        entry = replaced(self._store.kept, self._store.entries[object_id])
+        if entry is None:
+            del self._store.entries[object_id]
+        else:
+            self._store.entries[object_id] = entry
+        try:
+            self._store.save()
+        except OSError:
+            pass  # the note stays: the next run makes a key that was not needed
+
+    def doubts(self, object_id: str, before: str | None) -> list[str]:
+        return not_in_force(self._store.path, self._store.entries, {object_id: before})
+
+
 class SecretAction(ClientAction):
     """Base of the action plugins whose result holds keys."""
+
+    KEPT: t.ClassVar[Kept] = PSKS
+    """The kind of keys."""
 
     KEY_MEMBER: t.ClassVar[str]
     """The member of the result that holds the key or keys."""
@@ -47,7 +99,7 @@ class SecretAction(ClientAction):
             self.receivers = self._receivers()
             with self.vault_file(read_only=self._task.check_mode) as store:
                 if store is not None:
-                    client.keep_secret([entry.get(name) for entry in store.entries.values() for name in KEYS if isinstance(entry, Mapping)])
+                    client.keep_secret([entry.get(name) for entry in store.entries.values() for name in self.KEPT.keys if isinstance(entry, Mapping)])
                 return self.keyed_work(client, store)
         except Exception:
             raise
@@ -74,7 +126,7 @@ class SecretAction(ClientAction):
         if options["vault_file"] is None:
             return nullcontext()
         path = self._loader.path_dwim(options["vault_file"])
-        return VaultFile(path, _core.vault_of(self), options["vault_id"], read_only=read_only, tell=self.notice)
+        return VaultFile(path, _core.vault_of(self), self.KEPT, options["vault_id"], read_only=read_only, tell=self.notice)
 
     def supplied(self) -> bool:
         """Whether the user supplies the keys, which then need no receiver."""
@@ -124,7 +176,7 @@ class SecretAction(ClientAction):
             why = "set_fact is false"
         raise MagicError(
             f"Nobody would receive the new key: the task has no 'register' and no vault_file, and {why}. "
-            "Cloudflare shows a key only once, so nothing has been requested. Add 'register' or vault_file."
+            f"{self.KEPT.once}, so nothing has been requested. Add 'register' or vault_file."
         )
 
     def loop_warnings(self) -> list[str]:
@@ -144,25 +196,64 @@ class SecretAction(ClientAction):
             )
         return warnings
 
+    def hand_over(self, result: dict[str, t.Any], object_id: str, entry: dict[str, t.Any], store: VaultFile | None, told: str | None) -> None:
+        """Hand one key to its receivers, and censor a result that holds it.
+
+        :arg entry: the key, whose it is, and when it came to be, as the fact has them.
+        :arg told: what can be told of it; None for a key that the user supplied, which no result holds.
+        """
+        kept = self.KEPT
+        key, name, dated = (entry[member] for member in kept.fact)
+        if told is not None:
+            _core.register_secrets([key])
+            self.censor(result, f"{told} {result['msg']}" if result.get("failed") else told, "it")
+            if "register" in self.receivers:
+                result["delivered_to"].append("register")
+        if result.get("failed"):
+            return
+        if store is not None:
+            store.entries[object_id] = updated(kept, store.entries.get(object_id), key, name, dated)
+            try:
+                store.save()
+            except Exception as exc:  # pylint: disable=broad-exception-caught # the key must not get lost now, nor may any text show it
+                result.update(failed=True, msg=f"The new key of {kept.owner} {object_id} is in force. {self.not_saved(store, exc)}")
+                self.notice(result["msg"])
+                return
+        if told is not None:
+            self.delivered(result, {object_id: entry}, store)
+        if store is not None:
+            result["delivered_to"].append("vault_file")
+            result.setdefault("warnings", []).extend(self.place_warnings(store))
+
     def delivered(self, result: dict[str, t.Any], entries: dict[str, dict[str, t.Any]], store: VaultFile | None) -> None:
         """Put generated keys into the host's fact, if it is a receiver, and note it in ``delivered_to``.
 
-        :arg entries: by tunnel id, with ``psk``, ``name`` and ``last_generated_on``.
+        :arg entries: by the id of the tunnel or connector, with the members of the fact.
         """
         cache = _core.storing_fact_cache()
         if "fact" in self.receivers:
             facts = self._accumulated(entries, store)
-            _core.register_secrets(entry["psk"] for entry in facts.values() if isinstance(entry, dict) and isinstance(entry.get("psk"), str))
-            result["ansible_facts"] = {VARIABLE: facts}
+            keys = [entry.get(self.KEPT.key) for entry in facts.values() if isinstance(entry, dict)]
+            _core.register_secrets(key for key in keys if isinstance(key, str))
+            result["ansible_facts"] = {self.KEPT.variable: facts}
             if self.fact_is_certain():
                 result["delivered_to"].append("fact")
         elif self.options["set_fact"] and cache:
             result.setdefault("warnings", []).append(
-                f"Keys are not put into the fact {VARIABLE}, because the fact cache '{cache}' would store them in clear. Set set_fact: false to silence this."
+                f"Keys are not put into the fact {self.KEPT.variable}, because the fact cache '{cache}' would store them in clear. "
+                "Set set_fact: false to silence this."
             )
 
     def _accumulated(self, entries: dict[str, dict[str, t.Any]], store: VaultFile | None) -> dict[str, t.Any]:
         """Return the whole fact: what the host has, what the file has, what earlier items of this loop added, and these entries."""
+        host, existing = self.existing_fact()
+        mine = _returned.setdefault((_core.task_identity(self._task), host), {})
+        mine.update(entries)
+        # The fact hides the file's variable of the same name, so it must have all that the file has, where it has nothing newer.
+        return {**newest(self.KEPT, existing, fact_entries(self.KEPT, store.entries) if store is not None else {}), **mine}
+
+    def existing_fact(self) -> tuple[str, dict[str, t.Any]]:
+        """Return the host that facts of this task belong to, and what its fact has."""
         owner = self.task_vars
         host = str(owner.get("inventory_hostname", ""))
         if self._task.delegate_to and self._task.delegate_facts:
@@ -171,19 +262,16 @@ class SecretAction(ClientAction):
             owner = {}
             if host in hostvars:
                 owner = hostvars[host]
-        existing = (owner.get("ansible_facts") or {}).get(VARIABLE)
-        mine = _returned.setdefault((_core.task_identity(self._task), host), {})
-        mine.update(entries)
-        # The fact hides the file's variable of the same name, so it must have all that the file has, where it has nothing newer.
-        return {**newest(existing if isinstance(existing, dict) else {}, fact_entries(store.entries) if store is not None else {}), **mine}
+        existing = (owner.get("ansible_facts") or {}).get(self.KEPT.variable)
+        return host, existing if isinstance(existing, dict) else {}
 
     def place_warnings(self, store: VaultFile | None) -> list[str]:
         """Warn if Ansible does not see what was saved, because it reads the file by itself, once a run."""
         if store is None or not (below_vars_folder(store.path) or below_vars_folder(os.path.realpath(store.path))):
             return []
         return [
-            f"{store.path} has changed, but Ansible reads the files below group_vars and host_vars once a run: the variable {VARIABLE} still has the "
-            f"previous keys in this run. Use ansible_facts.{VARIABLE}, or keep the file elsewhere and read it with vars_files."
+            f"{store.path} has changed, but Ansible reads the files below group_vars and host_vars once a run: the variable {self.KEPT.variable} still has "
+            f"the previous keys in this run. Use ansible_facts.{self.KEPT.variable}, or keep the file elsewhere and read it with vars_files."
         ]
 
     def censor(self, result: dict[str, t.Any], text: str, what: str = "the keys") -> None:
@@ -199,7 +287,7 @@ class SecretAction(ClientAction):
         elif self.supplied():
             where = "Nothing is lost: run the task again once the file can be written."
         elif _core.is_registered(self._task, self.KEY_MEMBER):
-            where = "The registered variable contains the new keys: save them in a rescue block, or run the task again for new keys."
+            where = f"The registered variable contains the new keys: save them in a rescue block, or {self.KEPT.again}."
         else:
-            where = "The new keys are lost: run the task again to create others."
+            where = f"Nothing else has the new keys: {self.KEPT.again}."
         return f"It could not be saved to {store.path} ({getattr(exc, 'strerror', None) or type(exc).__name__}). {where}"

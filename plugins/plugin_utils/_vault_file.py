@@ -23,13 +23,15 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import is_encrypted, match_encrypt_secret
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import VARIABLE, foreign, join, split
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import foreign, join, split
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from ansible.parsing.vault import VaultLib, VaultSecret
+
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import Kept
 
 # Seconds that a task waits for one and the same other task to finish with the file. A fleet that meets rate limits and slow answers all the way
 # holds it for some hours, and a killed task not at all.
@@ -102,15 +104,21 @@ def _described(holder: bytes) -> str:
 class VaultFile:
     """The file, locked while in use as a context manager. Entering checks all that can fail before a key is created.
 
+    Keys of several kinds can be in one file, in a variable each: what is not of the kind in hand stays as it is.
+
     :arg path: absolute path on the controller.
     :arg vault: Ansible's vault with the secrets of this run.
+    :arg kept: the kind of keys.
     :arg vault_id: the identity to encrypt with; None for the one that the file has, or the run's own for a new file.
     :arg read_only: check what can be checked without writing (check mode); takes no lock.
     :arg tell: shows the user a line while the task waits for another one.
     """
 
-    def __init__(self, path: str, vault: VaultLib, vault_id: str | None = None, read_only: bool = False, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, path: str, vault: VaultLib, kept: Kept, vault_id: str | None = None, read_only: bool = False, tell: Callable[[str], None] | None = None
+    ) -> None:
         self.path = path
+        self.kept = kept
         # A symbolic link stays one: the file it points to is replaced.
         self._real = os.path.realpath(path)
         self._folder, name = os.path.split(self._real)
@@ -262,18 +270,21 @@ class VaultFile:
             self._secret = (vault_id, secret)
         try:
             text = bytes(plain).decode("utf-8-sig")
-            self._before, self.entries, self._behind = split(text)
+            self._before, self.entries, self._behind = split(text, self.kept.variable)
         except UnicodeDecodeError:
             raise self._problem("its content is not UTF-8 text", "Give the path of a YAML file of variables.") from None
         except MagicError as error:
             raise self._problem(str(error), "Fix it with 'ansible-vault edit', or give another path.") from None
         try:
             again = self._text()
-            same = split(again)[1] == self.entries and foreign(again) == foreign(text)
+            name = self.kept.variable
+            same = split(again, name)[1] == self.entries and foreign(again, name) == foreign(text, name)
         except (MagicError, yaml.YAMLError):
             same = False
         if not same:
-            raise self._problem("its content cannot be merged", f"Put the variable {VARIABLE} at the end of the file, in simple YAML without anchors.")
+            raise self._problem(
+                "its content cannot be merged", f"Put the variable {self.kept.variable} at the end of the file, in simple YAML without anchors."
+            )
 
     def _create(self) -> int:
         """Open an empty new file beside the old one. Under the lock, one of that name is what a killed run left behind."""
@@ -293,7 +304,7 @@ class VaultFile:
             os.close(handle)
 
     def _text(self) -> str:
-        return join(self._before, self.entries, self._behind, self._known)
+        return join(self.kept, self._before, self.entries, self._behind, self._known)
 
     def save(self) -> None:
         """Encrypt ``entries`` and put the file in place, whole or not at all.
@@ -327,7 +338,7 @@ class VaultFile:
     def _rescue(self, data: bytes) -> None:
         """Put the encrypted content into the home folder, which may be on another disk."""
         try:
-            handle, self.rescued = tempfile.mkstemp(prefix="cloudflare_magic_psks_", suffix=".yml", dir=os.path.expanduser("~"))
+            handle, self.rescued = tempfile.mkstemp(prefix="cloudflare_magic_keys_", suffix=".yml", dir=os.path.expanduser("~"))
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
                 stream.flush()

@@ -5,13 +5,14 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The text of the file of keys: YAML with one variable among others, and the entry that a tunnel has in it. Nothing here reads or writes a file."""
+"""The text of the file of keys: YAML with one variable among others, and the entry of a tunnel or connector in it. Nothing here reads or writes a file."""
 
 from __future__ import annotations
 
 import textwrap
 import typing as t
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import yaml
@@ -20,10 +21,61 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_template
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_timestamp, same_moment
 
-VARIABLE = "cloudflare_magic_ipsec_psks"
 
-# The members of an entry that are keys.
-KEYS = ("psk", "pending_psk", "previous_psk")
+@dataclass(frozen=True)
+class Kept:
+    """A kind of keys that a file keeps: the variable that has an entry for each object, and the members of an entry. Each kind has a variable of its own.
+
+    :ivar variable: the variable, and the fact.
+    :ivar key: the member that is the key in force.
+    :ivar name: the member that tells users whose key it is.
+    :ivar dated: the member that tells when the key came to be.
+    :ivar title: what the keys are called at the head of a new file.
+    :ivar owner: what has such a key.
+    :ivar once: why a key needs a receiver, as a sentence.
+    :ivar again: what running the task again does.
+    """
+
+    variable: str
+    key: str
+    name: str
+    dated: str
+    title: str
+    owner: str
+    once: str
+    again: str
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        """The members of an entry that are keys: the one in force, one that may come into force, and the one before."""
+        return self.key, f"pending_{self.key}", f"previous_{self.key}"
+
+    @property
+    def fact(self) -> tuple[str, str, str]:
+        """The members of an entry of the fact."""
+        return self.key, self.name, self.dated
+
+
+PSKS = Kept(
+    variable="cloudflare_magic_ipsec_psks",
+    key="psk",
+    name="name",
+    dated="last_generated_on",
+    title="Pre-shared keys of IPsec tunnels",
+    owner="tunnel",
+    once="Cloudflare shows a key only once",
+    again="run the task again for new keys",
+)
+LICENSES = Kept(
+    variable="cloudflare_magic_connector_licenses",
+    key="license_key",
+    name="serial_number",
+    dated="saved_on",
+    title="License keys of connectors",
+    owner="connector",
+    once="No other module shows a license key",
+    again="run the task again, which reads the key in force",
+)
 
 # The folders whose variables Ansible reads by itself, once a run.
 _VARS_FOLDERS = ("group_vars", "host_vars")
@@ -73,8 +125,8 @@ def _end(node: yaml.Node) -> int:
     return int(node.end_mark.index)
 
 
-def split(text: str) -> tuple[str, dict[str, t.Any], str]:
-    """Split the text of a variables file into what stands before our variable, its value, and what stands behind it.
+def split(text: str, variable: str) -> tuple[str, dict[str, t.Any], str]:
+    """Split the text of a variables file into what stands before a variable of ours, its value, and what stands behind it.
 
     :raises MagicError: if the text is not a YAML mapping, or our variable in it is not a dictionary of dictionaries. Nothing of the text is in the message.
     """
@@ -87,9 +139,9 @@ def split(text: str) -> tuple[str, dict[str, t.Any], str]:
         return text, {}, ""
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise MagicError("it is not a YAML file of variables (one 'name: value' a line)")
-    found = [(key, value) for key, value in root.value if key.value == VARIABLE]
+    found = [(key, value) for key, value in root.value if key.value == variable]
     if len(found) > 1:
-        raise MagicError(f"it has the variable {VARIABLE} more than once")
+        raise MagicError(f"it has the variable {variable} more than once")
     end = _end(found[0][1] if found else root)
     if not end or text[end - 1] != "\n":  # behind a block scalar it is
         newline = text.find("\n", end)
@@ -101,18 +153,18 @@ def split(text: str) -> tuple[str, dict[str, t.Any], str]:
         variables = yaml.load(text[start:end], Loader=_Loader)
     except yaml.YAMLError:
         variables = None
-    if not isinstance(variables, dict) or list(variables) != [VARIABLE]:
-        raise MagicError(f"its variable {VARIABLE} cannot be read")
-    entries = variables[VARIABLE] or {}
+    if not isinstance(variables, dict) or list(variables) != [variable]:
+        raise MagicError(f"its variable {variable} cannot be read")
+    entries = variables[variable] or {}
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise MagicError(f"its variable {VARIABLE} is not a dictionary of dictionaries")
+        raise MagicError(f"its variable {variable} is not a dictionary of dictionaries")
     return text[:start], entries, text[end:]
 
 
-def foreign(text: str) -> list[str]:
-    """Return all that is not our variable, to compare."""
+def foreign(text: str, variable: str) -> list[str]:
+    """Return all that is not this variable, to compare."""
     root = yaml.compose(text, Loader=_Loader)
-    return [repr(pair) for pair in root.value if pair[0].value != VARIABLE] if isinstance(root, yaml.MappingNode) else []
+    return [repr(pair) for pair in root.value if pair[0].value != variable] if isinstance(root, yaml.MappingNode) else []
 
 
 def _dump(value: dict[str, t.Any]) -> str:
@@ -120,7 +172,7 @@ def _dump(value: dict[str, t.Any]) -> str:
     return text
 
 
-def join(before: str, entries: dict[str, t.Any], behind: str, known: dict[str, tuple[str, str]] | None = None) -> str:
+def join(kept: Kept, before: str, entries: dict[str, t.Any], behind: str, known: dict[str, tuple[str, str]] | None = None) -> str:
     """Return the text of a variables file; the inverse of ``split``.
 
     :arg known: remembers the texts of entries from one call to the next. A fleet saves after each batch, and only that batch has changed.
@@ -132,47 +184,50 @@ def join(before: str, entries: dict[str, t.Any], behind: str, known: dict[str, t
         if known.get(name, ("", ""))[0] != content:
             known[name] = content, textwrap.indent(_dump({name: entry}), "  ")
         texts.append(known[name][1])
-    variable = f"{VARIABLE}:\n{''.join(texts)}" if texts else _dump({VARIABLE: {}})
+    variable = f"{kept.variable}:\n{''.join(texts)}" if texts else _dump({kept.variable: {}})
     if not before and not behind:
-        before = "---\n# Pre-shared keys of IPsec tunnels, kept by the Ansible collection cloudflare.magic.\n"
+        before = f"---\n# {kept.title}, kept by the Ansible collection cloudflare.magic.\n"
     if before and not before.endswith("\n"):
         before += "\n"
     return before + variable + behind
 
 
-def updated(entry: dict[str, t.Any] | None, psk: str, name: str | None, last_generated_on: str | None) -> dict[str, t.Any]:
-    """Return a tunnel's entry with a new key in force; the one before becomes ``previous_psk``, and what else stands in the entry stays.
+def updated(kept: Kept, entry: dict[str, t.Any] | None, key: str, name: str | None, dated: str | None = None) -> dict[str, t.Any]:
+    """Return an object's entry with a new key in force; the one before becomes the previous one, and what else stands in the entry stays.
 
-    A ``pending_psk``, saved by ``ipsec_psks`` before it was sent, has served its purpose with any newer key.
+    A pending key, saved by ``ipsec_psks`` before it was sent, has served its purpose with any newer key.
+
+    :arg dated: when the key came to be; None if nobody says so, or if that is when it is saved.
     """
-    entry = dict(entry or {})
-    before = entry.get("psk")
-    if before is not None and before != psk:
-        entry["previous_psk"] = before
-    if name is not None or "name" not in entry:
-        entry["name"] = name
-    entry.pop("pending_psk", None)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    entry, (member, pending, previous) = dict(entry or {}), kept.keys
+    before = entry.get(member)
+    if before is not None and before != key:
+        entry[previous] = before
+    if name is not None or kept.name not in entry:
+        entry[kept.name] = name
+    entry.pop(pending, None)
     entry.pop("replacing_since", None)
-    entry.update(psk=psk, last_generated_on=last_generated_on, saved_on=datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    entry.update({member: key, kept.dated: dated, "saved_on": now})
     return entry
 
 
-def replacing(entry: Mapping[str, t.Any] | None, name: str | None, now: datetime) -> dict[str, t.Any]:
-    """Return a tunnel's entry with the note that its key is about to be replaced: until ``updated`` or ``replaced``, the key in it may not be in force.
+def replacing(kept: Kept, entry: Mapping[str, t.Any] | None, name: str | None, now: datetime) -> dict[str, t.Any]:
+    """Return an object's entry with the note that its key is about to be replaced: until ``updated`` or ``replaced``, the key in it may not be in force.
 
     A note that is there stays: it tells since when.
     """
     entry = dict(entry or {})
-    if name is not None or "name" not in entry:
-        entry["name"] = name
+    if name is not None or kept.name not in entry:
+        entry[kept.name] = name
     entry.setdefault("replacing_since", now.isoformat(timespec="seconds"))
     return entry
 
 
-def replaced(entry: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-    """Return a tunnel's entry without that note; None if nothing is left to keep."""
+def replaced(kept: Kept, entry: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """Return an object's entry without that note; None if nothing is left to keep."""
     left = {name: value for name, value in entry.items() if name != "replacing_since"}
-    return left if set(left) - {"name"} else None
+    return left if set(left) - {kept.name} else None
 
 
 def is_interrupted(entry: t.Any) -> bool:
@@ -180,38 +235,38 @@ def is_interrupted(entry: t.Any) -> bool:
     return isinstance(entry, Mapping) and bool(entry.get("replacing_since"))
 
 
-def fact_entries(entries: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+def fact_entries(kept: Kept, entries: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
     """Return what the file adds to the fact of the same name: the entries that have a key, with the members of the fact, as plain strings."""
 
     def plain(value: t.Any) -> t.Any:
         return str(value) if isinstance(value, str) else value
 
     return {
-        str(tunnel_id): {name: plain(entry.get(name)) for name in ("psk", "name", "last_generated_on")}
-        for tunnel_id, entry in entries.items()
-        if isinstance(entry, Mapping) and entry.get("psk")
+        str(object_id): {name: plain(entry.get(name)) for name in kept.fact}
+        for object_id, entry in entries.items()
+        if isinstance(entry, Mapping) and entry.get(kept.key)
     }
 
 
-def newest(host: Mapping[str, t.Any], file: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Merge the entries of a host's fact and those of the file: of two for a tunnel, the one with the newer key. One that cannot be dated gives way."""
+def newest(kept: Kept, host: Mapping[str, t.Any], file: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Merge the entries of a host's fact and those of the file: of two for an object, the one with the newer key. One that cannot be dated gives way."""
     merged = {**host, **file}
-    for tunnel_id in set(host) & set(file):
-        first, second = (_moment(entries[tunnel_id]) for entries in (host, file))
+    for object_id in set(host) & set(file):
+        first, second = (_moment(entries[object_id], kept.dated) for entries in (host, file))
         if first is not None and (second is None or first > second):
-            merged[tunnel_id] = host[tunnel_id]
+            merged[object_id] = host[object_id]
     return merged
 
 
-def _moment(entry: t.Any) -> datetime | None:
+def _moment(entry: t.Any, dated: str) -> datetime | None:
     try:
-        return parse_timestamp(entry.get("last_generated_on")) if isinstance(entry, Mapping) else None
+        return parse_timestamp(entry.get(dated)) if isinstance(entry, Mapping) else None
     except MagicError:
         return None
 
 
 def doubt(entry: t.Any, generated: str | None) -> str:
-    """Tell why the key in an entry may not be the one in force: ``interrupted``, ``replaced`` elsewhere, or nothing.
+    """Tell why the pre-shared key in an entry may not be the one in force: ``interrupted``, ``replaced`` elsewhere, or nothing.
 
     :arg generated: ``last_generated_on`` at Cloudflare.
     """

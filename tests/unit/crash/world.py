@@ -25,11 +25,11 @@ from pathlib import Path
 
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.cloudflare.magic.plugins.action import ipsec_psk, ipsec_psks
-from ansible_collections.cloudflare.magic.plugins.module_utils import _policy
+from ansible_collections.cloudflare.magic.plugins.action import connector_license, ipsec_psk, ipsec_psks
+from ansible_collections.cloudflare.magic.plugins.module_utils import _licenses, _policy
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _vault_file
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import split
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import LICENSES, PSKS, split
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HEADER = b"$ANSIBLE_VAULT;1.1;AES256\n"
@@ -198,6 +198,18 @@ class Cloud:
     def keep_secret(self, *dummy: t.Any) -> None:
         """Nothing here quotes a key."""
 
+    def _fault(self, method: str) -> str:
+        """Return the next fault, if the write takes effect nevertheless."""
+        fault = self.faults.pop(0) if self.faults else ""
+        failure = _failure(method)
+        if fault == "limited":
+            raise MagicError("too many requests", failure={**failure, "status": 429}, reached=NOT_SENT)
+        if fault == "refused":
+            raise MagicError("refused", failure={**failure, "status": 400}, reached=REFUSED)
+        if fault == "lost before":
+            raise MagicError("no answer", failure=failure, reached=UNKNOWN)
+        return fault
+
     def request(self, method: str, segments: t.Sequence[str], *, body: t.Any = None, **dummy: t.Any) -> t.Any:
         """Answer a request as Cloudflare does."""
         self.clock.step(f"{method} {'/'.join(segments)}")
@@ -206,14 +218,7 @@ class Cloud:
             if len(segments) > 1:
                 return {"ipsec_tunnel": self._tunnel(segments[1])}
             return {"ipsec_tunnels": [self._tunnel(tunnel_id) for tunnel_id in self.tunnels]}
-        fault = self.faults.pop(0) if self.faults else ""
-        failure = {"method": method, "path": "/", "status": 502, "errors": [], "ray_id": None}
-        if fault == "limited":
-            raise MagicError("too many requests", failure={**failure, "status": 429}, reached=NOT_SENT)
-        if fault == "refused":
-            raise MagicError("refused", failure={**failure, "status": 400}, reached=REFUSED)
-        if fault == "lost before":
-            raise MagicError("no answer", failure=failure, reached=UNKNOWN)
+        fault = self._fault(method)
         if segments[-1] == "psk_generate":
             keys = {segments[1]: f"generated-by-cloudflare-{len(self.log):08d}"}
         else:
@@ -222,10 +227,40 @@ class Cloud:
             self.set_key(tunnel_id, key)
         self.clock.step(f"{method} {'/'.join(segments)}, the answer")
         if fault == "lost after":
-            raise MagicError("no answer", failure=failure, reached=UNKNOWN)
+            raise MagicError("no answer", failure=_failure(method), reached=UNKNOWN)
         if segments[-1] == "psk_generate":
             return {"ipsec_tunnel_id": segments[1], "psk": keys[segments[1]], "psk_metadata": self._metadata(segments[1])}
         return {"successfully_applied_psks": {tunnel_id: {"psk_metadata": self._metadata(tunnel_id)} for tunnel_id in keys}, "unapplied_psks": {}}
+
+
+class Connectors(Cloud):
+    """The connectors of virtual appliances of an account, with their license keys, in the same way.
+
+    :ivar reports: whether lists have the keys in force.
+    """
+
+    reports = True
+
+    def _connector(self, connector_id: str, reports: bool = True) -> dict[str, t.Any]:
+        key = self.in_force[connector_id]
+        return {"id": connector_id, "device": {"type": "LICENSED"}, **({"license_key": key} if key and reports else {})}
+
+    def request(self, method: str, segments: t.Sequence[str], *, body: t.Any = None, **dummy: t.Any) -> t.Any:
+        self.clock.step(f"{method} {'/'.join(segments)}")
+        self.sent += 1
+        if method == "GET":
+            return [self._connector(connector_id, self.reports) for connector_id in self.tunnels]
+        assert (method, body) == ("PATCH", {"provision_license": True})
+        fault = self._fault(method)
+        self.set_key(segments[1], f"license-of-cloudflare-{len(self.log):08d}")
+        self.clock.step(f"{method} {'/'.join(segments)}, the answer")
+        if fault == "lost after":
+            raise MagicError("no answer", failure=_failure(method), reached=UNKNOWN)
+        return self._connector(segments[1])
+
+
+def _failure(method: str) -> dict[str, t.Any]:
+    return {"method": method, "path": "/", "status": 502, "errors": [], "ray_id": None}
 
 
 def _defaults(spec: t.Any) -> dict[str, t.Any]:
@@ -236,12 +271,14 @@ class World:
     """An account and a vault file, and the runs that change them."""
 
     SECOND = timedelta(seconds=1)
+    KEPT = PSKS
+    ACCOUNT: type[Cloud] = Cloud
 
     def __init__(self, folder: Path, count: int = 3) -> None:
         self.folder = folder
         self.folder.mkdir(exist_ok=True)
         self.path = folder / "keys.yml"
-        self.cloud = Cloud(count)
+        self.cloud = self.ACCOUNT(count)
 
     # --- what a run does
 
@@ -295,7 +332,7 @@ class World:
 
     def entries(self) -> dict[str, t.Any]:
         """Return the entries of the vault file."""
-        return split(self.text())[1]
+        return split(self.text(), self.KEPT.variable)[1]
 
     def write(self, text: str) -> None:
         """Write the vault file, as a person with an editor does."""
@@ -317,13 +354,13 @@ class World:
         """Tell whether the key in force is in the file, or the file says that it may not be."""
         entry = self.entries().get(tunnel_id, {})
         key = self.cloud.in_force[tunnel_id]
-        return key is None or key in (entry.get("psk"), entry.get("pending_psk")) or bool(entry.get("replacing_since"))
+        return key is None or key in (entry.get(name) for name in self.KEPT.keys[:2]) or bool(entry.get("replacing_since"))
 
     def is_settled(self, tunnel_id: str) -> bool:
         """Tell whether the file has the key in force as such, and no doubt about it."""
         entry = self.entries().get(tunnel_id, {})
         key = self.cloud.in_force[tunnel_id]
-        return key is not None and entry.get("psk") == key and not {"pending_psk", "replacing_since"} & set(entry)
+        return key is not None and entry.get(self.KEPT.key) == key and not {self.KEPT.keys[1], "replacing_since"} & set(entry)
 
     def state(self) -> t.Any:
         """Return all on which the next run depends, to tell equal worlds."""
@@ -333,8 +370,19 @@ class World:
         """Return a world of its own that is like this one."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder)
-        other = World(folder, 0)
+        other = type(self)(folder, 0)
         clock, self.cloud.clock = self.cloud.clock, Clock()
         other.cloud = copy.deepcopy(self.cloud)
         self.cloud.clock = clock
         return other
+
+
+class LicensedWorld(World):
+    """The same with the license keys of connectors."""
+
+    KEPT = LICENSES
+    ACCOUNT = Connectors
+
+    def one(self, tunnel_id: str, **options: t.Any) -> dict[str, t.Any]:
+        """Run connector_license with the vault file."""
+        return self._run(connector_license.ActionModule, {**_defaults(_licenses.OPTIONS), "rotate": "always", "connector": tunnel_id, **options})

@@ -40,6 +40,7 @@ ROWS = [
     {
         "module_utils._objects",
         "module_utils._interrupts",
+        "module_utils._licenses",
         "module_utils._network",
         "module_utils._order",
         "module_utils._watch",

@@ -250,7 +250,7 @@ def test_a_folder_that_vanishes_in_the_middle(site, emulator):
     # What was saved before it was sent.
     kept = site.entries("gone/keys.yml")
     assert {tunnel_id: entry.get("pending_psk") or entry["psk"] for tunnel_id, entry in kept.items()} == emulator.keys()
-    (copy,) = [name for name in os.listdir(site.home) if name.startswith("cloudflare_magic_psks_")]
+    (copy,) = [name for name in os.listdir(site.home) if name.startswith("cloudflare_magic_keys_")]
     assert site.keys(f"home/{copy}") == emulator.keys()
 
 

@@ -440,7 +440,7 @@ def test_folder_vanishes_after_the_request(site, emulator, home, connection):
     assert entries[other]["psk"] == "of-another-tunnel"
     # The next run with it creates a new key.
     assert "psk" not in entries[tunnel_id] and entries[tunnel_id]["replacing_since"]
-    copies = [name for name in os.listdir(site.home) if name.startswith("cloudflare_magic_psks_")]
+    copies = [name for name in os.listdir(site.home) if name.startswith("cloudflare_magic_keys_")]
     if home:
         (copy,) = copies
         said(screen, f"The whole file, encrypted, was saved as {site.home / copy} instead")

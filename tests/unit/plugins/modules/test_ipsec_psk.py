@@ -133,6 +133,7 @@ def test_a_module_that_something_runs_says_why_it_does_nothing(name):
     own: dict[str, dict[str, object]] = {"ipsec_psk": {"name": "a"}, "ipsec_psks": {"names": ["a"]}, "static_route": {"prefix": "192.0.2.0/24"}}
     arguments: dict[str, object] = {"api_token": TOKEN, "account_id": "0" * 32, "api_url": "http://127.0.0.1:1"}
     own["connector_interrupt"] = {"connector": "a", "interrupt": "reboot"}
+    own["connector_license"] = {"connector": "a"}
     arguments.update(own.get(name, {"name": "a", "site": "a"}))
     for option in {"name", "site"} - set(spec_of(name)):
         arguments.pop(option, None)

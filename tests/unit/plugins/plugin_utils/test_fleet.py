@@ -22,6 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._psk import ALPHA
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._fleet import Fleet, supplied
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import PSKS
 from ansible_collections.cloudflare.magic.tests.unit.crash.world import SECRET, QuickVault
 
 OLD = "the-key-before-of-"
@@ -124,12 +125,12 @@ class Site:
         self.lines = []
 
     def entries(self):
-        store = VaultFile(self.path, self.vault, read_only=True)
+        store = VaultFile(self.path, self.vault, PSKS, read_only=True)
         with store:
             return store.entries
 
     def write(self, entries):
-        with VaultFile(self.path, self.vault) as store:
+        with VaultFile(self.path, self.vault, PSKS) as store:
             store.entries.update(entries)
             store.save()
 
@@ -142,7 +143,7 @@ class Site:
 
     def run(self, check_mode=False, raises=None, **options):
         """Run a fleet and return it, also if it ends with the exception that there has to be."""
-        with VaultFile(self.path, self.vault, read_only=check_mode) as store:
+        with VaultFile(self.path, self.vault, PSKS, read_only=check_mode) as store:
             fleet = self.fleet(store, check_mode, **options)
             if raises is None:
                 fleet.rotate()
@@ -652,7 +653,7 @@ def test_the_key_in_force_is_always_in_the_file(count, runs):
         for steps, kind, size in runs:
             server.steps = list(steps)
             options = {"psks": {tunnel_id: f"supplied-key-number-{next(numbers):020}" for tunnel_id in ids(count)}} if kind == "supplied" else {"rotate": kind}
-            with VaultFile(here.path, here.vault) as store:
+            with VaultFile(here.path, here.vault, PSKS) as store:
                 fleet = here.fleet(store, batch_size=size, **options)
                 try:
                     fleet.rotate()

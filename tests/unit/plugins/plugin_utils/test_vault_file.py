@@ -34,7 +34,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _vault_file
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import (
-    VARIABLE,
+    PSKS,
     doubt,
     fact_entries,
     join,
@@ -53,6 +53,7 @@ except ImportError:
         return value
 
 
+VARIABLE = PSKS.variable
 ID = "c4a7362d577a6c3019a474fd6f485821"
 OTHER = "5f0c2b7a9d1e4f60823b1c5d7e9fa0b1"
 SECRET = "TheKeyThatMustNotBeSeen"
@@ -165,7 +166,7 @@ def write(path, text, vault, vault_id="default"):
 
 
 def put(path, vault, tunnel_id=ID, entry=None, **options):
-    with VaultFile(str(path), vault, **options) as store:
+    with VaultFile(str(path), vault, PSKS, **options) as store:
         store.entries[tunnel_id] = dict(NEW) if entry is None else entry
         store.save()
     return store
@@ -174,7 +175,7 @@ def put(path, vault, tunnel_id=ID, entry=None, **options):
 def refused(path, vault, *words, **options):
     """The message of the error of entering. Nothing is written meanwhile, and nothing stays behind but the lock."""
     before = snapshot(path)
-    with pytest.raises(MagicError) as caught, VaultFile(str(path), vault, **options):
+    with pytest.raises(MagicError) as caught, VaultFile(str(path), vault, PSKS, **options):
         pytest.fail("it was entered")
     assert snapshot(path) == before
     text = str(caught.value)
@@ -222,11 +223,11 @@ def test_awkward_strings(tmp_path, text):
     vault = lib("default")
     path = tmp_path / "keys.yml"
     entries = {ID: {"psk": text, "name": text, "last_generated_on": text, "previous_psk": text, "more": text}, "id": {"psk": text}}
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         store.entries.update(entries)
         store.save()
     again = lib("default")
-    with VaultFile(str(path), again, read_only=True) as store:
+    with VaultFile(str(path), again, PSKS, read_only=True) as store:
         assert store.entries == entries
     read = as_ansible_reads(path, vault)[VARIABLE]
     assert read[ID]["psk"] == read[ID]["previous_psk"] == read[ID]["name"] == read[ID]["last_generated_on"] == text
@@ -305,7 +306,7 @@ def test_what_is_foreign_survives(lines, ours, style, top, bottom, newline, fina
     mine = ""
     if ours is not None:
         if style == "block" and ours:
-            mine = join("x: 1\n", ours, "")[len("x: 1\n") :]
+            mine = join(PSKS, "x: 1\n", ours, "")[len("x: 1\n") :]
         elif style == "flow":
             mine = f"{VARIABLE}: {yaml.safe_dump(ours, default_flow_style=True, width=10**6)}"
         else:
@@ -317,11 +318,11 @@ def test_what_is_foreign_survives(lines, ours, style, top, bottom, newline, fina
         text = text[: -len(newline)]
     old = load(text) or {}
 
-    start, entries, end = split(text)
+    start, entries, end = split(text, VARIABLE)
     assert entries == (ours or {})
-    result = join(start, {**entries, ID: new}, end)
+    result = join(PSKS, start, {**entries, ID: new}, end)
 
-    assert split(result)[1:] == ({**entries, ID: new}, end)
+    assert split(result, VARIABLE)[1:] == ({**entries, ID: new}, end)
     assert result.startswith(start)
     read = load(result)
     assert set(read) == {*old, VARIABLE}
@@ -341,7 +342,7 @@ def test_what_goes_in_comes_out(tmp_path_factory, entries, new):
     vault = lib("default")
     path = tmp_path_factory.mktemp("v") / "keys.yml"
     put(path, vault, entry=new)
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         assert store.entries == {ID: new}
         store.entries.update(entries)
         store.save()
@@ -466,7 +467,7 @@ def test_a_template_in_a_foreign_entry_stays_one(tmp_path):
     vault = lib("default")
     path = tmp_path / "keys.yml"
     write(path, f"site: Paris\n{VARIABLE}:\n  {OTHER}:\n    psk: {SECRET}\n    note: '{{{{ site }}}}'\n", vault)
-    put(path, vault, entry=updated(None, "{{ site }}" + SECRET, "{{ site }}", None))
+    put(path, vault, entry=updated(PSKS, None, "{{ site }}" + SECRET, "{{ site }}", None))
     read = as_ansible_reads(path, vault)[VARIABLE]
     assert read[OTHER]["note"] == "Paris"
     assert read[ID]["psk"] == "{{ site }}" + SECRET
@@ -480,16 +481,16 @@ NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
 def test_a_replacement_that_did_not_come_about_leaves_the_entry_as_it_was():
-    assert replaced(replacing(None, "paris-1", NOW)) is None, "an entry without a key is none"
-    assert replaced(replacing(NEW, None, NOW)) == NEW
-    assert replaced(replacing({"pending_psk": "p" * 32}, "paris-1", NOW)) == {"pending_psk": "p" * 32, "name": "paris-1"}
+    assert replaced(PSKS, replacing(PSKS, None, "paris-1", NOW)) is None, "an entry without a key is none"
+    assert replaced(PSKS, replacing(PSKS, NEW, None, NOW)) == NEW
+    assert replaced(PSKS, replacing(PSKS, {"pending_psk": "p" * 32}, "paris-1", NOW)) == {"pending_psk": "p" * 32, "name": "paris-1"}
 
 
 def test_the_mark_of_a_replacement_tells_since_when():
-    first = replacing(NEW, "paris-1", NOW)
-    assert replacing(first, "paris-1", NOW + timedelta(days=1)) == first
+    first = replacing(PSKS, NEW, "paris-1", NOW)
+    assert replacing(PSKS, first, "paris-1", NOW + timedelta(days=1)) == first
     assert first["replacing_since"] == "2026-11-23T00:00:00+00:00"
-    assert "replacing_since" not in updated(first, "k" * 32, None, None)
+    assert "replacing_since" not in updated(PSKS, first, "k" * 32, None, None)
 
 
 @pytest.mark.parametrize(
@@ -509,7 +510,7 @@ def test_when_the_key_in_an_entry_is_in_doubt(entry, generated, expected):
 
 
 def test_updated_first_time():
-    entry = updated(None, "new", "paris-1", "2026-11-23T14:28:47Z")
+    entry = updated(PSKS, None, "new", "paris-1", "2026-11-23T14:28:47Z")
     assert set(entry) == {"psk", "name", "last_generated_on", "saved_on"}
     assert (entry["psk"], entry["name"], entry["last_generated_on"]) == ("new", "paris-1", "2026-11-23T14:28:47Z")
     assert entry["saved_on"].endswith("+00:00")
@@ -527,19 +528,19 @@ def test_updated_first_time():
     ],
 )
 def test_updated_keeps_the_key_before(old, previous):
-    assert updated(old, "new", None, None).get("previous_psk") == previous
+    assert updated(PSKS, old, "new", None, None).get("previous_psk") == previous
 
 
 def test_updated_leaves_the_rest():
     old = {"psk": "old", "name": "paris-1", "last_generated_on": "then", "saved_on": "then", "router": "r1", "more": {"a": [1]}}
-    entry = updated(old, "new", None, None)
+    entry = updated(PSKS, old, "new", None, None)
     assert old["psk"] == "old"
     assert entry["name"] == "paris-1"
     assert entry["router"] == "r1"
     assert entry["more"] == {"a": [1]}
     assert entry["last_generated_on"] is None
     assert entry["saved_on"] != "then"
-    assert updated(old, "new", "renamed", None)["name"] == "renamed"
+    assert updated(PSKS, old, "new", "renamed", None)["name"] == "renamed"
 
 
 # --- secrets and identities
@@ -641,7 +642,7 @@ def test_not_a_regular_file(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     refused(tmp_path / "fifo", lib("default"), "not a regular file")
     (tmp_path / "null").symlink_to("/dev/null")
-    with pytest.raises(MagicError, match="not a regular file"), VaultFile(str(tmp_path / "null"), lib("default")):
+    with pytest.raises(MagicError, match="not a regular file"), VaultFile(str(tmp_path / "null"), lib("default"), PSKS):
         pass
     assert not os.path.lexists("/dev/.null.lock")
     (tmp_path / "loop").symlink_to("loop")
@@ -720,7 +721,7 @@ def test_mode_stays(tmp_path, mode):
     path = tmp_path / "keys.yml"
     write(path, "a: 1\n", lib("default"))
     path.chmod(mode)
-    with VaultFile(str(path), lib("default")) as store:
+    with VaultFile(str(path), lib("default"), PSKS) as store:
         for number in range(3):
             store.entries[f"{number:032x}"] = dict(NEW)
             store.save()
@@ -831,7 +832,7 @@ def test_more_than_what_was_reserved(tmp_path):
 def test_twice_in_one_lock(tmp_path):
     path = tmp_path / "keys.yml"
     vault = lib("default")
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         store.entries[ID] = dict(NEW)
         store.save()
         store.entries[OTHER] = dict(NEW)
@@ -877,10 +878,10 @@ def test_stale_new_file(tmp_path):
 def test_nothing_stays_when_nothing_is_saved(tmp_path):
     path = tmp_path / "keys.yml"
     vault = lib("default")
-    with VaultFile(str(path), vault):
+    with VaultFile(str(path), vault, PSKS):
         assert sorted(os.listdir(tmp_path)) == [".keys.yml.lock", ".keys.yml.new"]
     assert sorted(os.listdir(tmp_path)) == [".keys.yml.lock"]
-    with pytest.raises(KeyError), VaultFile(str(path), vault):
+    with pytest.raises(KeyError), VaultFile(str(path), vault, PSKS):
         raise KeyError
     assert sorted(os.listdir(tmp_path)) == [".keys.yml.lock"]
 
@@ -888,11 +889,11 @@ def test_nothing_stays_when_nothing_is_saved(tmp_path):
 def test_read_only_writes_nothing(tmp_path):
     path = tmp_path / "keys.yml"
     vault = lib("default")
-    with VaultFile(str(path), vault, read_only=True) as store:
+    with VaultFile(str(path), vault, PSKS, read_only=True) as store:
         assert store.entries == {}
     assert os.listdir(tmp_path) == []
     data = write(path, OURS, vault)
-    with VaultFile(str(path), vault, read_only=True) as store:
+    with VaultFile(str(path), vault, PSKS, read_only=True) as store:
         assert set(store.entries) == {OTHER}
     assert os.listdir(tmp_path) == ["keys.yml"]
     assert path.read_bytes() == data
@@ -902,15 +903,15 @@ def test_read_only_does_not_wait(tmp_path):
     path = tmp_path / "keys.yml"
     vault = lib("default")
     put(path, vault)
-    with VaultFile(str(path), vault):
-        with VaultFile(str(path), vault, read_only=True) as store:
+    with VaultFile(str(path), vault, PSKS):
+        with VaultFile(str(path), vault, PSKS, read_only=True) as store:
             assert set(store.entries) == {ID}
 
 
 def test_clear_text_never_touches_the_disk(tmp_path):
     path = tmp_path / "keys.yml"
     vault = lib("default")
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         store.entries[ID] = dict(NEW, psk=SECRET)
         for number in range(3):
             store.save()
@@ -928,7 +929,7 @@ def test_folder_vanishes(tmp_path, monkeypatch):
     (tmp_path / "v").mkdir()
     path = tmp_path / "v" / "keys.yml"
     put(path, vault, OTHER)
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         (tmp_path / "v").rename(tmp_path / "gone")
         store.entries[ID] = dict(NEW, psk=SECRET)
         with pytest.raises(OSError):
@@ -947,7 +948,7 @@ def test_target_becomes_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "v").mkdir()
     path = tmp_path / "v" / "keys.yml"
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         path.mkdir()
         store.entries[ID] = dict(NEW)
         with pytest.raises(OSError):
@@ -960,7 +961,7 @@ def test_nowhere_to_go(tmp_path, monkeypatch):
     vault = lib("default")
     monkeypatch.setenv("HOME", str(tmp_path / "missing"))
     path = tmp_path / "keys.yml"
-    with VaultFile(str(path), vault) as store:
+    with VaultFile(str(path), vault, PSKS) as store:
         path.mkdir()
         with pytest.raises(OSError):
             store.save()
@@ -1031,7 +1032,7 @@ def test_killed_holder_blocks_nobody(tmp_path):
     told, tell = os.pipe()
 
     def hold():
-        with VaultFile(str(path), lib("default")):
+        with VaultFile(str(path), lib("default"), PSKS):
             os.write(tell, b"x")
             signal.pause()
 
@@ -1062,12 +1063,12 @@ def test_who_stops_waiting_does_no_harm(tmp_path):
         signal.signal(signal.SIGALRM, enough)
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         try:
-            with VaultFile(str(path), lib("default")):
+            with VaultFile(str(path), lib("default"), PSKS):
                 os._exit(2)
         except _Enough:
             pass
 
-    with VaultFile(str(path), lib("default")) as store:
+    with VaultFile(str(path), lib("default"), PSKS) as store:
         reserved = os.stat(tmp_path / ".keys.yml.new").st_ino
         child = forked(wait)
         assert ended_well(child)
@@ -1080,7 +1081,7 @@ def test_who_stops_waiting_does_no_harm(tmp_path):
 def test_lock_is_not_inherited(tmp_path):
     """A program that outlives the task, such as ssh's ControlPersist, must not keep the lock."""
     path = tmp_path / "keys.yml"
-    with VaultFile(str(path), lib("default")):
+    with VaultFile(str(path), lib("default"), PSKS):
         names = {os.path.realpath(f"/proc/self/fd/{number}"): number for number in os.listdir("/proc/self/fd")} if os.path.isdir("/proc/self/fd") else {}
         held = [int(number) for name, number in names.items() if name.endswith(".keys.yml.lock")]
         assert all(not os.get_inheritable(number) for number in held)
@@ -1094,7 +1095,7 @@ def held(path):
     ended, end = os.pipe()
 
     def hold():
-        with VaultFile(str(path), lib("default")):
+        with VaultFile(str(path), lib("default"), PSKS):
             os.write(told, b"x")
             os.read(ended, 1)
 
@@ -1126,7 +1127,7 @@ def test_nobody_waits_for_ever_for_one_task(tmp_path, monkeypatch):
     monkeypatch.setattr(_vault_file, "LOCK_TIMEOUT", 0.3)
     path = tmp_path / "keys.yml"
     with held(path) as (holder, dummy_end):
-        with pytest.raises(MagicError, match=rf"another task \(process {holder}\) has locked it for"), VaultFile(str(path), lib("default")):
+        with pytest.raises(MagicError, match=rf"another task \(process {holder}\) has locked it for"), VaultFile(str(path), lib("default"), PSKS):
             pass
 
 
@@ -1157,8 +1158,8 @@ def test_fact_has_plain_strings(tmp_path):
     path = tmp_path / "keys.yml"
     braces = "a{{ key }}with-braces-012345678901"
     put(path, lib("default"), entry={**NEW, "psk": braces})
-    with VaultFile(str(path), lib("default")) as store:
-        fact = fact_entries(store.entries)
+    with VaultFile(str(path), lib("default"), PSKS) as store:
+        fact = fact_entries(PSKS, store.entries)
     assert fact[ID]["psk"] == braces
     assert {value.__class__ for value in fact[ID].values()} <= {str, type(None)}
     assert [name.__class__ for name in fact] == [str]
@@ -1170,7 +1171,7 @@ def test_a_file_that_somebody_changes_meanwhile_is_not_written_over(tmp_path, mo
     path = tmp_path / "v" / "keys.yml"
     path.parent.mkdir()
     put(path, lib("default"))
-    with VaultFile(str(path), lib("default")) as store:
+    with VaultFile(str(path), lib("default"), PSKS) as store:
         store.entries[OTHER] = dict(NEW)
         store.save()
         by_hand = write(path, "contact: noc\n", lib("default"))
@@ -1202,6 +1203,6 @@ def test_of_two_keys_the_newer_one_is_the_fact():
 
     host = {"a": entry(2), "b": entry(1), "c": entry(1), "e": entry(1), "f": entry(None)}
     file = {"a": entry(1), "b": entry(2), "d": entry(1), "e": entry(None), "f": entry(None)}
-    assert newest(host, file) == {"a": entry(2), "b": entry(2), "c": entry(1), "d": entry(1), "e": entry(1), "f": entry(None)}
-    assert newest({"a": "odd"}, {"a": entry(1)}) == {"a": entry(1)}
-    assert newest({"a": {"last_generated_on": "yesterday"}}, {"a": entry(1)}) == {"a": entry(1)}
+    assert newest(PSKS, host, file) == {"a": entry(2), "b": entry(2), "c": entry(1), "d": entry(1), "e": entry(1), "f": entry(None)}
+    assert newest(PSKS, {"a": "odd"}, {"a": entry(1)}) == {"a": entry(1)}
+    assert newest(PSKS, {"a": {"last_generated_on": "yesterday"}}, {"a": entry(1)}) == {"a": entry(1)}
