@@ -129,15 +129,18 @@ EXAMPLES = r"""
     vault_id: prod
   register: lyon
 
-- name: Configure the appliance for its first boot
-  ansible.builtin.template:
-    src: user-data.j2 # refers to cloudflare_magic_connector_licenses[lyon.connector_id].license_key
-    dest: /var/lib/libvirt/images/lyon/user-data
+- name: Read the file, because the registered result has no license key if nothing changed
+  ansible.builtin.include_vars:
+    file: connector_licenses.yml
+  no_log: true
+
+- name: Write the license key to where the appliance gets it from at its first boot
+  ansible.builtin.copy:
+    content: "{{ cloudflare_magic_connector_licenses[lyon.connector_id].license_key }}"
+    dest: /etc/lyon.license
     owner: root
     group: root
     mode: "0600"
-  vars:
-    license_key: "{{ ansible_facts.cloudflare_magic_connector_licenses[lyon.connector_id].license_key }}"
   no_log: true
   diff: false
 

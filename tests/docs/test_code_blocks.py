@@ -280,6 +280,7 @@ class Workshop:
             # Ansible breaks lines in some of its output
             assert fails in " ".join(self.output.split()), self.output
         shown = [entry["how"] for entry in self.emulator.key_log() if entry["psk"] in self.output]
+        shown += [f"license, {entry['how']}" for entry in self.emulator.license_log() if entry["license_key"] in self.output]
         assert not shown, f"keys in the output: {shown}"
 
 

@@ -36,7 +36,7 @@ HERE = Path(__file__).resolve().parent
 ROWS: list[dict[str, Any]] = yaml.safe_load(HERE.joinpath("rows.yml").read_text(encoding="utf-8"))
 CORE: str = __version__
 SERIES = tuple(int(number) for number in CORE.split(".")[:2])
-VARIABLE = "cloudflare_magic_ipsec_psks"
+VARIABLES = {"cloudflare_magic_ipsec_psks": "psk", "cloudflare_magic_connector_licenses": "license_key"}
 # What a row sees of the environment of the test, with what ansible-test needs.
 KEPT = ("PATH", "PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")
 
@@ -285,7 +285,10 @@ class Bench:
         }
         surfaces.update(stdout=done.stdout, stderr=done.stderr, syslog=self.syslog.take())
         names = {tunnel["id"]: tunnel["name"] for tunnel in self.emulator.tunnels()}
+        names.update({connector["id"]: connector["notes"] for connector in self.emulator.state()["connectors"]})
+        licenses = self.emulator.license_log()
         keys = {names[tunnel_id]: key for tunnel_id, key in self.emulator.keys().items() if key is not None}
+        keys.update({names[entry["connector_id"]]: entry["license_key"] for entry in licenses if entry["in_force"]})
         outcome = Outcome(
             done.returncode,
             surfaces,
@@ -296,9 +299,10 @@ class Bench:
             Secret(decoy),
         )
         for path in row.get("vault_files", {}):
-            entries = yaml.safe_load(vault.decrypt(files[path]))[VARIABLE]
-            outcome.probes |= {(f"{path}:{entry['name']}", entry["psk"]) for entry in entries.values()}
-        every = {entry["psk"] for entry in self.emulator.key_log()} | set(keys.values()) | {supplied}
+            variables = yaml.safe_load(vault.decrypt(files[path]))
+            for variable, member in VARIABLES.items():
+                outcome.probes |= {(f"{path}:{names[object_id]}", entry[member]) for object_id, entry in variables.get(variable, {}).items()}
+        every = {entry["psk"] for entry in self.emulator.key_log()} | {entry["license_key"] for entry in licenses} | set(keys.values()) | {supplied}
         if "answer_with" in row:
             every.add(row["answer_with"])
         outcome.secrets = {"key": [Secret(key) for key in every], "token": [Secret(token)]}

@@ -39,6 +39,8 @@ def tasks() -> list[dict]:
         ("route", "static_route", route),
         ("key", "ipsec_psk", {"name": "rome-1", "vault_file": "keys.yml"}),
         ("fleet", "ipsec_psks", {"names": ["rome-*"], "vault_file": "keys.yml"}),
+        ("license", "connector_license", {"notes": "rome, virtual", "vault_file": "keys.yml"}),
+        ("licensed", "connector_license", {"notes": "rome, virtual", "vault_file": "keys.yml"}),
         ("tunnels", "ipsec_tunnel_info", {"name": "rome-1"}),
         ("gres", "gre_tunnel_info", {}),
         ("routes", "static_route_info", {}),
@@ -54,7 +56,7 @@ def test_modules(emulator: Emulator, play, leaked, home, host):
     assert played.rc == 0, played.screen
     found = played[host]
     changed = {name for name, result in found.items() if result["changed"]}
-    assert changed == {"tunnel", "gre", "route", "key", "fleet", "gone"}
+    assert changed == {"tunnel", "gre", "route", "key", "fleet", "license", "gone"}
     tunnel_id = emulator.tunnel("rome-1")["id"]
     assert found["tunnel"]["ipsec_tunnel"]["id"] == tunnel_id == found["tunnels"]["ipsec_tunnels"][0]["id"]
     assert found["route"]["static_route"]["nexthop"] == found["tunnel"]["ipsec_tunnel"]["customer_address"] == "10.214.200.9"
@@ -62,8 +64,9 @@ def test_modules(emulator: Emulator, play, leaked, home, host):
     assert "10.77.0.0/16" in [route["prefix"] for route in found["routes"]["static_routes"]]
     assert [(tunnel["name"], tunnel["state"]) for tunnel in found["health"]["tunnels"]] == [(name, "healthy") for name in ("paris-1", "rome-1", "rome-2")]
     assert emulator.keys()[tunnel_id] == found["fleet"]["psks"][tunnel_id]["psk"] != found["key"]["psk"]
+    assert found["license"]["license_key"] == emulator.license_log()[-1]["license_key"] and found["licensed"]["reason"] == "not_due"
     assert (home / "keys.yml").read_bytes().startswith(b"$ANSIBLE_VAULT")
-    assert leaked(played.screen, [found["key"]["psk"], emulator.keys()[tunnel_id]]) == []
+    assert leaked(played.screen, [found["key"]["psk"], emulator.keys()[tunnel_id], found["license"]["license_key"]]) == []
 
 
 def test_inventory(emulator: Emulator, command, home):
