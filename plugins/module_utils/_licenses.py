@@ -66,7 +66,7 @@ def why_due(rotate: str, reported: str | None, held: str | None, interrupted: bo
     """Decide what becomes of a license key.
 
     :arg reported: the key in force, if Cloudflare reports one.
-    :arg held: the key that whoever keeps keys has for the connector.
+    :arg held: the key that the file or the fact has for the connector.
     :arg interrupted: whether a run ended while it provisioned a key, so that the one that is held may not be in force.
     :returns: the reason (``always``, ``interrupted``, ``missing``, ``existing``, ``replaced`` or ``not_due``), and whether a new key is provisioned.
     """

@@ -75,7 +75,7 @@ class FileKeeper(Keeper):
         try:
             self._store.save()
         except OSError:
-            pass  # the note stays: the next run makes a key that was not needed
+            pass  # the note stays: the next run creates a key that was not needed
 
     def doubts(self, object_id: str, before: str | None) -> list[str]:
         return not_in_force(self._store.path, self._store.entries, {object_id: before})

@@ -129,7 +129,7 @@ def test_what_is_one_is_taken_as_it_is():
 
 
 WRONG = {
-    "nobody": ({"connector": "EMU-0009"}, "connector: there is no connector 'EMU-0009'. There are: EMU-0001, EMU-0002"),
+    "nobody": ({"connector": "EMU-0009"}, "connector: there is no connector 'EMU-0009'. These exist: EMU-0001, EMU-0002"),
     "a device": ({"connector": "EMU-0001"}, "connector: 'EMU-0001' is a physical device, which needs no license key. Nothing was changed."),
     "a device, always": ({"connector": "EMU-0001", "rotate": "always"}, "is a physical device"),
     "empty": ({"connector": " "}, "connector and notes are empty."),
@@ -332,7 +332,7 @@ def test_an_answer_to_a_registration_that_is_not_the_one(cloud, change):
 
 
 def test_a_key_in_the_notes_comes_out_nowhere(cloud, virtual):
-    """Somebody has written the license key beside it."""
+    """A user has written the license key beside it."""
     key = in_force(cloud, virtual)
     cloud._client.request("PATCH", ["connectors", virtual], body={"notes": f"key: {key}"})
     found = read_some(CONNECTOR, cloud._client, options_of(CONNECTOR, {}, CONNECTOR.info_options))

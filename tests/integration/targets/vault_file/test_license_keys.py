@@ -80,9 +80,9 @@ def test_killed_between_request_and_save(site, emulator):
     (entry,) = entries(site).values()
     assert entry["license_key"] == before and entry["replacing_since"] and len(site.entries()) == 1
     made = len(emulator.license_log())
-    site.play([licensed("healed", connector=connector_id), licensed("again", connector=connector_id)])
+    site.play([licensed("fixed", connector=connector_id), licensed("again", connector=connector_id)])
     found = site.registered()
-    assert (found["healed"]["reason"], found["again"]["reason"]) == ("interrupted", "not_due") and len(emulator.license_log()) == made
+    assert (found["fixed"]["reason"], found["again"]["reason"]) == ("interrupted", "not_due") and len(emulator.license_log()) == made
     (entry,) = entries(site).values()
     assert entry["license_key"] == in_force(emulator)[connector_id] and "replacing_since" not in entry
     assert entry["previous_license_key"] == before
@@ -95,9 +95,9 @@ def test_files_that_cannot_be_used(site, emulator):
     (site.folder / "v" / "clear.yml").write_text(f"{LICENSES}: {{}}\n", encoding="utf-8")
     wrong = {
         "v/other.yml": "no vault password of this run decrypts it",
-        "v/list.yml": f"its variable {LICENSES} is no dictionary of dictionaries",
+        "v/list.yml": f"its variable {LICENSES} is not a dictionary of dictionaries",
         "v/clear.yml": "is not encrypted with Ansible Vault",
-        "v": "it is no regular file",
+        "v": "it is not a regular file",
         "nowhere/keys.yml": "the folder does not exist",
         "/proc/keys.yml": "",
     }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs of connector_license that end at each boundary: no license key is lost, nothing is torn, and the next run heals what is left."""
+"""Runs of connector_license that end at each boundary: no license key is lost, nothing is torn, and the next run does what is left."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_each_boundary(tmp_path, monkeypatch, label, reports):
     assert {"flock", "unlink .keys.yml.new", "write, the second half", "replace .keys.yml.new keys.yml", f"PATCH connectors/{A}", "the end"} <= set(names)
 
 
-def test_what_cloudflare_reports_heals_without_another_key(tmp_path):
-    """A key that somebody else provisioned, and one whose answer nobody read, are read."""
+def test_what_cloudflare_reports_is_fixed_without_another_key(tmp_path):
+    """A key that another user provisioned, and one whose answer nobody read, are read."""
     world = LicensedWorld(tmp_path / "world")
     has_keys()(world)
     world.cloud.set_key(A, "provisioned-elsewhere")
