@@ -202,7 +202,7 @@ def _provision(client: Client, connector_id: str, before: str | None, warnings: 
         # The failure is that of the first request, which may have changed the key, whatever became of the next one.
         raise lost.explained(f"{story}, and it could not be recovered: {str(again).rstrip('.')}. {_HEAL}") from None
     warnings.append(f"{story}. {done}")
-    return t.cast(str, key)
+    return key
 
 
 def deliver(client: Client, options: Mapping[str, t.Any], check_mode: bool, keeper: Keeper, held: Mapping[str, t.Any]) -> Json:

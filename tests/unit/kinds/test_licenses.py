@@ -280,7 +280,7 @@ def test_the_key_from_before_is_no_new_one(cloud, virtual):
 @pytest.mark.parametrize("known", [True, False], ids=["read afterwards", "never read"])
 def test_an_error_that_quotes_the_new_key(cloud, virtual, known):
     """The answer to the request says no, with the key that it has provisioned."""
-    quoted = []
+    quoted: list[str] = []
 
     def between(request, forward):
         reply = forward()
