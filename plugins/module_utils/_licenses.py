@@ -42,7 +42,7 @@ OPTIONS = DELIVERY.merge(
 )
 
 _WHAT = "provisioning a license key"
-_PHYSICAL, _VIRTUAL = "MANAGED", "LICENSED"
+_PHYSICAL = "MANAGED"
 _HEAL = "The license key in force may be another one than before. Run the task again with rotate: always, which provisions a new one."
 
 
@@ -85,6 +85,10 @@ def _type_of(connector: Json) -> t.Any:
     return as_object(connector.get("device")).get("type")
 
 
+def _same(found: t.Any, notes: str) -> bool:
+    return isinstance(found, str) and found.strip() == notes.strip()
+
+
 class _Account:
     """The connectors of an account, and the license keys that Cloudflare reports for them."""
 
@@ -96,6 +100,10 @@ class _Account:
         """Return the license key in force of a connector, if Cloudflare reports one."""
         return usable(self._hidden.get(connector_id, {}).get("license_key"))
 
+    def noted(self, notes: str) -> list[Json]:
+        """Return the connectors with these notes, except those of physical devices: one that is overlooked would be registered again."""
+        return [item for item in self.connectors if _type_of(item) != _PHYSICAL and _same(item.get("notes"), notes)]
+
     def find(self, options: Mapping[str, t.Any]) -> Json | None:
         """Return the connector that the options mean; None if it is a virtual one that is not registered.
 
@@ -103,7 +111,7 @@ class _Account:
         """
         if options["connector"] is not None:
             return the_one([CONNECTOR], "connector", options["connector"], lambda dummy: self.connectors)
-        found = [item for item in self.connectors if _type_of(item) == _VIRTUAL and item.get("notes") == options["notes"]]
+        found = self.noted(options["notes"])
         if len(found) > 1:
             ids = listing(item["id"] for item in found)
             raise MagicError(f"notes: {len(found)} connectors of virtual appliances have the notes '{options['notes']}' ({ids}). Give connector instead.")
@@ -125,7 +133,7 @@ def _register(client: Client, notes: str, account: _Account, warnings: list[str]
         found = as_object(answer)
         key = usable(found.get("license_key"))
         client.keep_secret(found.get("license_key"))
-        if not isinstance(found.get("id"), str) or found["id"] in before or found.get("notes", notes) != notes or key is None:
+        if not isinstance(found.get("id"), str) or found["id"] in before or not _same(found.get("notes", notes), notes) or key is None:
             raise MagicError("Cloudflare's answer to the registration is not about the new connector with its license key.", reached=UNKNOWN)
         return found, key
     except MagicError as error:
@@ -134,7 +142,7 @@ def _register(client: Client, notes: str, account: _Account, warnings: list[str]
     reported, new = None, []
     try:
         now = _Account(client)
-        new = [item for item in now.connectors if item["id"] not in before and _type_of(item) == _VIRTUAL and item.get("notes") == notes]
+        new = [item for item in now.noted(notes) if item["id"] not in before]
         reported = now.reported(new[0]["id"]) if len(new) == 1 else None
     except MagicError:
         pass  # nothing is known then

@@ -331,6 +331,20 @@ def test_an_answer_to_a_registration_that_is_not_the_one(cloud, change):
     assert done["license_key"] == in_force(cloud, done["connector_id"]) and writes(cloud) == [REGISTER]
 
 
+def test_a_connector_whose_type_is_not_told_is_not_registered_again(cloud, virtual):
+    def between(request, forward):
+        reply = forward()
+        answer = json.loads(reply.body)
+        for item in answer["result"]:
+            del item["device"]["type"]
+            item["notes"] = f" {item['notes']}\n"
+        return Reply(reply.status, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
+    cloud.between = between
+    done = run(cloud)
+    assert (done["connector_id"], done["reason"], writes(cloud)) == (virtual, "existing", [])
+
+
 def test_a_key_in_the_notes_comes_out_nowhere(cloud, virtual):
     """A user has written the license key beside it."""
     key = in_force(cloud, virtual)
