@@ -122,7 +122,7 @@ def test_pair_under_traffic(site: Site) -> None:
         "Create a key and save it for",
         "Stage the key",
         "Set at Cloudflare the key of",
-        "Put the staged key in place and load it",
+        "Install and load the staged key",
         "Wait for a new IKE SA",
     ]
     positions = [result.output.index(f" : {step}") for step in steps]
@@ -155,7 +155,7 @@ def test_device_refuses(site: Site) -> None:
     after = state(site)
     assert site.cloudflare.spoil == 0
     assert result.says("paris_edge is not up with the new key of paris-1: The connection cloudflare-paris-1 has no new IKE SA.")
-    assert result.says("Cloudflare and the device have the key before again, the tunnel is up with it, and ipsec_psks.yml has it as psk.")
+    assert result.says("Both ends were rolled back to the previous key, the tunnel is up with it, and ipsec_psks.yml has it as psk.")
     assert after["keys"] == before["keys"]
     assert site.saved("paris-1")["previous_psk"] not in before["keys"].values()
     assert not after["sas"]["paris-1"] & before["sas"]["paris-1"] and after["sas"]["paris-2"] == before["sas"]["paris-2"]
@@ -211,7 +211,7 @@ def test_cloudflares_health_checks(site: Site) -> None:
             "The proof by Cloudflare's health checks has failed: they do not see paris-1 healthy with its new key, although paris_edge is up with it"
         )
         assert result.says("not yet: paris-1 (down).")
-        assert result.says("Cloudflare and the device have the key before again, the tunnel is up with it")
+        assert result.says("Both ends were rolled back to the previous key, the tunnel is up with it")
         assert table(result) == ["KEY BEFORE ok FAILED", "not changed not asked not asked"]
         after = state(site)
         assert after["keys"] == before["keys"] and after["sas"]["paris-2"] == before["sas"]["paris-2"]
@@ -233,7 +233,7 @@ def test_cloudflare_does_not_confirm(site: Site) -> None:
     emulator.fault(kind="status", status=400, code=1022, message="too weak", path="ipsec_tunnels/psk", method="POST", times=2)
     result = rotate(site, fails=True, tunnels=["paris-1"])
     assert not emulator.faults()
-    assert result.says("too weak") and result.says("If Cloudflare has refused it, both ends use the key that they had.")
+    assert result.says("too weak") and result.says("If Cloudflare rejected it, both ends use the previous key.")
     assert (state(site)["keys"], state(site)["sas"]) == (before["keys"], before["sas"])
     assert site.up("paris-1")
     pending = site.saved("paris-1")["pending_psk"]
@@ -325,7 +325,7 @@ def test_device_of_ones_own(site: Site, recorder: Recorder) -> None:
     before = state(site)
     result = rotate(site, fails=True, rotate_edge_device_path="recorder", recorder_fails_at=["stage"])
     pending = site.saved("paris-1")["pending_psk"]
-    assert result.says("could not be made, or not be staged on paris_edge: no stage today Nothing has been changed at Cloudflare")
+    assert result.says("could not be created, or not staged on paris_edge: no stage today Nothing has been changed at Cloudflare")
     assert recorder.steps() == [("preflight", "paris-1"), ("preflight", "paris-2"), ("stage", "paris-1", sha256(pending))]
     assert state(site)["keys"] == before["keys"]
 
@@ -350,7 +350,7 @@ def test_device_cannot_go_back(site: Site, recorder: Recorder) -> None:
     result = rotate(site, fails=True, rotate_edge_device_path=str(recorder.folder), recorder_fails_at=["verify"])
     new, old = sha256(site.saved("paris-1")["previous_psk"]), sha256(before["keys"]["paris-1"])
     assert recorder.steps()[2:] == [(step, "paris-1", key) for key in (new, old) for step in ("stage", "load", "verify")]
-    assert result.says("Cloudflare has the key before again, and ipsec_psks.yml has it as psk. The device is not up with that one either: no verify today")
+    assert result.says("Cloudflare has the key before again, and ipsec_psks.yml has it as psk. The device is not up with that key either: no verify today")
     assert state(site)["keys"] == before["keys"]
     assert agree(site, "paris-1")
 
@@ -363,7 +363,7 @@ def test_cloudflare_cannot_go_back(site: Site, recorder: Recorder) -> None:
     result = rotate(site, fails=True, tunnels=["paris-1"], rotate_edge_device_path="recorder", recorder_fails_at=["load"])
     site.cloudflare.emulator.clear_faults()
     assert [step[0] for step in recorder.steps()] == ["preflight", "stage", "load"]
-    assert result.says("Cloudflare has not confirmed the key before either:")
+    assert result.says("Cloudflare has not confirmed the previous key either:")
     assert result.says("failed, whose output is hidden.")
     assert result.says("ipsec_psks.yml has them as psk and previous_psk.")
     assert site.saved("paris-1")["psk"] == site.cloudflare.key("paris-1") != before["keys"]["paris-1"]

@@ -25,7 +25,7 @@ ONE = [
             {"name": "Read it", "cloudflare.magic.ipsec_tunnel_info": {"name": "paris-1"}, "delegate_to": "localhost", "register": "account"},
             {"name": "Read the key", "ansible.builtin.include_vars": {"file": "own.yml", "name": "own"}, "no_log": True},
             {
-                "name": "Configure it",
+                "name": "Stage and load the connection",
                 "ansible.builtin.include_role": {"name": "cloudflare.magic.strongswan_edge"},
                 "vars": {
                     "strongswan_edge_tunnel": "{{ account.ipsec_tunnels[0] }}",
@@ -119,7 +119,7 @@ def test_wrong_key(site: Site) -> None:
     refused = site.cloudflare.charon.events("AUTH_FAILED|AUTHENTICATION_FAILED|authentication failed")
     result = site.play("one.yml", fails=True, strongswan_edge_retries=5)
     assert result.says("The connection cloudflare-paris-1 has no new IKE SA.")
-    assert result.says("still runs on its old IKE SA")
+    assert result.says("still uses its old IKE SA")
     assert len(site.cloudflare.charon.events("AUTH_FAILED|AUTHENTICATION_FAILED|authentication failed")) > len(refused)
     assert site.ids("paris-1") == ids
 
@@ -150,10 +150,10 @@ def test_awkward_keys(site: Site, identity: str, key: str) -> None:
     ("variables", "message"),
     [
         ({"strongswan_edge_ike_proposals": ["aes256-sha1-modp1024"]}, "Cloudflare does not support aes256-sha1-modp1024."),
-        ({"strongswan_edge_child_rekey_time": "9h"}, "Cloudflare wants child SAs to be rekeyed after 30 minutes to 8 hours."),
+        ({"strongswan_edge_child_rekey_time": "9h"}, "Cloudflare requires child SAs to be rekeyed after 30 minutes to 8 hours."),
         (
             {"strongswan_edge_remote_ts": ["0.0.0.0/0"], "strongswan_edge_if_id": 0},
-            "the tunnel would catch all that this host sends, your SSH connection included.",
+            "the tunnel would capture all traffic of this host, including your SSH connection.",
         ),
         ({"strongswan_edge_connection": "with a blank"}, "Use letters, digits, '-' and '_' only."),
         ({"strongswan_edge_identity": "custom"}, "no identity of the kind 'custom'"),

@@ -43,7 +43,7 @@ def test_a_day(emulator, book, tmp_path):
 
     ran = book("network_plan", network_state="overridden", network_keep="connector-*", network_plan_fail_on_drift="true")
     assert ran.rc == 0 and "changed=0" in ran.screen and writes(emulator) == []
-    assert lines_of(ran.screen, "The plan") == ["Nothing differs.", "Plan: 0 to create, 0 to update, 0 to delete."]
+    assert lines_of(ran.screen, "Show the plan") == ["Nothing differs.", "Plan: 0 to create, 0 to update, 0 to delete."]
 
     design = yaml.safe_load(first)
     config = design["network_config"]
@@ -66,7 +66,7 @@ def test_a_day(emulator, book, tmp_path):
     ]
     options = {"network_state": "overridden", "network_keep": "connector-*", "network_plan_markdown": "plan.md", "network_plan_junit": "plan.xml"}
     ran = book("network_plan", warns=[NEW_TUNNELS], **options)
-    told = lines_of(ran.screen, "The plan")
+    told = lines_of(ran.screen, "Show the plan")
     assert ran.rc == 0 and writes(emulator) == [] and told[: len(plan)] == plan, ran.screen
     assert told[-1] == "Plan: 2 to create, 1 to update, 1 to delete." and any(line.startswith("  static_routes[2]: It needs") for line in told)
     markdown = (tmp_path / "plan.md").read_text(encoding="utf-8")
@@ -79,7 +79,7 @@ def test_a_day(emulator, book, tmp_path):
     assert ET.parse(tmp_path / "plan.xml").getroot().get("failures") == "4"
 
     ran = book("network_apply", "--check", warns=[NEW_TUNNELS], network_state="overridden", network_keep="connector-*")
-    assert ran.rc == 0 and writes(emulator) == [] and lines_of(ran.screen, "What was applied") == told
+    assert ran.rc == 0 and writes(emulator) == [] and lines_of(ran.screen, "Show what was applied") == told
     ran = book(
         "network_apply",
         "--diff",
@@ -89,7 +89,7 @@ def test_a_day(emulator, book, tmp_path):
         env={"ANSIBLE_FORCE_COLOR": "1", "ANSIBLE_NOCOLOR": ""},
     )
     assert ran.rc == 0 and emulator.tunnel("oslo-1")["description"] == "Now: fibre", ran.screen
-    colours = {line[len("\x1b[0;32m") :][:1]: line[:7] for line in ran.screen.split("TASK [What was applied]")[1].split("\n") if line.startswith("\x1b")}
+    colours = {line[len("\x1b[0;32m") :][:1]: line[:7] for line in ran.screen.split("TASK [Show what was applied]")[1].split("\n") if line.startswith("\x1b")}
     assert (colours["+"], colours["~"], colours["-"]) == ("\x1b[0;32m", "\x1b[0;33m", "\x1b[0;31m")
     assert "Applied: 2 created, 1 updated, 1 deleted." in ran.screen
 
@@ -138,7 +138,7 @@ def test_what_is_wrong_is_told_line_by_line(emulator, book, tmp_path):
     design = {"ipsec_tunnels": [{"name": "a", "interface_address": "10.0.0.1"}, {"name": "b", "typo": 1}], "static_routes": [{"prefix": "x"}]}
     (tmp_path / "network.yml").write_text(yaml.safe_dump({"network_config": design}), encoding="utf-8")
     ran = book("network_plan", network_plan_junit="plan.xml", network_plan_markdown="plan.md")
-    told = lines_of(ran.screen, "The plan")
+    told = lines_of(ran.screen, "Show the plan")
     assert ran.rc == 2 and told[0] == "Problems of the design:" and told[-1] == "There is no plan."
     assert [line.split(": ")[0] for line in told[1:3]] == ["  ipsec_tunnels[0].interface_address", "  ipsec_tunnels[1].typo"], ran.screen
     assert len(told) > 4 and ran.shows(f"Problems of the design, listed above: {len(told) - 2}. Nothing was changed.")
@@ -154,13 +154,13 @@ def test_what_fails_is_told_with_the_rest(emulator, book, tmp_path):
     (tmp_path / "network.yml").write_text(yaml.safe_dump({"network_config": design}), encoding="utf-8")
     emulator.fault(kind="status", method="PUT", path="gre_tunnels", status=400, errors=[{"code": 1000, "message": "No, today not."}])
     ran = book("network_apply")
-    told = lines_of(ran.screen, "What was applied")
+    told = lines_of(ran.screen, "Show what was applied")
     assert ran.rc == 2 and "    failed: " in ran.screen and any("No, today not." in line for line in told), ran.screen
     assert told[-1] == "Applied: 0 created, 1 updated, 0 deleted, 1 failed." and emulator.tunnel("paris-1")["description"] == "New"
     ran = book("network_apply", env={"ANSIBLE_STDOUT_CALLBACK": "minimal"})
     assert ran.rc == 0 and '"Applied: 0 created, 1 updated, 0 deleted."' in ran.screen
     ran = book("network_plan", env={"CLOUDFLARE_API_TOKEN": "a-token-of-nobody"})
-    assert ran.rc == 2 and lines_of(ran.screen, "The plan")[0].startswith("Error: ") and ran.shows("Magic WAN Read")
+    assert ran.rc == 2 and lines_of(ran.screen, "Show the plan")[0].startswith("Error: ") and ran.shows("Magic WAN Read")
 
 
 WAIT = ["-e", "network_apply_wait_for_health=true", "-e", "network_apply_wait_timeout=3s"]

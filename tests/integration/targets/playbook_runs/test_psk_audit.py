@@ -163,7 +163,7 @@ def test_overdue_first(emulator, run):
     assert [row.get("width") for row in found.page.rows] == [None, "100.00", "27.78", "12.50", "2.78"]
     assert "3 tunnels need a new key." in found.text
     assert emulator.account_id in found.text
-    assert ran.shows("3 of 5 tunnels need a new key: 1 have none, 2 have one that is older than 90d")
+    assert ran.shows("3 of 5 tunnels need a new key (no key or unknown age: 1, older than 90d: 2)")
     for name in ("psk_audit.html", "psk_audit.csv"):
         assert (ran.folder / name).stat().st_mode & 0o777 == 0o640
     assert ran.leaked([tunnel["psk"] for tunnel in emulator.tunnels() if "psk" in tunnel]) == []
@@ -313,7 +313,7 @@ def test_keys_in_doubt(emulator, run, tmp_path):
     assert [row["state"] for row in found.page.rows][:3] == states
     assert "<b>3</b><span>in doubt</span>" in found.text and "rotate: always" in found.text
     assert "5 tunnels need a new key." in found.text
-    assert ran.shows("5 of 5 tunnels need a new key: 0 have none, 2 have one that is older than 90d, 2 are interrupted, 1 were replaced elsewhere")
+    assert ran.shows("5 of 5 tunnels need a new key (no key or unknown age: 0, older than 90d: 2, interrupted: 2, replaced elsewhere: 1)")
     # From ansible-core 2.22 on, Ansible masks on the screen all that an encrypted file holds, names included.
     names = re.search(r"need a new key: ((?:[\w$-]+, ){4}[\w$-]+)", ran.screen)
     assert names, ran.screen

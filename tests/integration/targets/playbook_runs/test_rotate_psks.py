@@ -188,14 +188,14 @@ def test_tunnels_that_are_not_ours_to_rotate(emulator, run):
     assert set(saved(ran)) == {"paris-2"}
 
 
-@pytest.mark.parametrize("task", ["Rotate what is older", "What the dry run says", "What happened"])
+@pytest.mark.parametrize("task", ["Rotate the keys", "Show the result of the dry run", "Show what happened"])
 @pytest.mark.parametrize("file", [FILE, ()], ids=["file", "no file"])
 def test_start_at_task(emulator, run, task, file):
     """Anyone who leaves tasks out gets what the others do, or an error of ours, and not one of a variable."""
     before = in_force(emulator)
     ran = run("rotate_psks", *file, "--start-at-task", task)
     assert "undefined" not in ran.screen
-    if task == "What happened":
+    if task == "Show what happened":
         assert (ran.rc, in_force(emulator)) == (0, before)
     elif file:
         assert ran.rc == 0, ran.screen

@@ -76,11 +76,11 @@ def test_rotations(edges: Edges) -> None:
 
     # The device has the key before Cloudflare: if that cannot be asked any more, the tunnel lives on with the one before.
     assert "Cloudflare has not confirmed the new key of" in edges.said("refused")
-    assert "both ends use the key that they had" in edges.said("refused")
+    assert "both ends use the previous key" in edges.said("refused")
     assert edges.steps("refused")[-1].endswith(" stage") and edges.keys("refused") == edges.loaded("refused") == edges.old("refused")
     assert outcomes(edges, "refused") == [["IN DOUBT", NOT, NOT]]
 
-    for host, left in (("load", "The device is not up with that one either"), ("verify", "Nothing is left to repair")):
+    for host, left in (("load", "The device is not up with that key either"), ("verify", "Nothing else needs to be fixed")):
         said = edges.said(host)
         assert "The proof by the device has failed: " in said and "is not up with the new key of" in said and left in said
         assert edges.writes(host) == ["psk", "psk"]
@@ -92,7 +92,7 @@ def test_rotations(edges: Edges) -> None:
 
     said = edges.said("sick")
     assert "The proof by Cloudflare's health checks has failed: they do not see" in said and "wait longer (rotate_edge_health_timeout)" in said
-    assert "have the key before again, the tunnel is up with it" in said
+    assert "were rolled back to the previous key, the tunnel is up with it" in said
     assert edges.keys("sick") == edges.loaded("sick") == edges.saved("sick") == edges.old("sick")
     # The later one has not had its turn.
     assert outcomes(edges, "sick") == [[BACK, "ok", "FAILED"], [SAME, NOT, NOT]]
@@ -153,10 +153,10 @@ def test_refusals(edges: Edges) -> None:
         "bare": ["has no verify.yml"],
         "line": ["Cloudflare's response has what a device must not be given: cloudflare_endpoint of the tunnel "],
         "off": ["The health check at Cloudflare is off for", "health_check.enabled"],
-        "other": ["do not see all tunnels healthy before the new key of", "(down)", "the others have to be healthy all the same"],
+        "other": ["do not see all tunnels healthy before the new key of", "(down)", "the other tunnels must still be healthy"],
         "silent": ["do not see all tunnels healthy", "(unknown)", "no data from the last 5m", "rotate_edge_allow_down: true"],
         "blind": ["The health of", "cannot be read, so it could not prove the new key: ", "Account Analytics Read", "rotate_edge_verify_health: false"],
-        "twin": ["A GRE tunnel or an interconnect has the name", "rotate_edge_verify_health: false"],
+        "twin": ["A GRE tunnel or an interconnect also has the name", "rotate_edge_verify_health: false"],
         "late": ["rotate_edge_health_timeout: 'soon' is not an age"],
     }
     assert sorted(refused) == sorted(edges.hosts())
