@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def differs(now: Json, then: Json) -> bool:
-    """Tell whether a field that is to be set has another value."""
+    """Return whether a field that is to be set has another value."""
     return any(differs(now.get(name) or {}, value) if isinstance(value, dict) else now.get(name) != value for name, value in then.items())
 
 

@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
 
 
 def _is_so(path: str, content: bytes, mode: int) -> bool:
-    """Tell whether a file has this content and mode already."""
+    """Return whether a file has this content and mode already."""
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFDIR):

@@ -42,9 +42,9 @@ _BEFORE = frozenset({"magic", "wan", "transit", "tunnel", "health", "check", "st
 
 
 def is_genuine(headers: t.Any, secret: str | None) -> bool:
-    """Tell whether a request has the secret of the webhook.
+    """Return whether a request has the secret of the webhook.
 
-    :raises MagicError: if there is none to compare it with: then anybody could send what he likes.
+    :raises MagicError: if there is no secret to compare it with: anyone could then send notifications.
     """
     if not isinstance(secret, str) or len(secret) < _SHORTEST_SECRET:
         raise MagicError(
@@ -59,7 +59,7 @@ def is_genuine(headers: t.Any, secret: str | None) -> bool:
 def event_of_alert(payload: t.Any, account_id: str | None) -> Json | None:
     """Return the event of a notification; None if it is about something else.
 
-    :arg account_id: whose alerts are wanted; None for any.
+    :arg account_id: the account to accept alerts of; None for any.
     """
     if not isinstance(payload, dict) or payload.get("alert_type") not in ALERTS:
         return None
@@ -77,7 +77,7 @@ def event_of_alert(payload: t.Any, account_id: str | None) -> Json | None:
 
 
 def _first(several: Mapping[str, t.Any], *names: str) -> str | None:
-    """Return the first of these that is there, as text."""
+    """Return the first of these members that exists, as text."""
     found = (several.get(name) for name in names)
     return next((str(value)[:1000] for value in found if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != ""), None)
 
@@ -88,7 +88,7 @@ def _state(status: str | None) -> str | None:
 
 
 def _moment(seconds: t.Any) -> datetime:
-    """Return the time of a notification; now, where it has none."""
+    """Return the time of a notification, or the current time if it has none."""
     try:
         if isinstance(seconds, (int, float)) and not isinstance(seconds, bool):
             return datetime.fromtimestamp(seconds, timezone.utc)

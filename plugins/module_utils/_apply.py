@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Carries out a design: the requests in their order, what came of each object, and a second look where an answer was lost."""
+"""Applies a design: sends the requests in order, records the outcome of each object, and reads the account again if a response was lost."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ if t.TYPE_CHECKING:
     Json = dict[str, t.Any]
     Key = tuple[str, str]
 
-# So many lost answers in a row are an outage, and not the fault of what was sent.
+# This many lost responses in a row are an outage, not a problem of the request.
 _OUTAGE = 3
 
 _CANNOT = "Cloudflare's API cannot validate this, so only the collection has checked it."
 
 _READ_ONLY = "The credential is read-only, so Cloudflare could not validate this."
 
-# Of very many requests, some tell how far the run is.
+# Report the progress of many requests at some of them.
 _MOST_LINES = 20
 
 APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "validated", "not_validated", "failed", "skipped", "unknown"
@@ -51,7 +51,7 @@ APPLIED, VALIDATED, NOT_VALIDATED, FAILED, SKIPPED, IN_DOUBT = "applied", "valid
 
 @dataclass
 class Outcome:
-    """What became of a step.
+    """The outcome of a step.
 
     :ivar result: one of the words above.
     :ivar reason: why, unless all went well.
@@ -65,7 +65,7 @@ class Outcome:
 
 @dataclass
 class Network:
-    """A design, an account, and how far the one has got in the other.
+    """A design, an account, and the progress of applying the design.
 
     :ivar progress: called with a line after each of several requests.
     """
@@ -82,7 +82,7 @@ class Network:
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     stopped: MagicError | None = None
     again: bool = False
-    """Whether an answer was lost, and it was decided once more what is to be done."""
+    """Whether a response was lost and the plan was computed again."""
     steps: dict[Key, Step] = field(default_factory=dict)
     """All that this run does, by their keys."""
     _created: set[str] = field(default_factory=set)
@@ -90,27 +90,27 @@ class Network:
     _ids: dict[str, str] = field(default_factory=dict)
     # The steps of the request that is being sent, in parts perhaps.
     _sending: set[int] = field(default_factory=set)
-    # What someone has created meanwhile, and is not in the design.
+    # Objects that were created during the run and are not in the design.
     _late: dict[Key, Step] = field(default_factory=dict)
     _lost: int = 0
-    # Whether Cloudflare has refused a POST of several as a whole, as if it did not know that.
+    # Whether Cloudflare rejected a POST of several objects as a whole, as if it did not support that.
     _one_by_one: bool = False
-    # Whether the credential has turned out to be one that only reads: enough for a dry run, apart from what Cloudflare would have to check.
+    # Whether the credential is read-only: enough for a dry run, except for what Cloudflare must validate.
     _read_only: bool = False
 
     def decide(self) -> None:
-        """Read the account, and decide what is to be done.
+        """Read the account and compute the plan.
 
         :raises MagicError: if it cannot be read, or the design cannot be.
         """
         self.account = Account(self.client)
         self.changes = changes_of(self.design, self.account, self.rules)
         self.order = ordered(self.account, self.changes, self.batch_size)
-        # What was decided first is what the run is about.
+        # The first plan defines what this run does.
         self.steps = {**{step.key: step for step in self.order.steps}, **self.steps}
 
     def carry_out(self) -> None:
-        """Carry it out, or in check mode have it validated. Where an answer was lost, look again, and decide again, once."""
+        """Apply the plan, or in check mode have it validated. If a response was lost, read the account and compute the plan again, once."""
         self._send_all()
         doubtful = {key for key, outcome in self.outcomes.items() if outcome.result == IN_DOUBT}
         if not doubtful or self.check_mode:
@@ -125,11 +125,11 @@ class Network:
                 self.outcomes[key].reason += f" The current state could not be read either: {error}"
             return
         self.again = True
-        # What was refused stays so; what needs no step any more is as it was to be.
+        # Rejected steps stay rejected; an object that no longer needs a step is as desired.
         self.outcomes = {key: outcome for key, outcome in self.outcomes.items() if outcome.result in (APPLIED, FAILED)}
         for key in known - {step.key for step in self.order.steps}:
             self.outcomes.setdefault(key, Outcome(APPLIED))
-        # And nothing is deleted that this run did not mean to delete from the start.
+        # Only what the first plan deletes is deleted.
         self._late = {step.key: step for step in self.order.steps if step.planned.method == "DELETE" and step.key not in known}
         self.stopped = None
         self._send_all()
@@ -172,7 +172,7 @@ class Network:
         return None
 
     def _lacking(self, index: int, request: Container[int]) -> Outcome | None:
-        """Return what becomes of a step because another one that it needs is not applied, nor in the same request; None if there is none."""
+        """Return the outcome of a step that depends on another one which is neither applied nor in the same request; None if there is no such step."""
         for other_index in sorted(self.order.needs[index]):
             other = self.order.steps[other_index]
             outcome = self.outcomes.get(other.key)
@@ -185,7 +185,7 @@ class Network:
         return None
 
     def _send(self, numbers: Sequence[int]) -> None:
-        """Send what belongs into one request, in parts if it is refused. Steps of one unit are never divided."""
+        """Send the steps of one request, in parts if it is rejected. Steps of one unit are never divided."""
         units: dict[int, list[int]] = {}
         for number in numbers:
             units.setdefault(self.order.unit[number], []).append(number)
@@ -236,7 +236,7 @@ class Network:
         return [self.order.steps[number] for unit in part for number in unit]
 
     def _failed(self, error: MagicError, part: Sequence[list[int]]) -> Iterable[Sequence[list[int]]]:
-        """Note what a request came to, and return the parts of it that are sent once more."""
+        """Record the outcome of a request, and return the parts of it to send again."""
         steps = self._steps_of(part)
         several = len(steps) > 1 and steps[0].planned.method == "POST"
         if error.reached == UNKNOWN:
@@ -256,7 +256,7 @@ class Network:
         return [[unit] for unit in part] if several and self._one_by_one else halves(part)
 
     def _refused(self, error: MagicError, unit: list[int]) -> Iterable[Sequence[list[int]]]:
-        """Note that a unit was refused by itself, unless it waits for another part of the same request."""
+        """Record that a unit was rejected by itself, unless it waits for another part of the same request."""
         needs = {other for number in unit for other in self.order.needs[number]} - set(unit)
         if not self.check_mode and any(self.order.steps[other].key not in self.outcomes for other in needs & self._sending):
             return [[unit]]
@@ -265,10 +265,10 @@ class Network:
             self.outcomes[step.key] = lacking or Outcome(FAILED, str(error))
         return []
 
-    # --- what came of it
+    # --- the outcome
 
     def warnings(self) -> list[str]:
-        """Return what is otherwise than a user may think."""
+        """Return warnings about what users may not expect."""
         found = list(self.changes.warnings)
         if self._read_only:
             found.append(f"{_READ_ONLY} The plan is complete, but the credential needs write permission to apply it.")
@@ -313,7 +313,7 @@ class _Then:
     steps: list[Step]
     outcomes: dict[Key, Outcome]
     check_mode: bool
-    # For thousands of objects, nothing is looked for among all steps more than once.
+    # With thousands of objects, searching all steps more than once would be slow.
     _own: dict[tuple[str, str | None], list[Step]] = field(init=False)
     _created: set[tuple[str, str | None]] = field(init=False)
     _objects: dict[tuple[str, str | None], list[Json]] = field(default_factory=dict)
@@ -327,7 +327,7 @@ class _Then:
             self._own[step.kind.several, ids.get(str(step.parent_id), step.parent_id)].append(step)
 
     def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
-        """Tell whether the objects are known; see ``Account``."""
+        """Return whether the objects are known; see ``Account``."""
         return self.account.is_read(kind, parent_id) or (kind.several, parent_id) in self._own
 
     def of(self, kind: Kind, parent_id: str | None = None) -> list[Json]:
@@ -355,6 +355,6 @@ class _Then:
 
 
 def _points_into(error: MagicError, kind: Kind) -> bool:
-    """Tell whether an error is about one of the objects in a request, and not about the request as a whole."""
+    """Return whether an error is about one of the objects in a request, and not about the request as a whole."""
     errors = (error.failure or {}).get("errors", [])
     return any(str(entry.get("source", {}).get("pointer", "")).startswith(f"/{kind.several}/") for entry in errors)

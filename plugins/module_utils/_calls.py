@@ -28,11 +28,11 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-# For a request that Cloudflare only checks.
+# For a request that Cloudflare only validates.
 ASK = {"validate_only": "true"}
 
 
-# What an answer says of a path that there is not: nothing can be told of an object then.
+# The codes for a path that does not exist: they say nothing about an object.
 _NO_SUCH_PATH = 7003
 
 
@@ -50,7 +50,7 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: d
         answer = answer.get(kind.several)
     if not isinstance(answer, list):
         raise MagicError(f"Cloudflare's response to the list of {kind.noun}s is not a list, so it was not used. Report this if it happens again.")
-    # What has the id of another sort is not of this kind.
+    # Objects whose ID has another form are not of this kind.
     own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
     found = identified(client, [_received(client, kind, item) for item in own], kind.noun)
     if hidden is not None:
@@ -59,7 +59,7 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: d
 
 
 def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json]:
-    """Return the one object that there can be, or nothing."""
+    """Return the only possible object, or nothing."""
     try:
         found = client.request("GET", kind.path(parent_id), headers=kind.headers, tree=kind.tree)
     except MagicError as error:
@@ -120,7 +120,7 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
         return self._read[key]
 
     def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
-        """Tell whether the objects of a kind, or of one parent, are known already."""
+        """Return whether the objects of a kind, or of one parent, are known already."""
         return (kind.several, parent_id) in self._read
 
     def __iter__(self) -> Iterator[str]:
@@ -131,7 +131,7 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
 
 
 def send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], params: Mapping[str, str] | None = None, parent_id: str | None = None) -> t.Any:
-    """Send the request of a plan, and return what the answer says, unchecked."""
+    """Send the request of a plan, and return the unchecked result."""
     segments = [*kind.path(parent_id), *([] if planned.object_id is None else [planned.object_id])]
     body = [planned.body] if kind.listed and planned.method == "POST" else planned.body
     return client.request(str(planned.method), segments, params=params, body=body, headers=kind.headers, secrets=list(secret.values()), tree=kind.tree)
@@ -142,8 +142,8 @@ def write_several(
 ) -> list[Json | None]:
     """Carry out plans of one method by one request, and return the objects as its answer has them, in the order of the plans.
 
-    :arg there: the ids of the objects that there were before.
-    :raises MagicError: if it does not say that all was done, or describes other objects.
+    :arg there: the IDs of the objects that existed before.
+    :raises MagicError: if it does not confirm that everything was done, or describes other objects.
     """
     if len(plans) == 1:
         return [result_of(client, kind, plans[0], send(kind, client, plans[0], {}, params, parent_id), there)]
@@ -159,7 +159,7 @@ def write_several(
         seen: set[str] = set()
         for planned, one in zip(plans, created):
             member(one, "id", str, what, UNKNOWN)
-            # Nor may two of them be the same.
+            # No two of them may be the same.
             _check_new(kind, planned.desired, one, there if one["id"] in there else seen, what)
             seen.add(one["id"])
             found.append(without_keys(one))
@@ -187,8 +187,8 @@ def _changed(plans: Sequence[Plan], answer: t.Any, done: str, kind: Kind, what: 
 def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], there: Container[str], parent_id: str | None = None) -> Json | None:
     """Carry out the plan of a task, and return the object as the answer has it.
 
-    :arg there: the ids of the objects that there were before.
-    :raises MagicError: if it failed; the text says what state things are in.
+    :arg there: the IDs of the objects that existed before.
+    :raises MagicError: if it failed; the text describes the state of the object.
     """
     method = str(planned.method)
     try:
@@ -204,7 +204,7 @@ def carry_out(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, st
 def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: Container[str]) -> Json | None:
     """Return the object in the answer to a write.
 
-    :arg there: the ids of the objects that there were before.
+    :arg there: the IDs of the objects that existed before.
     :raises MagicError: if it does not say that it was done, or is about another object.
     """
     method = str(planned.method)
@@ -248,9 +248,9 @@ def _created(kind: Kind, answer: t.Any) -> t.Any:
 
 
 def _check_new(kind: Kind, sent: Json, created: Json, there: Container[str], what: str) -> None:
-    """Compare the object in the answer to a POST with the one that was sent: a later task would change or delete what has its id.
+    """Compare the object in the response to a POST with the one that was sent: a later task would change or delete the object with its ID.
 
-    :raises MagicError: if it is another one. What became of the request is not known then.
+    :raises MagicError: if it is another one. The outcome of the request is then unknown.
     """
     wrong = [key for key in kind.keys_in(sent) if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
     if kind.id_option and created.get("id") in there:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is wrong with what a design comes to, and what users may not expect of it. Pure."""
+"""Finds errors in the state that a design leads to, and consequences that users may not expect. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 
 def check_routes(account: Account, changes: Changes) -> None:
-    """Note next hops that lead nowhere: of routes that are written, and of those to which this design does that."""
+    """Report next hops that are in no tunnel: of routes that are written, and of those that lose their tunnel through this design."""
     now = as_it_is(account)
     then = Later(lambda kind: tunnels_after(account, changes, (kind,)))
     moved = any(_loses_its_inside(step) for step in changes.steps)
@@ -70,7 +70,7 @@ def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
 
 
 def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:
-    """Note that what is to go may be what a connector has created, which nothing marks, unless the task says what to keep."""
+    """Report that objects to delete may have been created by a connector, which Cloudflare does not mark, unless the task sets what to keep."""
     gone = [step for step in changes.steps if step.action == "delete" and step.kind in (*TUNNELS, ROUTE)]
     if rules.state != "overridden" or rules.says_what_to_keep or not gone:
         return
@@ -84,14 +84,14 @@ def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:
 
 
 def warn_of_stranded(account: Account, changes: Changes) -> None:
-    """Note routes that the design leaves alone, and whose tunnel it deletes or gives another inside."""
+    """Report routes that the design does not change although it deletes their tunnel or changes its inner addresses."""
     tunnels = [(step.kind.noun, step.actual) for step in changes.steps if step.actual is not None and _loses_its_inside(step)]
     if not tunnels:
         return
     lost = Insides(tunnels)
     leaving = {step.actual["id"] for step in changes.steps if step.kind is ROUTE and step.actual is not None and step.action in ("delete", "update")}
     stay = [route for route in account[ROUTE.several] if route["id"] not in leaving and lost.tunnels_at(route.get("nexthop"))]
-    # Mostly the routes go, too, and then no further kind needs to be read.
+    # Usually the routes are also deleted, and then no other kind has to be read.
     then = Insides(tunnels_after(account, changes) if stay else ())
     stay = [route for route in stay if not then.tunnels_at(route.get("nexthop"))]
     if stay:

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A client for the part of Cloudflare's API that deals with Magic tunnels: which requests are sent, how often, and what is believed of the answers.
+"""A client for the part of Cloudflare's API that deals with Magic tunnels: which requests are sent, how often, and how responses are checked.
 
-Nothing of Ansible is here. Facts about the API: https://developers.cloudflare.com/fundamentals/api/
+This file does not depend on Ansible. Facts about the API: https://developers.cloudflare.com/fundamentals/api/
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ if t.TYPE_CHECKING:
 LONGEST_RETRY_AFTER = 330.0
 LONGEST_BACKOFF = 30.0
 
-# A message may quote any key that this client has seen, also one of another request. A fleet has thousands, with up to three for each tunnel.
+# A message may quote any key that this client has handled, including keys of other requests. A fleet has thousands, up to three for each tunnel.
 _SHORTEST_KEPT = 8
 _MOST_KEPT = 10000
 
-# Seconds from which on someone is told of a wait.
+# Waits longer than this number of seconds are reported.
 _LONG_WAIT = 3.0
 
-# Seconds by which this machine's clock may differ from the Date of an answer and still be taken for right.
+# The maximum difference in seconds between this machine's clock and the Date of a response at which the clock counts as correct.
 _CLOCK_TOLERANCE = 3.0
 
-# A Date of another year is no time, and near the ends of what Python can express nothing could be reckoned with it.
+# A Date outside these years is not valid, and near the limits of Python's dates it could not be used in calculations.
 _YEARS = range(2020, 2200)
 
 
@@ -63,7 +63,7 @@ _HEXADECIMAL = re.compile("[0-9A-Fa-f-]+", re.ASCII)
 def may_retry(error: MagicError, repeatable: bool) -> bool:
     """Decide whether a call may be sent again.
 
-    :arg repeatable: whether carrying it out twice is the same as once. Other calls are only repeated where they certainly had no effect.
+    :arg repeatable: whether carrying it out twice is the same as once. Other calls are repeated only if they certainly had no effect.
     """
     if not error.transient or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
         return False
@@ -94,7 +94,7 @@ class Client:
         self._kept: dict[str, None] = {}
 
     def keep_secret(self, *values: t.Any) -> None:
-        """Remember strings, and those in dictionaries and lists, that are in no message of this client from now on, whichever request it is about.
+        """Remember strings, including those in dictionaries and lists, to mask in all later messages of this client.
 
         Short ones are left out, because they would mask parts of words; of very many, the last ones are kept.
         """
@@ -113,7 +113,7 @@ class Client:
         return [*self._credentials, *self._kept, *more]
 
     def readable(self, value: t.Any, secrets: Iterable[str] = ()) -> str:
-        """Return something that Cloudflare said as one line of text, without the credential, what is kept secret, and these secrets."""
+        """Return a value from Cloudflare as one line of text, with the credential, the remembered secrets and these secrets masked."""
         return shown(str(scrub(value if isinstance(value, str) else json.dumps(value), self._secrets(secrets))))
 
     def now(self) -> datetime:
@@ -182,7 +182,7 @@ class Client:
         return t.cast("dict[str, t.Any]", self._until_answered("POST", GRAPHQL_PATH, True, send))
 
     def _until_answered(self, method: str, path: str, repeatable: bool, send: Callable[[], t.Any]) -> t.Any:
-        """Send a request, again as often as that is allowed and may help, and return what its answer says."""
+        """Send a request, with retries where they are safe and may help, and return the result of its response."""
         tries = 0
         lost = False
         while True:
@@ -191,7 +191,7 @@ class Client:
             except MagicError as error:
                 lost = lost or error.reached == UNKNOWN
                 if lost:
-                    # A clear no to the repetition says nothing of the request before.
+                    # A rejected repetition says nothing about the earlier request.
                     error.reached = UNKNOWN
                 if tries >= self.settings.max_retries or not may_retry(error, repeatable):
                     raise
@@ -216,7 +216,7 @@ class Client:
         return read(method, path, answer.status, answer.headers, answer.body, secrets)
 
     def _set_clock(self, date: str | None) -> None:
-        """Take the time from a ``Date`` header, if it is one. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
+        """Read the time from a ``Date`` header, if it is valid. It has whole seconds, so a clock that agrees with it is more exact and is kept."""
         try:
             moment = parsedate_to_datetime(date or "")
             here = datetime.now(timezone.utc)
@@ -228,9 +228,9 @@ class Client:
 
 
 def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SENT) -> t.Any:
-    """Return a member of an answer that has to be there.
+    """Return a required member of a response.
 
-    :raises MagicError: if it isn't.
+    :raises MagicError: if it is missing.
     """
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, kind):
@@ -239,14 +239,14 @@ def member(value: t.Any, name: str, kind: type, what: str, reached: str = NOT_SE
 
 
 def canonical(object_id: str) -> str:
-    """Return an id as it is compared: a hexadecimal one is the same in capitals, and a server may write it otherwise than a user."""
+    """Return an id as it is compared: hexadecimal IDs are not case-sensitive, and a server may write them differently than a user."""
     return object_id.lower() if _HEXADECIMAL.fullmatch(object_id) else object_id
 
 
 def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
-    """Compare the id in an answer with the one that was asked for. An answer without an id is taken.
+    """Compare the ID in a response with the requested one. A response without an ID is accepted.
 
-    :raises MagicError: if it is about something else. What became of the request is not known then.
+    :raises MagicError: if it describes another object. The outcome of the request is then unknown.
     """
     found = answer.get(name) if isinstance(answer, dict) else None
     if found is not None and not (isinstance(found, str) and canonical(found) == canonical(asked)):
@@ -256,18 +256,18 @@ def check_id(answer: t.Any, name: str, asked: str, what: str) -> None:
         )
 
 
-# The same few names stand in thousands of objects.
+# Thousands of objects have the same few names.
 @functools.lru_cache(maxsize=2**10)
 def _is_key(name: str) -> bool:
     return _SEPARATORS.sub("", name).lower() in ("psk", "licensekey")
 
 
 def without_keys(found: t.Any) -> t.Any:
-    """Remove keys from an object, at any depth: whatever quotes one must not bring it into a result, a diff, the inventory or its cache.
+    """Remove keys from an object, at any depth, so that none gets into a result, a diff, the inventory or its cache.
 
-    That of a license as well as a pre-shared one.
+    This includes license keys and pre-shared keys.
 
-    Keys are taken from the answers of the calls that make them, and of no others. Without recursion, because an answer may be nested deeply.
+    Keys are read only from the responses of the calls that create them. Without recursion, because a response may be deeply nested.
     """
     left = [found]
     while left:
@@ -282,20 +282,20 @@ def without_keys(found: t.Any) -> t.Any:
 
 
 def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, str] | None = None, path: str | None = None) -> list[dict[str, t.Any]]:
-    """Return all objects of a kind, each with an id that can stand in a path; the API has no pages here.
+    """Return all objects of a kind, each with an ID that is valid in a path; the API has no pages here.
 
     :arg several: the kind's name in the answer.
     :arg noun: the kind, for messages.
     :arg path: the kind's name in the path, if it has another one there.
-    :raises MagicError: if one of them cannot be told from all others. What is left out here would be taken for absent.
+    :raises MagicError: if an object has no unique ID. An object that is left out here would count as absent.
     """
     return identified(client, member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s"), noun)
 
 
 def identified(client: Client, items: list[t.Any], noun: str) -> list[dict[str, t.Any]]:
-    """Return the objects of an answer, each with an id that can stand in a path.
+    """Return the objects of a response, each with an ID that is valid in a path.
 
-    :raises MagicError: if one of them cannot be told from all others.
+    :raises MagicError: if an object has no unique ID.
     """
     seen: set[str] = set()
     for number, item in enumerate(items, 1):
@@ -319,5 +319,5 @@ def read_object(client: Client, several: str, single: str, object_id: str, noun:
     """
     found: dict[str, t.Any] = member(client.request("GET", [several, object_id], headers=headers), single, dict, f"reading the {noun}")
     check_id(found, "id", object_id, f"reading the {noun}")
-    # An answer without an id is about what was asked for: what follows must not go to all objects.
+    # A response without an ID gets the requested one: later requests must not address all objects.
     return {**without_keys(found), "id": object_id}

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A design: what a network is to be, as a user writes it and as an account is written down. Pure."""
+"""A design, which describes the desired state of a network: reads what a user wrote, and writes an account as a design. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LARGEST_BATCH = 1000
 
 STATES = ("merged", "replaced", "overridden", "deleted", "gathered")
 
-# What an item does not have, and where it belongs.
+# Options that an item does not have, and where they belong.
 _ELSEWHERE = {
     **dict.fromkeys(("psk", "update_psk"), "is not part of a design, because keys are secret. Leave it out, and rotate keys with cloudflare.magic.ipsec_psks."),
     "state": "is not part of an item. Leave it out: the state of the task is for the whole design.",
@@ -44,7 +44,7 @@ _ELSEWHERE = {
 
 _MOST_PROBLEMS = 100
 
-# The conversions that the options of all modules get, and what to say if there is none.
+# The conversions of the options of all modules, and the message if a value cannot be converted.
 _WANTED: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
     "int": (check_type_int, "is not a whole number."),
     "float": (check_type_float, "is not a number."),
@@ -58,11 +58,11 @@ _WANTED: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
 class Item:
     """One object of a design.
 
-    :ivar place: where it stands in the design, for messages.
+    :ivar place: its place in the design, for messages.
     :ivar desired: the fields that it sets, in canonical form.
     :ivar object_id: its id, if the design has it.
-    :ivar tunnel: the name of the tunnel that it leads through, in place of the field that follows from it.
-    :ivar parent: the item in which it stands.
+    :ivar tunnel: the name of the tunnel that it leads through, instead of the field that is derived from it.
+    :ivar parent: the item that contains it.
     :ivar lists: the kinds of which it has a list, which may be empty.
     """
 
@@ -79,8 +79,8 @@ class Item:
 class Design:
     """A design as it was read.
 
-    :ivar kinds: those that it is about; no other is touched.
-    :ivar items: of all kinds, in the order in which they are worked on.
+    :ivar kinds: the kinds in the design; other kinds are not changed.
+    :ivar items: of all kinds, in the order in which they are processed.
     """
 
     kinds: tuple[Kind, ...]
@@ -88,7 +88,7 @@ class Design:
 
 
 def _config_options() -> Json:
-    # What is beside tunnels and routes is documented where its modules are.
+    # Kinds other than tunnels and routes are documented in their modules.
     several = {"type": "list", "elements": "dict"}
     return {kind.in_design: {**({"type": "dict"} if kind.is_one else several), **({"options": item_options(kind)} if kind in USUAL else {})} for kind in ROOTS}
 
@@ -102,7 +102,7 @@ def item_options(kind: Kind) -> Json:
 def read_design(config: t.Any) -> Design:
     """Return a design.
 
-    :raises MagicError: with all that is wrong with it, each with its place.
+    :raises MagicError: with all its errors, each with its place.
     """
     problems: list[str] = []
     named = _named(config, problems)
@@ -118,7 +118,7 @@ def read_design(config: t.Any) -> Design:
 
 
 def kinds_of(config: t.Any) -> tuple[Kind, ...]:
-    """Return the kinds that a design names, whatever it says of them.
+    """Return the kinds that a design names, whatever their content.
 
     :raises MagicError: if it names others.
     """
@@ -130,7 +130,7 @@ def kinds_of(config: t.Any) -> tuple[Kind, ...]:
 
 
 def _named(config: t.Any, problems: list[str]) -> tuple[Kind, ...]:
-    """Return the kinds that a design names; what is wrong is appended to ``problems``."""
+    """Return the kinds that a design names; errors are appended to ``problems``."""
     if not isinstance(config, Mapping):
         raise MagicError("config: is not a dictionary. Write lists in it: ipsec_tunnels, gre_tunnels, static_routes, interconnects.")
     known = {kind.in_design: kind for kind in ROOTS}
@@ -139,12 +139,12 @@ def _named(config: t.Any, problems: list[str]) -> tuple[Kind, ...]:
 
 
 def _read_single(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
-    """Return the item of what there is one of at most, or nothing if it is empty, as of an empty list; what is wrong is appended to ``problems``."""
+    """Return the item of a kind with at most one object, or nothing if it is empty, like an empty list; errors are appended to ``problems``."""
     return [replace(_read_item(kind, place, written, item_options(kind), problems), parent=parent)] if written != {} else []
 
 
 def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
-    """Return the items of a list, each followed by those that stand in it; what is wrong is appended to ``problems``."""
+    """Return the items of a list, each followed by the items in it; errors are appended to ``problems``."""
     if not isinstance(written, (list, tuple)):
         problems.append(f"{place}: is not a list. Write a '-' before each of the {kind.noun}s.")
         return []
@@ -164,7 +164,7 @@ def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], pare
 
 
 def refusal(problems: Sequence[str]) -> MagicError:
-    """Return the error that tells all that is wrong with a design, in one message and one by one."""
+    """Return an error with all errors of a design, as one message and as a list."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     more = [f"And {len(problems) - _MOST_PROBLEMS} more."] if len(problems) > _MOST_PROBLEMS else []
     told = [*problems[:_MOST_PROBLEMS], *more]
@@ -179,7 +179,7 @@ def _unknown(name: str, place: str, known: Iterable[str]) -> str:
 
 
 def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str]) -> Item:
-    """Return an item; what is wrong with it is appended to ``problems``."""
+    """Return an item; its errors are appended to ``problems``."""
     if not isinstance(entry, Mapping):
         problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys or list(kind.fields)[:1])}.")
         return Item(kind, place, {})
@@ -197,7 +197,7 @@ def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: li
 
 
 def _converted(options: Json, given: Mapping[t.Any, t.Any], place: str, problems: list[str]) -> Json:
-    """Return the values as Ansible's modules take them."""
+    """Return the values, converted as for the options of Ansible's modules."""
     found: Json = {}
     aliases = {alias for option in options.values() for alias in option.get("aliases", ())}
     for name, value in given.items():
@@ -239,7 +239,7 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
 
 
 def _text(value: t.Any, where: str, problems: list[str]) -> str:
-    """Return a text. A number may lack zeros that someone has written, so only whole ones are taken."""
+    """Return a string. YAML drops zeros of decimal numbers, so only whole numbers are converted."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -249,7 +249,7 @@ def _text(value: t.Any, where: str, problems: list[str]) -> str:
 
 
 def _twice(items: Sequence[Item]) -> list[str]:
-    """Return what is there twice, as far as that can be told without the account."""
+    """Return duplicates, as far as they can be found without the account."""
     problems = []
     places: dict[tuple[str, str, str, str], str] = {}
     for item in items:
@@ -262,16 +262,16 @@ def _twice(items: Sequence[Item]) -> list[str]:
     return problems
 
 
-# --- an account, written down as a design
+# --- an account as a design
 
 
 def as_item(kind: Kind, actual: Mapping[str, t.Any], with_id: bool = False) -> Json:
-    """Return an object as the item of a design that makes one like it: no computed field, and nothing that a new one has anyway."""
+    """Return the item of a design that creates an object like this one: without computed fields, and without the defaults of a new object."""
     found = told(kind.fields, actual)
-    # Of what finds an object just as well, one is enough.
+    # One of several equivalent identifiers is enough.
     for key in kind.or_keys if all(key in found for key in kind.keys) else ():
         found.pop(key, None)
-    # What is empty is left out, unless a new object has to be told.
+    # Empty values are left out, unless a new object needs them.
     found = {**{name: kind.fields[name].empty for name in kind.required if kind.fields[name].said}, **found}
     return {**({kind.id_option: actual["id"]} if with_id and kind.id_option else {}), **found}
 
@@ -293,7 +293,7 @@ def _order(kind: Kind, item: Json) -> list[str]:
     return [f"{value:020d}" if isinstance(value, int) else str(value) for value in values]
 
 
-# Checked by ``read_design``, which says all that is wrong and where; Ansible's own check stops at the first mistake, and does not say in which item.
+# Checked by ``read_design``, which reports all errors with their places; Ansible's own check stops at the first error and does not name the item.
 OPTIONS = SHARED.merge(
     ArgumentSpec(
         {
@@ -305,11 +305,11 @@ OPTIONS = SHARED.merge(
         }
     )
 )
-# As the documentation has it.
+# As documented.
 WHOLE_OPTIONS = OPTIONS.merge(ArgumentSpec({"config": {"type": "dict", "options": _config_options()}}))
 
 
-# Of what shows the result of such a task.
+# For plugins that show the result of such a task.
 REPORT_OPTIONS = ArgumentSpec({"result": {"type": "dict", "required": True}})
 
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one error, what Cloudflare's answers say of a failure, and the one table of its codes."""
+"""The only error class, what Cloudflare's responses say about a failure, and the only table of Cloudflare's codes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import all_
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# Where a request may have got to when it failed.
-NOT_SENT = "not_sent"  # the server never received it, or turned it away unread
-REFUSED = "refused"  # Cloudflare answered that it did nothing
+# How far a request may have got when it failed.
+NOT_SENT = "not_sent"  # the server never received it, or rejected it without reading it
+REFUSED = "refused"  # Cloudflare responded that nothing was changed
 UNKNOWN = "unknown"  # the server may have carried it out
 
 _WRITE_PERMISSION = "'Magic WAN Write' or 'Magic Transit Write'"
@@ -31,7 +31,7 @@ _OTHER_PERMISSIONS = {
     "mnm": ("'Magic Network Monitoring Config Write'", "'Magic Network Monitoring Config Write'"),
 }
 
-# Where GraphQL Analytics is asked: a POST that only reads, with a permission and a rate limit of its own.
+# The path of GraphQL Analytics: a POST that only reads, with its own permission and rate limit.
 GRAPHQL_PATH = "/graphql"
 
 _WRONG_KIND = (
@@ -51,7 +51,7 @@ _PERMISSION = (
     "The credential is not accepted for this call. Give the API token the permission {permission} for this account, "
     "and check that it is complete and not expired."
 )
-# The same code tells of a token that is not valid, and of one that may not do this.
+# The same code means an invalid token or a missing permission.
 _TOKEN = (
     "Cloudflare did not accept the credential. Check that the API token is complete, not revoked and not expired, "
     "and that it has the permission {permission} for this account."
@@ -63,8 +63,8 @@ class Code:
     """What is known of one of Cloudflare's error codes.
 
     :ivar advice: what a user can do.
-    :ivar hopeless: whether it has nothing to do with the objects in the request, so that to ask again with fewer of them cannot help.
-    :ivar rate_limit: whether the request was turned away unread because there were too many.
+    :ivar hopeless: whether it does not depend on the objects in the request, so that repeating it with fewer objects cannot help.
+    :ivar rate_limit: whether the request was rejected because there were too many.
     """
 
     advice: str
@@ -95,14 +95,14 @@ CODES: dict[int, Code] = {
     10100: Code(_RATE_LIMIT, rate_limit=True),
 }
 
-# Without a code: the request's objects have nothing to do with these, nor with a request that got no answer.
+# Without a code: these statuses do not depend on the request's objects, nor does a missing response.
 _HOPELESS_STATUS = (None, 401, 403, 429)
 
 
 class MagicError(Exception):
-    """The one error that this collection's plumbing raises.
+    """The only error that the modules of this collection raise.
 
-    Its text never holds a credential, a pre-shared key, a header or a body, nor anything that a terminal would obey.
+    Its text never holds a credential, a pre-shared key, a header or a body, nor characters that control a terminal.
 
     :ivar failure: what is known of the failed call (``method``, ``path``, ``status``, ``errors``, ``ray_id``), or None when no call was made.
     :ivar reached: ``NOT_SENT``, ``REFUSED`` or ``UNKNOWN``: whether the call can have changed anything.
@@ -132,11 +132,11 @@ class MagicError(Exception):
         """Whether it says that the account could not be read, for which no item of a design is to blame."""
 
     def explained(self, message: str) -> MagicError:
-        """Return the same error with a text of one's own; the details of the call stay."""
+        """Return the same error with another text; the details of the call are kept."""
         return MagicError(message, failure=self.failure, reached=self.reached)
 
 
-# Deeper than any chain of errors that means something, and far from what Python's stack holds; and more of them than anybody reads.
+# Deeper than any meaningful chain of errors, but far below Python's recursion limit; and more errors than anyone reads.
 _DEEPEST_CHAIN = 10
 _MOST_ERRORS = 30
 
@@ -181,7 +181,7 @@ def _codes(errors: Sequence[dict[str, t.Any]]) -> Iterator[t.Any]:
 
 
 def _known(errors: Sequence[dict[str, t.Any]]) -> Iterator[Code]:
-    """Yield what is known of the codes; a code may be a number as text."""
+    """Yield the entries of the known codes; a code may be a number as text."""
     for code in _codes(errors):
         number = int(code) if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10 else code
         if isinstance(number, int) and number in CODES:
@@ -189,24 +189,24 @@ def _known(errors: Sequence[dict[str, t.Any]]) -> Iterator[Code]:
 
 
 def is_rate_limit(status: int | None, errors: Sequence[dict[str, t.Any]]) -> bool:
-    """Tell whether a request was turned away because there were too many. Cloudflare's codes for it arrive with other statuses, too."""
+    """Return whether a request was rejected because there were too many. Cloudflare also sends these codes with other statuses."""
     return status == 429 or any(code.rate_limit for code in _known(errors))
 
 
 def is_hopeless(error: MagicError) -> bool:
-    """Tell whether to ask again with fewer objects in the request cannot help."""
+    """Return whether repeating the request with fewer objects cannot help."""
     failure = error.failure
     return failure is None or failure["status"] in _HOPELESS_STATUS or any(code.hopeless for code in _known(failure["errors"]))
 
 
 def lacks_permission(error: MagicError) -> bool:
-    """Tell whether the credential is known, and may not do this."""
+    """Return whether the credential is valid but lacks the permission."""
     failure = error.failure
     return failure is not None and failure["status"] == 403 and any(code.advice in (_PERMISSION, _TOKEN) for code in _known(failure["errors"]))
 
 
 def is_read(failure: Mapping[str, t.Any]) -> bool:
-    """Tell of a failed call whether it can have changed nothing."""
+    """Return whether a failed call only reads."""
     return bool(failure["method"] == "GET" or failure["path"] == GRAPHQL_PATH)
 
 
@@ -223,7 +223,7 @@ def in_words(error: dict[str, t.Any]) -> str:
 
 
 def missing_permission(method: str, path: str, text: str = _PERMISSION) -> str:
-    """Return what to do about a call that the credential may not make."""
+    """Return what to do about a call for which the credential lacks a permission."""
     where = "/".join(path.split("/")[3:]) + "/"
     reading, writing = next((pair for start, pair in _OTHER_PERMISSIONS.items() if where.startswith(f"{start}/")), (_READ_PERMISSION, _WRITE_PERMISSION))
     needed = _ANALYTICS_PERMISSION if path == GRAPHQL_PATH else reading if method == "GET" else writing
@@ -231,7 +231,7 @@ def missing_permission(method: str, path: str, text: str = _PERMISSION) -> str:
 
 
 def advice(method: str, status: int | None, errors: Sequence[dict[str, t.Any]], path: str = "") -> str | None:
-    """Return what a user can do about a refused call, or None where nothing better is known than the answer itself."""
+    """Return what a user can do about a rejected call, or None if only the response itself is known."""
     text = next((code.advice for code in _known(errors)), None)
     if text is None and status == 429:
         text = ANALYTICS_RATE_LIMIT if path == GRAPHQL_PATH else _RATE_LIMIT

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Events: from what was known of tunnels and what an account has now to what has happened, and to what is known then. Pure."""
+"""Derives events, and the new known state, from the known state and an account. Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ OPTIONS = SHARED.merge(
             "min_healthy_share": {"type": "float", "default": 0.9},
             "poll_interval": {"type": "str", "default": "1m"},
             "state_file": {"type": "path"},
-            # ansible-rulebook's own: what it puts there, and what it wants to see.
+            # Members that ansible-rulebook sets or expects.
             "feedback": {"type": "bool", "default": False},
         }
     )
@@ -67,11 +67,11 @@ OPTIONS = SHARED.merge(
 
 @dataclass(frozen=True)
 class Watch:
-    """What someone wants to be told of, in numbers.
+    """The events to emit, as parsed options.
 
     :ivar events: of ``EVENTS``.
     :ivar max_age: seconds after which a key is due.
-    :ivar remind_after: seconds after which a key that is still in force is due once more; None for never.
+    :ivar remind_after: seconds after which a key that is still in force is reported again; None for never.
     """
 
     events: frozenset[str] = frozenset(EVENTS)
@@ -102,7 +102,7 @@ class Watch:
         return cls(frozenset(options["events"]), types, names, items["exclude"], parse_age(options["max_age"]), remind_after)
 
     def means(self, tunnel_id: str, *names: str) -> bool:
-        """Tell whether a tunnel is meant, by one of the names that it has or had."""
+        """Return whether a tunnel is selected by its current or an earlier name."""
         wanted = self.names is None or any(by_name(self.names, name) for name in names)
         return wanted and not any(by_name_or_id(self.exclude, name, tunnel_id) for name in names)
 
@@ -113,7 +113,7 @@ class Seen:
 
     :ivar now: by Cloudflare's clock.
     :ivar tunnels: by type and id.
-    :ivar health: what is known of each name; None if nobody asked, or nobody could tell.
+    :ivar health: what is known of each name; None if the health was not read, or could not be read.
     """
 
     account_id: str
@@ -124,7 +124,7 @@ class Seen:
 
     @classmethod
     def of(cls, account_id: str, api_url: str, now: datetime, lists: Mapping[str, Sequence[Json]], health: Sequence[Json] | None) -> Seen:
-        """Take over lists of tunnels by type, and the health by tunnel."""
+        """Store lists of tunnels by type, and the health by tunnel."""
         tunnels = {kind: {str(item["id"]): item for item in items} for kind, items in lists.items()}
         return cls(account_id, api_url, now, tunnels, None if health is None else {one["name"]: one for one in health})
 
@@ -133,9 +133,9 @@ class Seen:
 class Outcome:
     """What has happened.
 
-    :ivar events: in the order in which they are to be told.
-    :ivar state: what is known now. It has the events, until someone has taken them.
-    :ivar notes: what someone should know, as lines for a log.
+    :ivar events: in the order in which to emit them.
+    :ivar state: the new known state. It contains the events until they are delivered.
+    :ivar notes: lines for a log.
     """
 
     events: list[Json]
@@ -144,16 +144,16 @@ class Outcome:
 
 
 def name_of(tunnel: Mapping[str, t.Any]) -> str:
-    """Return the name of a tunnel; empty where it is no text."""
+    """Return the name of a tunnel; empty if it is not a string."""
     name = tunnel.get("name")
     return name if isinstance(name, str) else ""
 
 
 def compare(before: State | None, seen: Seen, watch: Watch, started: bool = False) -> Outcome:
-    """Find out what has happened since.
+    """Derive what has happened since the last poll.
 
-    :arg before: None if nothing was known: then all that there is is taken as it is, and only keys can be due.
-    :arg started: whether this is the first look of a process, so that an earlier one may have been killed.
+    :arg before: None if nothing was known: the current state is then the known state, and only keys can be due.
+    :arg started: whether this is the first poll of a process, so that an earlier process may have been killed.
     """
     kept = State(seen.account_id, seen.api_url, {}, {}) if before is None else before
     after = replace(kept, forms=dict(_FORMS), tunnels={**kept.tunnels}, unsent=[])
@@ -183,7 +183,7 @@ def _digest(value: t.Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-# Which fields are compared, by type: a later version of this collection may know others, which is no change of a tunnel.
+# Which fields are compared, by type: if a later version of this collection compares others, that is not a change of a tunnel.
 _FORMS = {
     name: _digest(sorted(flat({field: dict.fromkeys(one.parts) if one.parts else None for field, one in kind.fields.items()})))
     for name, kind in TUNNEL_TYPES.items()
@@ -191,20 +191,20 @@ _FORMS = {
 
 
 def _known(kind: Kind, item: Json, past: Known | None, seen: Seen) -> Known:
-    """Return what is kept of a tunnel. What could not be asked for stays as it was."""
+    """Return what is kept of a tunnel. What could not be read stays as it was."""
     name = name_of(item)
     health = None if past is None else past.health
     if seen.health is not None and name in seen.health:
         health = str(seen.health[name]["state"])
     generated = last_generated_on(item) if kind.has_psk else None
     due = None if past is None or past.due is None or not same_moment(past.due.of, generated) else past.due
-    # What the fields have is compared, and kept nowhere.
+    # The values of the fields are compared, and not stored.
     fields = {path: _digest(value) for path, value in flat(told(kind.fields, item)).items()}
     return Known(name, generated, fields, health, due)
 
 
 def _happened(before: State, kind: str, past: Known | None, now: Known, seen: Seen) -> Iterator[tuple[str, Json]]:
-    """Yield what is new of a tunnel: events, and what they have to tell."""
+    """Yield what is new about a tunnel: events and their data."""
     if past is None:
         yield MADE, {}
         return
@@ -213,7 +213,7 @@ def _happened(before: State, kind: str, past: Known | None, now: Known, seen: Se
     changed = {path for path in {*past.fields, *now.fields} if past.fields.get(path) != now.fields.get(path)}
     if changed and before.forms.get(kind) == _FORMS[kind]:
         yield CHANGED, {"fields": sorted(changed), "name_before": past.name}
-    # The first word on a tunnel is no change.
+    # The first known state of a tunnel is not a change.
     if seen.health is not None and past.health is not None and now.health != past.health:
         said = seen.health[now.name]
         yield HEALTH, health_details(said["state"], past.health, said)
@@ -225,7 +225,7 @@ def health_details(state: str, before: str | None, said: Mapping[str, t.Any]) ->
 
 
 def _due(item: Json, past: Known | None, seen: Seen, watch: Watch, started: bool) -> Json | None:
-    """Return what to tell of a key that is due; None if it is not, or was told of."""
+    """Return the data of the event for a key that is due; None if it is not due, or was reported."""
     generated = last_generated_on(item)
     try:
         reason = Policy("expired", watch.max_age).why_due(parse_timestamp(generated), seen.now)
@@ -247,12 +247,12 @@ def _due(item: Json, past: Known | None, seen: Seen, watch: Watch, started: bool
 
 def _over(said: Due, seconds: int, now: datetime) -> bool:
     moment = parse_timestamp(said.at)
-    # A clock that was wrong for once may have dated it in the future.
+    # A wrong clock may have dated it in the future.
     return moment is None or abs(now - moment) >= timedelta(seconds=seconds)
 
 
 def event_of(seen: Seen, event: str, kind: str | None, tunnel_id: str, name: str, **more: t.Any) -> Json:
-    """Return an event. Whatever Cloudflare said is in it as text that is no template, because ansible-rulebook makes variables of it."""
+    """Return an event. Values from Cloudflare are in it as text that is not a template, because ansible-rulebook turns them into variables."""
     # In one second, the notifications of two tunnels that are known by their names alone may come, or two of one tunnel.
     mark = "|".join((seen.api_url, seen.account_id, event, str(kind), tunnel_id, stamp(seen.now), name, json.dumps(more, sort_keys=True)))
     told: Json = harmless(
@@ -265,18 +265,18 @@ def event_of(seen: Seen, event: str, kind: str | None, tunnel_id: str, name: str
             **more,
         }
     )
-    # ansible-rulebook takes an event's own identity, if it has one.
+    # ansible-rulebook uses an event's own identity, if it has one.
     return {**told, "meta": {"uuid": str(uuid5(NAMESPACE_URL, mark.encode("utf-8", "backslashreplace").decode()))}}
 
 
 def _in_doubt(state: State, kind: str, tunnel_id: str) -> bool:
-    """Tell whether an earlier process was killed while it told of this key."""
+    """Return whether an earlier process was killed while it reported this key."""
     told = harmless(tunnel_id)
     return any(event["type"] == PSK_DUE and event["tunnel"]["id"] == told and event["tunnel"]["tunnel_type"] == kind for event in state.unsent)
 
 
 def _still_so(unsent: Sequence[Json], state: State) -> Iterator[Json]:
-    """Yield the events that an earlier process may not have told to its end. A key that was replaced meanwhile is not due any more."""
+    """Yield the events that an earlier process may not have delivered. A key that was replaced since then is no longer due."""
     due = {harmless(tunnel_id): one.due for tunnel_id, one in state.tunnels.get("ipsec", {}).items() if one.due is not None}
     for event in unsent:
         told = due.get(event["tunnel"]["id"])
@@ -305,7 +305,7 @@ def _is_readable(generated: str) -> bool:
 
 
 def _left_over(before: State, after: State, watch: Watch) -> Iterator[str]:
-    """Yield what an earlier process has told, and what is not told again although it is still so."""
+    """Yield what an earlier process reported and what is not reported again although it still applies."""
     past, now = (state.tunnels.get("ipsec", {}) for state in (before, after))
     same = [tunnel_id for tunnel_id, one in now.items() if one.due is not None and tunnel_id in past and one.due == past[tunnel_id].due]
     left = [shown(now[tunnel_id].name) for tunnel_id in same if not _in_doubt(before, "ipsec", tunnel_id)]

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Fields of objects: what can be set, and what differs between what there should be and what there is. Pure."""
+"""Fields of objects: what can be set, and the differences between the desired and the current state. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ignored(t.NamedTuple):
     :ivar by: the part that decides it.
     :ivar value: that it has then.
     :ivar advice: what to do.
-    :ivar refused: whether Cloudflare refuses it then, so that it is not even sent as it is.
+    :ivar refused: whether Cloudflare rejects it then, so that it is not even sent unchanged.
     """
 
     by: str
@@ -44,18 +44,18 @@ class Field:
     """A field that can be set.
 
     :ivar spec: of the option.
-    :ivar canonical: turns a value into the form in which equal values are equal; raises ``ValueError``.
-    :ivar empty: what it means that the field is not there; None where that is not known.
-    :ivar default: what a new object has if nobody says anything of it; ``empty`` if that is the same.
-    :ivar as_sent: turns the canonical form into what the API takes.
+    :ivar canonical: normalizes a value, so that equal values compare as equal; raises ``ValueError``.
+    :ivar empty: the value that a missing field stands for; None if that is not known.
+    :ivar default: the value of a new object if it is not set; ``empty`` if that is the same.
+    :ivar as_sent: converts the canonical form to that of the API.
     :ivar parts: the fields of an object.
-    :ivar needed: those of ``parts`` that the object cannot do without.
+    :ivar needed: the required ones of ``parts``.
     :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ forever.
-    :ivar entry: of a list of objects, the fields of each; ``needed`` are those that none can do without. The order of the list does not matter.
-    :ivar said: whether a new object is told that it is empty.
-    :ivar excludes: fields beside it, of which there is none where it is.
-    :ivar stands_for: the field with the id of another object, if this one has its name. Only what has ids is compared and sent.
-    :ivar of: the kinds of that other object; of a list, those of the objects whose names or ids stand in it.
+    :ivar entry: of a list of objects, the fields of each; ``needed`` are the required ones. The order of the list does not matter.
+    :ivar said: whether it is sent for a new object even if it is empty.
+    :ivar excludes: fields that cannot be set together with it.
+    :ivar stands_for: the field with the ID of another object, if this field has its name. Only fields with IDs are compared and sent.
+    :ivar of: the kinds of that other object, or of the objects in a list.
     """
 
     spec: Json
@@ -74,11 +74,11 @@ class Field:
 
     @property
     def initial(self) -> t.Any:
-        """The value that a new object has if nobody says anything of it; None where that is not known, or where the value cannot be taken back."""
+        """The value of a new object if it is not set; None if that is not known, or if the value cannot be reset."""
         return self.empty if self.default is None else self.default
 
     def is_ignored(self, desired: Mapping[str, t.Any], actual: Mapping[str, t.Any]) -> bool:
-        """Tell whether Cloudflare ignores it in an object that is to be as desired."""
+        """Return whether Cloudflare ignores it in an object that is as desired."""
         return self.ignored is not None and desired.get(self.ignored.by, actual.get(self.ignored.by)) == self.ignored.value
 
     @property
@@ -96,11 +96,11 @@ def options_of(fields: Mapping[str, Field]) -> Json:
     return {name: one.option for name, one in fields.items()}
 
 
-# --- what a task sets, and what there is
+# --- what a task sets, and the current state
 
 
 def read(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = "") -> tuple[Json, list[str]]:
-    """Return the canonical form of what is set, where None is not set, and all that is wrong with it, each with the option and what to write."""
+    """Return the canonical form of what is set (None is not set), and all errors, each with the option and what to write."""
     found: Json = {}
     problems: list[str] = []
     for name, one in fields.items():
@@ -140,7 +140,7 @@ def _read_entries(one: Field, values: Sequence[Mapping[str, t.Any]], path: str) 
 
 
 def _is_meant(one: Field, part: str, value: Mapping[str, t.Any]) -> bool:
-    """Tell whether an entry has the name of what the part has the id of."""
+    """Return whether an entry has the name of what the part has the id of."""
     return any(other.stands_for == part and value.get(name) is not None for name, other in one.entry.items())
 
 
@@ -161,12 +161,12 @@ def wanted(fields: Mapping[str, Field], given: Mapping[str, t.Any]) -> Json:
 
 
 def as_object(value: t.Any) -> Json:
-    """Return what Cloudflare says of a field that is an object; an empty one if there is none, or something else."""
+    """Return Cloudflare's value of a field that is an object; an empty one if it is missing or something else."""
     return value if isinstance(value, dict) else {}
 
 
 def known(one: Field, value: t.Any) -> t.Any:
-    """Return the canonical form of what Cloudflare says; what cannot be read stays as it is."""
+    """Return the canonical form of values from Cloudflare; values that cannot be read stay unchanged."""
     if value is None:
         return one.empty
     if one.parts:
@@ -185,7 +185,7 @@ def _known_parts(parts: Mapping[str, Field], value: Mapping[str, t.Any]) -> Json
 
 
 def lacking(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any], path: str = "") -> list[str]:
-    """Return what objects cannot do without and would not have."""
+    """Return the required parts that objects would not have."""
     found = []
     for name, value in desired.items():
         if fields[name].parts:
@@ -197,7 +197,7 @@ def lacking(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.A
 
 
 def difference(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
-    """Return the part of ``desired`` that is not so yet."""
+    """Return the part of ``desired`` that differs from the current state."""
     changes: Json = {}
     for name, value in desired.items():
         one = fields[name]
@@ -253,13 +253,13 @@ def sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.
 
 
 def excluded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> set[str]:
-    """Return the fields of which there is none where there is what is desired."""
+    """Return the fields that cannot be set together with what is desired."""
     refused = {name for name, one in fields.items() if one.ignored is not None and one.ignored.refused and one.is_ignored(desired, actual)}
     return refused | {other for name in desired if name in fields for other in fields[name].excludes}
 
 
 def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
-    """Return what is more than nothing: a new object needs not be told the rest."""
+    """Return the values that are not empty: the others are not sent for a new object."""
     kept: Json = {}
     for name, value in desired.items():
         one = fields[name]
@@ -273,13 +273,13 @@ def without_empty(fields: Mapping[str, Field], desired: Json) -> Json:
 
 
 def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> Json:
-    """Return the defaults of what is not in ``desired`` and has another value. What Cloudflare does not show is left alone."""
+    """Return the defaults of fields that are not in ``desired`` and have another value. Fields that Cloudflare does not show are not changed."""
     found: Json = {}
     gone = excluded(fields, desired, actual)
     for name, one in fields.items():
         now = None if name in gone else actual.get(name)
         if one.parts:
-            # An object that cannot do without one of its parts cannot be taken back.
+            # An object with a required part cannot be reset.
             if name in desired or not one.needed:
                 inner = resets({part: inside for part, inside in one.parts.items() if part not in one.needed}, desired.get(name, {}), as_object(now))
                 if inner:
@@ -298,7 +298,7 @@ def merged(first: Json, second: Json) -> Json:
 
 
 def told(fields: Mapping[str, Field], actual: Mapping[str, t.Any]) -> Json:
-    """Return what one has to say of an object to get another one like it: the values that can be set, without those that a new one has anyway."""
+    """Return the values that create an object like this one: those that can be set, without the defaults of a new object."""
     found: Json = {}
     for name, one in fields.items():
         now = actual.get(name)

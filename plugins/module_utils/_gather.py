@@ -42,7 +42,7 @@ class Known(t.Protocol):
         """Return the objects of a kind, or of one parent."""
 
     def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
-        """Tell whether they are known."""
+        """Return whether they are known."""
 
 
 class Kept:
@@ -55,7 +55,7 @@ class Kept:
         self._words, self._account = words, account
 
     def has(self, kind: Kind, item: Mapping[str, t.Any]) -> bool:
-        """Tell whether an object is one of them."""
+        """Return whether an object is one of them."""
         if not self._words or kind is not ROUTE:
             return by_name(self._words, label_of(kind, item))
         prefix = known(ROUTE.fields["prefix"], item.get("prefix"))
@@ -72,9 +72,9 @@ class Kept:
 
 
 def items_of(kind: Kind, account: Known, parent_id: str | None = None, kept: Kept | None = None) -> list[Json] | Json:
-    """Return the objects of a kind, or of one parent, as items, with what belongs to them, as far as anybody has asked for it.
+    """Return the objects of a kind, or of one parent, as items, with what belongs to them, as far as they were read.
 
-    What there is one of at most is that item; empty if it is not there.
+    A kind with at most one object is that item; empty if it does not exist.
 
     :arg kept: what is left out.
     """

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What an answer of GraphQL Analytics means: it has an envelope of its own, and errors without numbers, which may arrive with status 200. Pure.
+"""What a response of GraphQL Analytics means: it has its own envelope, and errors without numbers, which may arrive with status 200. Pure.
 
 Source: https://developers.cloudflare.com/analytics/graphql-api/errors/
 """
@@ -37,14 +37,14 @@ _PERMISSION = re.compile("authz|unauthorized|not authorized|authorization denied
 
 
 def read_graphql(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = ()) -> t.Any:
-    """Return the ``data`` of an answer. If there are errors, what data there is may lack something, so it was not used.
+    """Return the ``data`` of an answer. If there are errors, the data may be incomplete, so it is not used.
 
     :arg secrets: strings to mask in whatever the server says.
     :raises MagicError: for anything but a 2xx status with data and without errors.
     """
     envelope = in_json(body)
     if not isinstance(envelope, dict) or "success" in envelope or not {"data", "errors"} & set(envelope):
-        # From something in front of it, which answers as the rest of the API does, and with no success at all.
+        # From a service in front of it, which responds like the rest of the API, without success.
         read_answer(method, path, status, headers, body, secrets)
         envelope = {}
     data, entries = envelope.get("data"), envelope.get("errors")

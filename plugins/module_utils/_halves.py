@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Requests that are about many objects: what to do when one of them spoils it for all. Pure."""
+"""Requests for many objects: what to send again if one object makes a request fail. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def halves(items: Sequence[T]) -> list[Sequence[T]]:
 
 
 def send_in_parts(items: Sequence[T], send: Callable[[Sequence[T]], None], failed: Callable[[MagicError, Sequence[T]], Iterable[Sequence[T]]]) -> None:
-    """Send items together, and where that fails, what is left of them.
+    """Send items together, and if that fails, send the remaining ones in parts.
 
     :arg send: sends some of them by one request.
     :arg failed: called with the error of a request and its items; returns the parts in which to send them once more: none, all, or smaller ones.
-        What it raises ends this.
+        An error that it raises ends the run.
     """
     parts = deque([items])
     while parts:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The health of tunnels: how Cloudflare is asked for it, what the rows of its answers come to, and what that says of each tunnel. Pure.
+"""The health of tunnels: the query, and what the rows of its responses mean for each tunnel. Pure.
 
 Sources: https://developers.cloudflare.com/analytics/graphql-api/tutorials/querying-magic-transit-tunnel-healthcheck-results/, and its pages on
 filtering, sorting and pagination.
@@ -29,23 +29,23 @@ if t.TYPE_CHECKING:
 STATES = HEALTHY, DEGRADED, DOWN, UNKNOWN = "healthy", "degraded", "down", "unknown"
 
 _NODE = "magicTransitTunnelHealthChecksAdaptiveGroups"
-# The most that Cloudflare gives in one answer.
+# The maximum number of rows in one response.
 MOST_ROWS = 10000
-# More names are not written into a query: then all tunnels are asked for.
+# With more names than this, the query is for all tunnels.
 MOST_NAMES = 100
-# More answers than the rate limit for analytics allows in five minutes have no end.
+# The rate limit for analytics in five minutes: more responses than this count as endless.
 MOST_ANSWERS = 300
-# Data centers that are told of each tunnel.
+# The maximum number of data centers that are named for each tunnel.
 MOST_WORST = 5
 
-# Means of Cloudflare's states, which are 1 (healthy), 0.5 (degraded) and 0 (down): what is half way counts as the worse.
+# Means of Cloudflare's states, which are 1 (healthy), 0.5 (degraded) and 0 (down): a value halfway counts as the worse state.
 _HEALTHY_ABOVE, _DOWN_UP_TO = 0.75, 0.25
 
 _WRONG = "Cloudflare's response to the query for tunnel health cannot be used: {}. Run the task again; report this if it happens again."
 
 
 class Place(t.NamedTuple):
-    """Where a row is in the order of all: there is one for each tunnel and data center."""
+    """The position of a row in the order of all rows: one for each tunnel and data center."""
 
     tunnel: str
     data_center: str
@@ -133,7 +133,7 @@ class Count:
     def state(self, min_healthy_share: float, expected: int = 0) -> str:
         """Return the state of the tunnel.
 
-        :arg expected: how many data centers have reported before. The first few of them do not speak for the others.
+        :arg expected: how many data centers have reported before. The first few of them do not represent the others.
         """
         if not self.reported or self.reported * 2 < expected:
             return UNKNOWN
@@ -145,7 +145,7 @@ class Count:
 class Tally:
     """Counts the rows of several answers, each of which continues the one before. It keeps counts, and no rows.
 
-    :arg names: of the tunnels that there are. What the data says of others is nobody's concern: they are gone, or have another name now.
+    :arg names: of the tunnels that there are. Data about other tunnels is ignored: they were deleted or renamed.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -158,7 +158,7 @@ class Tally:
     def add(self, rows: Sequence[t.Any]) -> Place | None:
         """Count the rows of the next answer, and return its last one's place if there may be more; None if this was the last answer.
 
-        :raises MagicError: if they cannot be rows in the order that was asked for. What comes twice would be counted twice, and something else not at all.
+        :raises MagicError: if they are not in the requested order. Rows that occur twice would be counted twice, and others not at all.
         """
         place = None
         for row in rows:
@@ -174,7 +174,7 @@ class Tally:
         return place
 
     def _keep_order(self, place: Place) -> None:
-        """Check that the rows of each tunnel come together, each data center once. How letters are sorted is the server's business."""
+        """Check that the rows of each tunnel come together, each data center once. How letters are sorted is up to the server."""
         if place.tunnel != self._tunnel:
             if self._tunnel is not None:
                 self._past.add(self._tunnel)
@@ -190,7 +190,7 @@ class Tally:
     def result(self, until: datetime, min_healthy_share: float, before: Tally | None = None) -> list[Json]:
         """Return what is known of each tunnel, by name.
 
-        :arg before: what there was to know before the time from which data counts.
+        :arg before: what was known before the time from which data counts.
         """
         expected = before.reported() if before else {}
         return [_result(name, count, until, min_healthy_share, expected.get(name, 0)) for name, count in sorted(self._counts.items())]
@@ -208,7 +208,7 @@ def _result(name: str, count: Count, until: datetime, min_healthy_share: float, 
 
 
 def not_healthy(tunnels: Sequence[Json]) -> list[Json]:
-    """Return those that someone still waits for."""
+    """Return the tunnels that are not healthy yet."""
     return [tunnel for tunnel in tunnels if tunnel["state"] != HEALTHY]
 
 
@@ -222,7 +222,7 @@ def in_words(tunnels: Sequence[Json]) -> str:
 
 
 def gave_up(tunnels: Sequence[Json], seconds: int, since: datetime) -> str:
-    """Return the message of a wait that came to its end."""
+    """Return the message of a wait that timed out."""
     details = listing(_in_detail(tunnel) for tunnel in not_healthy(tunnels))
     return (
         f"wait_for: not all tunnels are healthy after {seconds} s. {in_words(tunnels)}. In detail: {details}. Data from {stamp(since)} to "
@@ -240,9 +240,9 @@ def _in_detail(tunnel: Json) -> str:
 
 
 def pause(poll_interval: int, queries: int) -> int:
-    """Return the seconds between two looks of so many queries.
+    """Return the seconds between two polls of this many queries.
 
-    Of several, a wait leaves half of the rate limit (300 in five minutes) to others. Of none, because there was no whole second yet, it is soon over.
+    With several queries, a wait leaves half of the rate limit (300 in five minutes) to others. Without any, because no whole second has passed, it is short.
     """
     return max(poll_interval, 2 * queries) if queries > 1 else poll_interval if queries else 1
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Interrupts of connectors: each is sent once at most, and one whose answer is lost is looked for and not sent again."""
+"""Interrupts of connectors: each is sent at most once. If a response is lost, the interrupt is looked up and not sent again."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _submitted(client: Client, path: list[str]) -> list[Json]:
 def interrupt(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> Json:
     """Interrupt a connector, and return the module's result.
 
-    :raises MagicError: if it was not done, or nobody knows whether it was.
+    :raises MagicError: if it was not done, or if that is unknown.
     """
     connector = the_one([CONNECTOR], "connector", options["connector"], Account(client).of)
     name, path = options["interrupt"], [*CONNECTOR.path(), connector["id"], "interrupts"]
@@ -86,9 +86,9 @@ def interrupt(client: Client, options: Mapping[str, t.Any], check_mode: bool) ->
 
 
 def _found_after(client: Client, path: list[str], name: str, before: list[Json], error: MagicError) -> Json:
-    """Return the interrupt whose answer was lost.
+    """Return the interrupt for which the response was lost.
 
-    :raises MagicError: if there is none, or that cannot be told.
+    :raises MagicError: if it does not exist, or if that is unknown.
     """
     times = {item.get("submitted_at") for item in before}
     try:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a kind of objects is, for the machinery; the kinds themselves are declarations in other files."""
+"""The definition of a kind of objects; the kinds themselves are declarations in other files."""
 
 from __future__ import annotations
 
@@ -65,39 +65,39 @@ class Kind:
     :ivar single: its name in the API's answers to reading one.
     :ivar several: its name in the path and in the API's lists.
     :ivar id_option: the option with the id; empty if there is one object at most.
-    :ivar keys: the options that find an object without its id.
-    :ivar or_keys: options that find it just as well, each by itself.
-    :ivar apart: the fields that tell objects of the same ``keys`` apart, the most important one first.
+    :ivar keys: the options that identify an object without its ID.
+    :ivar or_keys: options that also identify it, each by itself.
+    :ivar apart: the fields that distinguish objects of the same ``keys``, the most important one first.
     :ivar fields: what can be set.
-    :ivar required: what a new object has to have, and what an update repeats.
+    :ivar required: what a new object needs, and what an update repeats.
     :ivar repeated: what an update repeats, if that is something else.
-    :ivar not_found: the error code for an id that there is not.
+    :ivar not_found: the error code for an unknown ID.
     :ivar fixed: what can only be set when it is created.
-    :ivar rules: from an object as it would be, and what of it changes, to what is wrong with it, each with the option and what to write.
-    :ivar warns: from the same to what users should know before they have it so.
+    :ivar rules: maps an object as it would be, and its changes, to errors, each with the option and what to write.
+    :ivar warns: maps the same to warnings.
     :ivar headers: of each request.
-    :ivar validates: whether a write heeds ``validate_only``; if not, check mode sends nothing.
-    :ivar validates_delete: whether a DELETE heeds it, too.
+    :ivar validates: whether a write supports ``validate_only``; if not, check mode sends nothing.
+    :ivar validates_delete: whether a DELETE also supports it.
     :ivar more: further options.
     :ivar returns: the modules' return value, one object and a list of them; by default ``single`` and ``several``.
     :ivar id_aliases: further names of ``id_option``.
-    :ivar through: the option with the name of a tunnel, in place of the field that follows from it.
+    :ivar through: the option with the name of a tunnel, instead of the field that is derived from it.
     :ivar has_psk: whether it has a pre-shared key.
-    :ivar given: who creates and deletes the objects, which can only be changed; empty if users do.
-    :ivar many: the methods of which one request can be about several objects.
+    :ivar given: who creates and deletes the objects, if they can only be updated; else empty.
+    :ivar many: the methods that support several objects in one request.
     :ivar ends: the outer addresses, Cloudflare's and the customer's.
-    :ivar alone: what only one object of a parent can have at a time, whatever its kind: groups of fields by what messages call them.
-    :ivar in_path: its name in the path, if it is another one there.
+    :ivar alone: what only one object of a parent can have at a time, of any kind: groups of fields by their names in messages.
+    :ivar in_path: its name in the path, if that differs.
     :ivar tree: the first part of the path.
     :ivar parent: the kind of the object that it belongs to, which the option ``parent.result`` names.
     :ivar computed: what the modules return in addition, computed from the object.
-    :ivar bare: whether an answer is the object itself, or the list of them, without a name around it. No error code is known for an id that there is not then,
+    :ivar bare: whether a response is the object itself, or the list of them, without a name around it. No error code for an unknown ID is known then,
         so one object is read from the list.
-    :ivar updates: the method that changes one.
+    :ivar updates: the method of an update.
     :ivar id_field: the name of its id in the API.
-    :ivar listed: whether what creates one is a list.
-    :ivar within: for fields that stand in another place in the API, their path there.
-    :ivar hidden: what answers have and nobody is shown, because it is secret.
+    :ivar listed: whether the body that creates one is a list.
+    :ivar within: for fields that have another place in the API, their path there.
+    :ivar hidden: fields of responses that are never shown, because they are secret.
     :ivar mixed: the field that is one list of objects of several kinds in the API. Answers to writes do not have it.
     :ivar wrapped: whether the list of them has their name around it, though ``bare``.
     """
@@ -179,13 +179,13 @@ class Kind:
         return parent_id if other.parent is self.parent else None
 
     def keys_in(self, values: Mapping[str, t.Any]) -> tuple[str, ...]:
-        """Return the options that find the object which values mean: the usual ones, or one that does just as well."""
+        """Return the options that identify an object: the usual ones, or an equivalent one."""
         other = next(((key,) for key in self.or_keys if values.get(key) is not None), self.keys)
         return self.keys if all(values.get(key) is not None for key in self.keys) else other
 
     @property
     def finders(self) -> tuple[str, ...]:
-        """The options that find an object, or have a part in that: fields, and names in place of ids."""
+        """The options that identify an object, or are part of that: fields, and names instead of IDs."""
         keys = (*self.keys, *self.or_keys)
         return (*keys, *(name for name, one in self.fields.items() if one.stands_for and one.stands_for in keys))
 
@@ -235,7 +235,7 @@ class Kind:
 
 
 def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[str]]:
-    """Return the fields that are set, in canonical form, and all that is wrong with them, each with the option and what to write."""
+    """Return the fields that are set, in canonical form, and all errors, each with the option and what to write."""
     desired, problems = read(kind.fields, options)
     object_id = options.get(kind.id_option)
     if object_id is not None:

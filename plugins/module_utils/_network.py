@@ -211,7 +211,7 @@ class _Matcher:
         return self._by_keys.get(self._keys(desired), [])
 
     def _leaves(self, item: Item, actual: Json) -> bool:
-        """Tell whether an object gets another name, or another place in the routing table."""
+        """Return whether an object gets another name, or another place in the routing table."""
         now = values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual)
         then = {key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual)
         return now != then and self._rules.state != "deleted"

@@ -85,7 +85,7 @@ def apply_one(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mo
     :arg options: validated by ``kind.options`` and ``check``.
     :arg claims: what the tasks of this run have said so far; see ``Claim``.
     :returns: the module's result.
-    :raises MagicError: if it failed; the text says what state things are in.
+    :raises MagicError: if it failed; the text describes the state of the object.
     """
     # Held until the answer is there: what another task of this run decides has to see what this one does.
     with claims() as claimed:
@@ -140,7 +140,7 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
 
 
 def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
-    """Tell whether there is what an object is found by, if that is another object's name. Of what should be absent, other names say nothing."""
+    """Return whether there is what an object is found by, if that is another object's name. Of what should be absent, other names say nothing."""
     for name in [name for name in desired if name in kind.fields and kind.fields[name].refers]:
         if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
             del desired[name]

@@ -53,7 +53,7 @@ class Claim(t.NamedTuple):
     check_mode: bool
 
     def denies(self, object_id: str, keys: Json, now: Json, then: Json) -> bool:
-        """Tell whether an object must not become another one, because the claim is for it as it is."""
+        """Return whether an object must not become another one, because the claim is for it as it is."""
         same = self.object_id == object_id if self.object_id is not None else (self.keys, self.identity) == (keys, now)
         return same and self.identity != then
 

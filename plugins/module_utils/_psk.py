@@ -36,7 +36,7 @@ def make_key(length: int) -> str:
 
 
 def is_usable(key: str) -> bool:
-    """Tell whether a text in an answer can be a key: not empty, not a mask, and of characters that can be saved and typed."""
+    """Return whether a text in an answer can be a key: not empty, not a mask, and of characters that can be saved and typed."""
     return bool(key) and key.isprintable() and not is_mask(key)
 
 
@@ -162,7 +162,7 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
 
 
 def _is_about(said: t.Any, name: str, key: str) -> bool:
-    """Tell whether an answer is about this tunnel and key: what is said of another one says nothing of this one."""
+    """Return whether an answer is about this tunnel and key: what is said of another one says nothing of this one."""
     about = said if isinstance(said, dict) else {}
     ids = [canonical(about[called]) for called in ("id", "ipsec_tunnel_id") if isinstance(about.get(called), str)]
     psk = about.get("psk")
@@ -197,7 +197,7 @@ class Keeper:
     """Who keeps keys, and is told before and after one is replaced. This one keeps nothing."""
 
     def interrupted(self, dummy_tunnel_id: str) -> bool:
-        """Tell whether a run was killed while it replaced this tunnel's key."""
+        """Return whether a run was killed while it replaced this tunnel's key."""
         return False
 
     def begin(self, tunnel_id: str, name: str | None) -> None:
@@ -305,7 +305,7 @@ def rotate(client: Client, options: Mapping[str, t.Any], check_mode: bool, keepe
     :arg options: validated by ``OPTIONS`` and ``check_one``.
     :arg keeper: is told before a key is replaced.
     :returns: the module's result; ``psk`` is in it if a key was generated, ``warnings`` if there are any.
-    :raises MagicError: if it failed; the text says what state things are in.
+    :raises MagicError: if it failed; the text describes the state of the object.
     """
     keeper = keeper or Keeper()
     policy = Policy.of(options)

@@ -21,17 +21,17 @@ if t.TYPE_CHECKING:
 
 
 def is_pattern(item: str) -> bool:
-    """Tell whether this can mean objects of several names."""
+    """Return whether this can mean objects of several names."""
     return bool(set("*?[") & set(item))
 
 
 def by_name(items: Iterable[str], name: str) -> bool:
-    """Tell whether names or shell patterns mean an object of this name."""
+    """Return whether names or shell patterns mean an object of this name."""
     return any(fnmatchcase(name, item) for item in items)
 
 
 def by_name_or_id(items: Iterable[str], name: str, object_id: str) -> bool:
-    """Tell whether names, shell patterns or ids mean this object."""
+    """Return whether names, shell patterns or ids mean this object."""
     return any(item == object_id or fnmatchcase(name, item) for item in items)
 
 

@@ -25,7 +25,7 @@ MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 
 
 def is_mask(text: str) -> bool:
-    """Tell whether a text is what is shown instead of a hidden value, whatever stands beside it."""
+    """Return whether a text is what is shown instead of a hidden value, whatever stands beside it."""
     return (text.strip(" ") != "" and not text.strip("* ")) or any(mask in text for mask in MASKS[1:])
 
 
@@ -58,7 +58,7 @@ def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
 
 
 def is_template(text: str) -> bool:
-    """Tell whether Ansible could take a text for a template."""
+    """Return whether Ansible could take a text for a template."""
     return any(mark in text for mark in ("{{", "{%", "{#")) or text.startswith("#jinja2:")
 
 

@@ -71,7 +71,7 @@ def age(timestamp: str | None, now: datetime) -> int | None:
 
 
 def same_moment(one: str | None, other: str | None) -> bool:
-    """Tell whether two timestamps of the API mean the same time. Those that cannot be read are compared as they are."""
+    """Return whether two timestamps of the API mean the same time. Those that cannot be read are compared as they are."""
     try:
         moments = [parse_timestamp(one), parse_timestamp(other)]
     except MagicError:
@@ -82,7 +82,7 @@ def same_moment(one: str | None, other: str | None) -> bool:
 
 
 def from_future(timestamp: str | None, now: datetime) -> bool:
-    """Tell whether a timestamp of the API lies after ``now``, by more than clocks differ."""
+    """Return whether a timestamp of the API lies after ``now``, by more than clocks differ."""
     try:
         moment = parse_timestamp(timestamp)
     except MagicError:

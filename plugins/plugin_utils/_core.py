@@ -108,7 +108,7 @@ def environment_of(action: ActionBase) -> dict[str, str]:
 
 
 def is_ad_hoc() -> bool:
-    """Tell whether this is ``ansible`` or ``ansible-console``, of which nothing remains but what is printed.
+    """Return whether this is ``ansible`` or ``ansible-console``, of which nothing remains but what is printed.
 
     The first has a ``module_name`` among ``context.CLIARGS``, the second a ``pattern`` of hosts (2.18 to 2.22); no other program has one of them.
     """
@@ -135,22 +135,22 @@ def task_identity(task: Task) -> str:
 
 
 def is_loop(task: Task) -> bool:
-    """Tell whether the task has a loop; ``Task.loop`` and ``Task.loop_with`` (2.18 to 2.22)."""
+    """Return whether the task has a loop; ``Task.loop`` and ``Task.loop_with`` (2.18 to 2.22)."""
     return bool(task.loop or task.loop_with)
 
 
 def until_is_safe(task: Task) -> bool:
-    """Tell whether the task cannot end by an error in 'until', after which Ansible (2.18 to 2.22) has no result to register."""
+    """Return whether the task cannot end by an error in 'until', after which Ansible (2.18 to 2.22) has no result to register."""
     return all(_PLAIN_TEST.fullmatch(str(expression).strip()) for expression in task.until or [])
 
 
 def is_repeated(task: Task) -> bool:
-    """Tell whether Ansible may run the task again by itself; ``Task.until`` and ``Task.retries`` (2.18 to 2.22)."""
+    """Return whether Ansible may run the task again by itself; ``Task.until`` and ``Task.retries`` (2.18 to 2.22)."""
     return bool(task.until or task.retries)
 
 
 def is_registered(task: Task, member: str) -> bool:
-    """Tell whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result.
+    """Return whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result.
 
     :arg member: of the result, that holds the key or keys.
     """
@@ -201,7 +201,7 @@ _MAGIC_NAMES |= {"inventory_dir", "inventory_file", "inventory_hostname", "inven
 
 
 def means_something(variable: str) -> bool:
-    """Tell whether a variable of this name means something to Ansible itself. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
+    """Return whether a variable of this name means something to Ansible itself. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
     own = _MAGIC_NAMES | set(getattr(C, "INTERNAL_STATIC_VARS", ()))
     return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
 

@@ -142,7 +142,7 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
 
 
 def _hopeless(error: MagicError, report: Report) -> bool:
-    """Tell whether to ask again in smaller parts cannot help."""
+    """Return whether to ask again in smaller parts cannot help."""
     report.outage = report.outage + 1 if error.reached == UNKNOWN else 0
     return is_hopeless(error) or report.outage >= _OUTAGE
 

@@ -104,7 +104,7 @@ def _names(items: Iterable[Item]) -> Collection[str]:
 
 
 def is_usable(health: t.Any, rules: Rules, items: Iterable[Item]) -> bool:
-    """Tell whether a cache has kept the health of the tunnels among these by these rules, in the form in which it was kept."""
+    """Return whether a cache has kept the health of the tunnels among these by these rules, in the form in which it was kept."""
     if not isinstance(health, Mapping) or any(health.get(name) != value for name, value in asdict(rules).items()):
         return False
     until, kept = health.get("checked_until"), health.get("tunnels")

@@ -29,7 +29,7 @@ _PART_OF_ID = 8
 
 
 def may_have(item: Item, host: Host, combine: bool) -> bool:
-    """Tell whether an object may have a host that is there already.
+    """Return whether an object may have a host that is there already.
 
     It may if the host is its own, which another source, or another file for this plugin, may have created, with another prefix; and with ``combine``, if this
     plugin has not created the host for another object.

@@ -282,7 +282,7 @@ def as_data(value: t.Any) -> t.Any:
 
 @lru_cache(_MANY_TEXTS)
 def is_harmless(text: str) -> bool:
-    """Tell whether a text has one of the few forms that mean nothing to Ansible: words, an address, a time, an identity of IKE."""
+    """Return whether a text has one of the few forms that mean nothing to Ansible: words, an address, a time, an identity of IKE."""
     letters = text.translate(_NO_LETTERS)
     words = (letters.isalpha() or not letters) and text[:1].isalnum() and not _TEST.search(text)
     return bool(words or _TIMESTAMP.fullmatch(text) or _IKE_IDENTITY.fullmatch(text)) or _is_address(text)

@@ -116,7 +116,7 @@ class Polling:
             self._warn_once(f"{error} If ansible-rulebook stops now, events that it has already received will be emitted once more.")
 
     def is_hopeless(self, error: MagicError) -> bool:
-        """Tell whether an error is one of the options: Cloudflare has refused the first look, and will refuse the next one."""
+        """Return whether an error is one of the options: Cloudflare has refused the first look, and will refuse the next one."""
         return not self._succeeded and error.failure is not None and not error.transient
 
     def _warn_once(self, line: str) -> None:

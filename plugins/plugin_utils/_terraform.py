@@ -134,7 +134,7 @@ def _address(resource: Json) -> str:
 
 
 def _is_ours(resource: Json, left_out: LeftOut) -> bool:
-    """Tell whether a resource stands for an object that a design has."""
+    """Return whether a resource stands for an object that a design has."""
     name = str(resource.get("type"))
     if name not in TYPES:
         left_out.add(name, _OTHER_TYPE, _address(resource))

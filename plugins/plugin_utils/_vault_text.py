@@ -231,7 +231,7 @@ def replaced(kept: Kept, entry: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
 
 
 def is_interrupted(entry: t.Any) -> bool:
-    """Tell whether an entry has that note: a run was killed while it replaced the key."""
+    """Return whether an entry has that note: a run was killed while it replaced the key."""
     return isinstance(entry, Mapping) and bool(entry.get("replacing_since"))
 
 
@@ -295,5 +295,5 @@ def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str
 
 
 def below_vars_folder(path: str) -> bool:
-    """Tell whether Ansible reads this file by itself: once a run, so that a new key in it is not seen before the next run."""
+    """Return whether Ansible reads this file by itself: once a run, so that a new key in it is not seen before the next run."""
     return any(part in _VARS_FOLDERS for part in path.split("/")[:-1])

@@ -28,7 +28,7 @@ _SHORT = 8
 
 
 def is_loopback(name: str) -> bool:
-    """Tell whether a name or an address, without brackets, is this machine's own for everyone who resolves it."""
+    """Return whether a name or an address, without brackets, is this machine's own for everyone who resolves it."""
     if name.lower() == "localhost":
         return True
     try:

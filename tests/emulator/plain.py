@@ -57,7 +57,7 @@ class Look:
         return found
 
     def named_by(self, plural: str, item_id: str, others: str) -> bool:
-        """Tell whether another object of a kind names something."""
+        """Return whether another object of a kind names something."""
         return any(other.kind.plural == others for other in self._items.sharing(self._item, naming(plural, item_id)))
 
     def beside(self, *plurals: str) -> list[Item]:

@@ -39,7 +39,7 @@ def before(fault: Json) -> Response | None:
 
 
 def pretends(fault: Json | None) -> bool:
-    """Tell whether the request is checked and answered, but changes nothing: there must be an object to be taken for another."""
+    """Return whether the request is checked and answered, but changes nothing: there must be an object to be taken for another."""
     return bool(fault and fault["kind"] == "other_id" and fault["when"] == "before")
 
 

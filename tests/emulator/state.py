@@ -334,7 +334,7 @@ class State:
             self.health = Health(seed, next(iter(self._accounts), ""))
 
     def has_magic(self, account_id: str) -> bool:
-        """Tell whether an account is onboarded."""
+        """Return whether an account is onboarded."""
         with self.lock:
             return bool(self._accounts[account_id].get("onboarded", True))
 
@@ -407,12 +407,12 @@ class State:
             return [*self._tokens, *(key for _email, key in self._key_pairs)]
 
     def looks_like_token(self, value: str) -> bool:
-        """Tell whether a value given as a global key is in truth an API token."""
+        """Return whether a value given as a global key is in truth an API token."""
         with self.lock:
             return value in self._tokens
 
     def looks_like_key(self, value: str) -> bool:
-        """Tell whether a value given as an API token is in truth a global key."""
+        """Return whether a value given as an API token is in truth a global key."""
         with self.lock:
             return any(key == value for _email, key in self._key_pairs)
 
@@ -427,7 +427,7 @@ class State:
             return self._key_pairs.get((email, key))
 
     def account_exists(self, account_id: str) -> bool:
-        """Tell whether there is such an account."""
+        """Return whether there is such an account."""
         with self.lock:
             return account_id in self._accounts
 

@@ -34,17 +34,17 @@ def loads(text: str | bytes) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a number that is finite; a truth value is none."""
+    """Return whether a value is a number that is finite; a truth value is none."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def is_count(value: Any) -> bool:
-    """Tell whether a value is a whole number from 0 on."""
+    """Return whether a value is a whole number from 0 on."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def is_text(value: Any) -> bool:
-    """Tell whether a value is a text that can be written as UTF-8."""
+    """Return whether a value is a text that can be written as UTF-8."""
     try:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:

@@ -201,7 +201,7 @@ def refuse_public(interface: str, pointer: str) -> None:
 
 
 def is_source(text_: str) -> bool:
-    """Tell whether the health checks of an interconnect may come from this address."""
+    """Return whether the health checks of an interconnect may come from this address."""
     try:
         return any(ipaddress.IPv4Address(text_) in net for net in _SOURCE_RANGES)
     except ValueError:

@@ -112,11 +112,11 @@ class Edges:
         return {tunnel["name"]: entries[tunnel["id"]].get(field) for tunnel in self._tunnels[host]}
 
     def is_as_before(self, host: str) -> bool:
-        """Tell whether a host's tunnels have the keys that they had, everywhere, and nothing was sent that changes something."""
+        """Return whether a host's tunnels have the keys that they had, everywhere, and nothing was sent that changes something."""
         return self.keys(host) == self.loaded(host) == self.saved(host) == self.old(host) and not self.writes(host)
 
     def has_new_keys(self, host: str) -> bool:
-        """Tell whether all of a host's tunnels have new keys, everywhere, and nothing waits."""
+        """Return whether all of a host's tunnels have new keys, everywhere, and nothing waits."""
         new = self.keys(host)
         agree = new == self.loaded(host) == self.saved(host) and set(self.saved(host, "pending_psk").values()) == {None}
         return agree and not set(new.values()) & set(self.before.values())

@@ -71,7 +71,7 @@ class Played:
         return self.hosts[host]
 
     def shows(self, text: str) -> bool:
-        """Tell whether the screen has this text, wherever Ansible breaks lines and escapes quotes."""
+        """Return whether the screen has this text, wherever Ansible breaks lines and escapes quotes."""
         return _squeezed(text) in _squeezed(self.screen)
 
     def written(self) -> str:

@@ -71,7 +71,7 @@ class Difference(t.NamedTuple):
 
 
 def _says_little(schema: Schema) -> bool:
-    """Tell whether a schema only says that something is an object, a list or a text, as the frame of all answers does."""
+    """Return whether a schema only says that something is an object, a list or a text, as the frame of all answers does."""
     return set(schema) == {"anyOf"} and all(set(part) <= {"type", "nullable", "items"} and not part.get("items") for part in schema["anyOf"])
 
 
@@ -198,7 +198,7 @@ def differences(description: Description, sdk: dict[str, dict[str, t.Any]], numb
 
 
 def _above(where: str, own: dict[str, Row], other: dict[str, Row]) -> bool:
-    """Tell whether it is enough to speak of what a field is part of."""
+    """Return whether it is enough to speak of what a field is part of."""
     above = re.sub(r"(\.[^.\[]+|\[\])\Z", "", where)
     return above != where and above not in ("query", "") and (above in own) != (above in other)
 
