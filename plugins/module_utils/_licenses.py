@@ -43,7 +43,7 @@ OPTIONS = DELIVERY.merge(
 
 _WHAT = "provisioning a license key"
 _PHYSICAL = "MANAGED"
-_HEAL = "The license key in force may be another one than before. Run the task again with rotate: always, which provisions a new one."
+_HEAL = "The license key in force may no longer be the previous one. Run the task again with rotate: always, which provisions a new one."
 
 
 def check(options: Mapping[str, t.Any]) -> list[str]:
@@ -134,11 +134,11 @@ def _register(client: Client, notes: str, account: _Account, warnings: list[str]
         key = usable(found.get("license_key"))
         client.keep_secret(found.get("license_key"))
         if not isinstance(found.get("id"), str) or found["id"] in before or not _same(found.get("notes", notes), notes) or key is None:
-            raise MagicError("Cloudflare's answer to the registration is not about the new connector with its license key.", reached=UNKNOWN)
+            raise MagicError("Cloudflare's response to the registration does not describe the new connector with its license key.", reached=UNKNOWN)
         return found, key
     except MagicError as error:
         lost = _lost(error)
-    story = f"The answer to the registration of the connector '{notes}' was lost ({str(lost).rstrip('.')})"
+    story = f"The response to the registration of the connector '{notes}' was lost ({str(lost).rstrip('.')})"
     reported, new = None, []
     try:
         now = _Account(client)
@@ -147,7 +147,7 @@ def _register(client: Client, notes: str, account: _Account, warnings: list[str]
     except MagicError:
         pass  # nothing is known then
     if reported is None:
-        raise lost.explained(f"{story}. The connector may exist. Run the task again: it reads what there is, and does what is left.") from None
+        raise lost.explained(f"{story}. The connector may exist. Run the task again: it reads the current state and does what remains to be done.") from None
     warnings.append(f"{story}. The connector and its license key were read instead.")
     return new[0], reported
 
@@ -164,7 +164,7 @@ def _lost(error: MagicError) -> MagicError:
         return error  # all words are ours
     codes = [{name: entry[name] for name in ("code",) if name in entry} for entry in failure["errors"]]
     known = ", ".join(str(entry["code"]) for entry in codes if "code" in entry)
-    text = f"HTTP status {failure['status']}, codes: {known or 'none'}. What else it says may quote the license key, and is left out"
+    text = f"HTTP status {failure['status']}, codes: {known or 'none'}. The rest of the response is omitted, because it may quote the license key"
     return MagicError(text, failure={**failure, "errors": codes}, reached=UNKNOWN)
 
 
@@ -175,9 +175,9 @@ def _provision_once(client: Client, connector_id: str, before: str | None) -> st
     check_id(answer, "id", connector_id, _WHAT)
     key = usable(found)
     if key is None:
-        raise MagicError(f"Cloudflare's answer to {_WHAT} holds no key that can be used.", reached=UNKNOWN)
+        raise MagicError(f"Cloudflare's response to {_WHAT} contains no usable key.", reached=UNKNOWN)
     if key == before:
-        raise MagicError(f"Cloudflare's answer to {_WHAT} holds the key from before.", reached=UNKNOWN)
+        raise MagicError(f"Cloudflare's response to {_WHAT} contains the previous key.", reached=UNKNOWN)
     return key
 
 
@@ -195,16 +195,16 @@ def _provision(client: Client, connector_id: str, before: str | None, warnings: 
         return _provision_once(client, connector_id, before)
     except MagicError as error:
         lost = _lost(error)
-    story = f"The answer with the new license key of connector {connector_id} was lost ({str(lost).rstrip('.')})"
+    story = f"The response with the new license key of connector {connector_id} was lost ({str(lost).rstrip('.')})"
     try:
         key = _reported(client, connector_id)
         done = "It was read from the connector."
         if key in (None, before):
             ours = _provision_once(client, connector_id, before)
             key = _reported(client, connector_id)
-            done = "The connector did not have it, so one more key was provisioned, and it is confirmed to be the one in force."
+            done = "The connector did not have it, so one more was provisioned, and it is confirmed to be the one in force."
             if key != ours:
-                raise MagicError("One more key was provisioned, but the connector does not confirm that it is the one in force.")
+                raise MagicError("One more license key was provisioned, but the connector does not confirm that it is the latest one.")
     except MagicError as error:
         again = error if error.reached != UNKNOWN else _lost(error)
         # The failure is that of the first request, which may have changed the key, whatever became of the next one.
