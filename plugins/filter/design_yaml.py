@@ -73,7 +73,7 @@ def design_yaml(design: t.Any, account: str = "", moment: str = "", previous: st
     :raises AnsibleFilterError: if this is no design, or none that YAML can hold.
     """
     try:
-        # What there is one of at most is a dictionary.
+        # A kind with at most one object is a dictionary.
         whole = {str(kind): dict(items) if isinstance(items, Mapping) else list(items) for kind, items in design.items()}
         result: str = wrap_var(variables_file(whole, str(account), str(moment), str(previous)))
     except MagicError as error:

@@ -250,7 +250,7 @@ def pause(poll_interval: int, queries: int) -> int:
 def same_names(names: Iterable[str], there: Mapping[str, int]) -> list[str]:
     """Return a warning if names of tunnels do not tell them apart.
 
-    :arg names: of the tunnels that are meant.
+    :arg names: of the selected tunnels.
     :arg there: how many of all tunnels have each name.
     """
     several = sorted({shown(name) for name in names if name and there[name] > 1})

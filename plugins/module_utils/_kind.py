@@ -266,7 +266,7 @@ def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
 
 
 def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
-    """Return an object as the modules show it: with the simple fields that the API leaves out where they are empty, and with what follows from others."""
+    """Return an object as the modules show it: with the simple fields that the API leaves out if they are empty, and with derived fields."""
     shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw, **kind.computed(raw)}
     health_check = shown.get("health_check")
     if isinstance(health_check, dict) and isinstance(health_check.get("target"), str):

@@ -27,7 +27,7 @@ _NUMBER = Field({"type": "int"})
 _FLAG = Field({"type": "bool"}, empty=False)
 _ADDRESS = Field({"type": "str"}, _values.address)
 _OPTIONAL_ADDRESS = Field({"type": "str"}, _values.address, "")
-# The form of a health check's target which also tells what Cloudflare computed.
+# The form of a health check's target that includes the computed one.
 _NEWER_TARGET = {"x-magic-new-hc-target": "true"}
 _HEALTH_CHECK = Field(
     {"type": "dict"},
@@ -35,7 +35,7 @@ _HEALTH_CHECK = Field(
         "enabled": Field({"type": "bool"}, default=True),
         "rate": Field({"type": "str", "choices": ["low", "mid", "high"]}, default="mid"),
         "type": Field({"type": "str", "choices": ["reply", "request"]}, default="reply"),
-        # What a new tunnel has depends on the account.
+        # The value of a new tunnel depends on the account.
         "direction": Field({"type": "str", "choices": ["unidirectional", "bidirectional"]}),
         "target": Field(
             {"type": "raw"},
@@ -72,7 +72,7 @@ _BGP = Field(
     parts={
         "customer_asn": Field({"type": "int"}, _values.asn),
         "extra_prefixes": Field({"type": "list", "elements": "str"}, _values.prefixes, []),
-        # Cloudflare shows it to everybody who may read the tunnel, and says that it is no secret.
+        # Cloudflare shows it to everyone who may read the tunnel, and documents that it is not a secret.
         "md5_key": Field({"type": "str", "no_log": False}, empty=""),
         "import_filter_id": _TEXT,
         "export_filter_id": _TEXT,
@@ -165,7 +165,7 @@ ROUTE = Kind(
     },
     required=("prefix", "nexthop", "priority"),
     not_found=1020,
-    # Cloudflare documents it for each write but this one: a DELETE of a route might be carried out.
+    # Cloudflare documents it for each write except this one: a DELETE of a route might be carried out.
     validates_delete=False,
     many=("POST", "PUT", "DELETE"),
 )
@@ -179,7 +179,7 @@ _SOURCE = Field(
 
 
 def _rules_of_interconnects(item: Mapping[str, t.Any], changes: Mapping[str, t.Any]) -> list[str]:
-    """Return what is wrong with an interconnect; only those of version 1.5 have rules of their own."""
+    """Return the errors of an interconnect; only those of version 1.5 have their own rules."""
     check, newer = as_object(item.get("health_check")), item.get("version") == "1.5"
     source = check.get("source")
     found = []
@@ -258,13 +258,13 @@ REDUNDANCY_GROUP = Kind(
     many=(),
 )
 
-# What has an inside with addresses, at which routes can point.
+# Kinds with inner addresses, which can be next hops of routes.
 TUNNELS = (IPSEC_TUNNEL, GRE_TUNNEL)
 
-# What the inventory and events call them.
+# Their names in the inventory and in events.
 TUNNEL_TYPES = {"ipsec": IPSEC_TUNNEL, "gre": GRE_TUNNEL}
 
-# All that has an inside: routes can lead to interconnects, too.
+# All kinds with inner addresses: routes can also lead to interconnects.
 WITH_INSIDES = (*TUNNELS, INTERCONNECT)
 
 # What the traffic of a network needs: tunnels, interconnects and routes.

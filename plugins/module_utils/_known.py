@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is known of tunnels from one look to the next, and its form in a file. No key and no value of a field is in it. Pure."""
+"""What is known about tunnels between two polls, and its file format. It contains no key and no value of a field. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Due:
-    """That someone was told of a key that is due.
+    """A report about a key that is due.
 
     :ivar of: the time at which that key was generated; None if there was none.
     :ivar at: when that was.
@@ -41,7 +41,7 @@ class Known:
 
     :ivar generated: the time at which its key was generated.
     :ivar fields: a digest of the value of each field that is not the default.
-    :ivar health: the state of its health, if anybody ever told.
+    :ivar health: the state of its health, if it was ever read.
     """
 
     name: str
@@ -56,8 +56,8 @@ class State:
     """All tunnels.
 
     :ivar forms: which fields are compared, by type of tunnel, as digests.
-    :ivar tunnels: by type and id. A type that nobody has looked at yet is not there.
-    :ivar unsent: events that someone may not have been told of.
+    :ivar tunnels: by type and id. A type that was never read is missing.
+    :ivar unsent: events that may not have been delivered.
     """
 
     account_id: str
@@ -71,11 +71,11 @@ class State:
         return {**self.beside_tunnels(), "tunnels": self.of_tunnels()}
 
     def beside_tunnels(self) -> Json:
-        """Return the part that changes with each event that is told."""
+        """Return the part that changes with each event that is delivered."""
         return {"version": _VERSION, "account_id": self.account_id, "api_url": self.api_url, "forms": self.forms, "unsent": self.unsent}
 
     def of_tunnels(self) -> Json:
-        """Return the part that changes with each look, and is large."""
+        """Return the part that changes with each poll, and is large."""
         return {kind: {tunnel_id: asdict(one) for tunnel_id, one in several.items()} for kind, several in self.tunnels.items()}
 
     @classmethod
@@ -126,7 +126,7 @@ def _due(value: t.Any) -> Due:
 
 
 def _event(value: t.Any) -> Json:
-    """Return an event whose parts that are looked at are there."""
+    """Return an event, after checking that the required members exist."""
     tunnel = _is(dict, value["tunnel"])
     for part in (value["type"], tunnel["id"], tunnel["name"], _is(dict, value["meta"])["uuid"]):
         _is(str, part)

@@ -188,7 +188,7 @@ def _provision(client: Client, connector_id: str, before: str | None, warnings: 
     connector has it then.
 
     :arg before: the key that Cloudflare reported before, if it did.
-    :arg warnings: gets a line if an answer was lost.
+    :arg warnings: gets a line if a response was lost.
     :raises MagicError: if there is no key, or none that is certainly in force.
     """
     try:
@@ -207,7 +207,7 @@ def _provision(client: Client, connector_id: str, before: str | None, warnings: 
                 raise MagicError("One more license key was provisioned, but the connector does not confirm that it is the latest one.")
     except MagicError as error:
         again = error if error.reached != UNKNOWN else _lost(error)
-        # The failure is that of the first request, which may have changed the key, whatever became of the next one.
+        # The failure is that of the first request, which may have changed the key, regardless of the next one.
         raise lost.explained(f"{story}, and it could not be recovered: {str(again).rstrip('.')}. {_HEAL}") from None
     warnings.append(f"{story}. {done}")
     return key

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where Ansible meets the client: options to client, error to result; and what a module file does if something runs it as a module."""
+"""Converts options to a client and errors to results; and what a module file does if it is run as a module."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _last: Client | None = None
 
 
 def settings_for(options: Mapping[str, t.Any]) -> Settings:
-    """Return what a client needs to know, from these options and the environment of this process.
+    """Return the settings of a client, from these options and the environment of this process.
 
     :raises MagicError: if an option is wrong, or requests is missing.
     """
@@ -82,7 +82,7 @@ def client_for(options: Mapping[str, t.Any]) -> Client:
 
 
 def refuse(spec: ArgumentSpec) -> None:
-    """Be a module that says why it does nothing: the work is done by the action plugin of the same name, on the controller."""
+    """Fail with an explanation: the work is done by the action plugin of the same name, on the controller."""
     module = AnsibleModule(supports_check_mode=True, **spec.as_kwargs())
     module.fail_json(
         msg="This module runs as the action plugin of the same name on the controller, so that no key or credential gets to another host. "

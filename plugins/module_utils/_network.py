@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From a design and an account to steps: which object becomes what. Pure; ``_order`` says in which order."""
+"""Computes the steps from a design and an account: what happens to each object. Pure; ``_order`` decides the order."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ if t.TYPE_CHECKING:
 
 
 def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
-    """Return what becomes of each object.
+    """Return what happens to each object.
 
-    :arg account: read as it is asked for: a kind that nobody needs is never asked for.
-    :raises MagicError: with all problems that the account shows, before anything is written.
+    :arg account: read on demand: a kind that is not needed is never read.
+    :raises MagicError: with all problems in combination with the account, before anything is written.
     """
     changes, kept = Changes(), Kept(rules.keep, account)
     for kind in design.kinds:
@@ -54,7 +54,7 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
         for item in items if kind.parent is not None else ():
             inside[item.parent.place if item.parent is not None else ""].append(item)
         for above in (item for item in design.items if kind in item.lists):
-            # Of one that has a problem, or is not there and is not to be, nothing more can be said.
+            # Objects with problems, and absent ones that should be absent, need no further checks.
             if above.place in parents:
                 _Matcher(kind, account, rules, kept, changes, parents[above.place]).work(inside[above.place])
     check_routes(account, changes)
@@ -67,14 +67,14 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
 
 
 class _Matcher:
-    """Finds out which object of one kind, or of one parent, each item means, and what becomes of it."""
+    """Finds the object of one kind, or of one parent, for each item, and decides what happens to it."""
 
     def __init__(self, kind: Kind, account: Account, rules: Rules, kept: Kept, changes: Changes, parent: Step | None = None) -> None:
         self._kind = kind
         self._parent_id = None if parent is None else parent.token if parent.actual is None else str(parent.actual["id"])
         self._above = "" if parent is None else parent.label if kind.is_one else f"{parent.label}/"
         there = [] if parent is not None and parent.actual is None else account[key_of(kind, self._parent_id)]
-        # What there is one of at most has no id, and needs none to be told from others.
+        # A kind with at most one object has no ID and needs none.
         self._there = [{"id": "", **item} for item in there] if kind.is_one else there
         self._beside: dict[str, list[Json]] = {}
         self._account = account
@@ -88,9 +88,9 @@ class _Matcher:
             self._by_keys[self._keys(item)].append(item)
         self._taken: dict[str, str] = {}
         self._new: dict[str, str] = {}
-        # Those that an item with their id renames, or sends another way: an item that has the old name means another object.
+        # Objects that an item with their ID renames or reroutes: an item with the old name means another object.
         self._leaving: set[str] = set()
-        # Those that an item means as they are.
+        # Objects that match an item without a change of their identity.
         self._named: set[str] = set()
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
@@ -98,11 +98,11 @@ class _Matcher:
         return tuple(value if isinstance(value, (str, int)) else repr(value) for value in found)
 
     def work(self, items: Sequence[Item]) -> None:
-        """Append the steps for the items, and for what is to go because no item names it."""
+        """Append the steps for the items, and for objects to delete because no item names them."""
         led = [item for named in map(self._named_by_ids, items) if named is not None for item in [self._led(named)] if item is not None]
         meant = {id(item): self._by_id.get(canonical(item.object_id)) for item in led if item.object_id is not None}
         self._leaving = {actual["id"] for item in led for actual in [meant.get(id(item))] if actual is not None and self._leaves(item, actual)}
-        # Who means an object as it is comes before who would change one, and who says all of it before who says a part.
+        # Exact matches come before changes, and complete items before partial ones.
         for says_all in (True, False):
             self._named = {actual["id"] for actual in meant.values() if actual is not None}
             meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all)})
@@ -118,7 +118,7 @@ class _Matcher:
                     self._delete(actual)
 
     def _blame(self, item: Item, error: MagicError) -> None:
-        """Note what is wrong with an item."""
+        """Report an error of an item."""
         if error.unreadable:
             raise error
         self._changes.say(item, str(error))
@@ -136,7 +136,7 @@ class _Matcher:
             return None
 
     def _look_up(self, other: Kind) -> list[Json]:
-        """Return the objects to which one can refer, as they will be: for a child, those of its parent."""
+        """Return the objects that can be referred to, as they will be: for a child, those of its parent."""
         if other.several not in self._beside:
             self._beside[other.several] = objects_after(self._account, self._changes, other, self._kind.beside(other, self._parent_id))
         return self._beside[other.several]
@@ -144,7 +144,7 @@ class _Matcher:
     def _delete(self, actual: Json, place: str = "") -> None:
         """Append the steps that delete an object, after those for what belongs to it."""
         label = self._above + label_of(self._kind, actual)
-        # What there is one of at most goes with what it belongs to.
+        # A kind with at most one object is deleted with its parent.
         for child in (child for child in children_of(self._kind) if not child.is_one):
             for item in self._account[key_of(child, actual["id"])]:
                 self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"]))
@@ -172,7 +172,7 @@ class _Matcher:
 
     @functools.cached_property
     def _tunnels(self) -> dict[str, list[tuple[str, Json]]]:
-        """The tunnels by their names: as they will be, or where something is to go, which may be they as well, as they are."""
+        """The tunnels by name: as they will be, or as they are if objects are deleted, which may include tunnels."""
         found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
         if self._rules.state == "deleted":
             pairs: Iterable[tuple[str, Json]] = ((kind.noun, tunnel) for kind in TUNNELS for tunnel in self._account[kind.several])
@@ -184,7 +184,7 @@ class _Matcher:
 
     @functools.cached_property
     def _moving(self) -> dict[str, list[tuple[str, Json]]]:
-        """The tunnels to which this design gives another inside, as they are, by the names that they will have."""
+        """The current tunnels for which this design changes the inner addresses, by their future names."""
         found: dict[str, list[tuple[str, Json]]] = defaultdict(list)
         for step in self._changes.steps:
             if step.kind in TUNNELS and step.actual is not None and step.after is not None and {own for own, dummy in ENDS.values()} & set(step.planned.after):
@@ -193,7 +193,7 @@ class _Matcher:
 
     @functools.cached_property
     def _by_prefix(self) -> dict[t.Any, list[Json]]:
-        """The routes that are to be found by a tunnel that has another inside now, by their prefixes."""
+        """The routes to find by a tunnel with changed inner addresses, by their prefixes."""
         found: dict[t.Any, list[Json]] = defaultdict(list)
         for one in self._by_id.values():
             if one["id"] not in self._named:
@@ -211,15 +211,15 @@ class _Matcher:
         return self._by_keys.get(self._keys(desired), [])
 
     def _leaves(self, item: Item, actual: Json) -> bool:
-        """Return whether an object gets another name, or another place in the routing table."""
+        """Return whether an object gets another name or another place in the routing table."""
         now = values_of(self._kind, self._kind.keys, actual), values_of(self._kind, self._kind.apart, actual)
         then = {key: item.desired.get(key, value) for key, value in now[0].items()}, identity_then(self._kind, item.desired, actual)
         return now != then and self._rules.state != "deleted"
 
     def _as_it_is(self, item: Item, says_all: bool) -> list[Json]:
-        """Return the one object that an item means without changing what tells it apart, if there is one.
+        """Return the only object that matches an item without a change of its identity, if there is one.
 
-        :arg says_all: whether what the item does not say of that is not there.
+        :arg says_all: whether missing identity fields of the item mean that the object has none.
         """
         same = [
             one
@@ -231,10 +231,10 @@ class _Matcher:
         return same if len(same) == 1 else []
 
     def _meant(self, item: Item, own: Json | None) -> Json | None:
-        """Return the object that an item means, or None for a new one.
+        """Return the object that matches an item, or None for a new one.
 
-        :arg own: the one that it means as it is, or by its id.
-        :raises MagicError: if it cannot be told, or there is none with the id.
+        :arg own: the one that matches exactly, or by its ID.
+        :raises MagicError: if the match is not unique, or there is no object with the ID.
         """
         if own is not None:
             return own
@@ -242,7 +242,7 @@ class _Matcher:
             raise MagicError(f"there is no {self._kind.noun} with the id {item.object_id}. Correct {self._kind.id_option}, or leave it out.")
         group = self._group(item.desired)
         if all(one["id"] in self._named for one in group):
-            # What could be a new one, is; what could not, means one of these once more.
+            # An item that can be a new object is one; otherwise it matches one of these again.
             new_is_possible = all(name in item.desired for name in self._kind.required)
             group = [] if new_is_possible else [one for one in group if one["id"] not in self._leaving]
         found = find(self._kind, group, item.desired)
@@ -251,19 +251,19 @@ class _Matcher:
         return found or self._moved(item)
 
     def _doomed(self, item: Item, own: Json | None) -> Json | None:
-        """Return the object that an item says is to go, or None if there is none.
+        """Return the object that an item deletes, or None if there is none.
 
-        :arg own: the one that it means.
-        :raises MagicError: if it could mean another one just as well: the next run would delete that.
+        :arg own: the one that matches.
+        :raises MagicError: if another one matches as well: the next run would delete that.
         """
         if item.object_id is not None:
             return own
         return find(self._kind, [one for one in self._group(item.desired) if one is own or one["id"] not in self._named], item.desired, absent=True)
 
     def _moved(self, item: Item) -> Json | None:
-        """Return the route that leads through the item's tunnel as its inside was: this design changes that, or an earlier run has, and came no further.
+        """Return the route through the item's tunnel with its earlier inner addresses: this design changes these, or an interrupted run did.
 
-        What such a run leaves behind leads nowhere, and is otherwise as the item says.
+        Such a run leaves a route that has no tunnel and otherwise matches the item.
         """
         option, follows = self._kind.through or ("", "")
         if item.tunnel is None or "prefix" not in item.desired:
@@ -272,7 +272,7 @@ class _Matcher:
         try:
             nexthop = through(option, item.tunnel, item.desired["prefix"], self._moving.get(item.tunnel, []))
         except MagicError:
-            nexthop = None  # it had no such inside
+            nexthop = None  # it had no such inner addresses
         same = [one for one in left if known(self._kind.fields[follows], one.get(follows)) == nexthop]
         if same and nexthop != item.desired[follows]:
             return find(self._kind, same, {**item.desired, follows: nexthop})
@@ -290,7 +290,7 @@ class _Matcher:
             if kind.given:
                 raise MagicError(f"cannot be deleted here. {kind.given} Leave it out.")
             if actual is not None and item.lists:
-                # What is to go stands in it.
+                # It contains the objects to delete.
                 self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
             elif actual is not None and self._kept.has(self._kind, actual):
                 self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The two ends of a tunnel's inner networks, and which next hops of routes lead somewhere. Pure."""
+"""The two ends of a tunnel's inner networks, and which next hops of routes are reachable. Pure."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if t.TYPE_CHECKING:
     Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
     Json = dict[str, t.Any]
 
-# Networks of up to so many addresses are looked up by these.
+# Networks of up to this number of addresses are looked up by address.
 _FEW = 4
 
-# What Cloudflare's end of an inner network is called, by the version of IP, and what the customer's end is called.
+# The fields of Cloudflare's end of an inner network, by IP version, and of the customer's end.
 ENDS = {4: ("interface_address", "customer_address"), 6: ("interface_address6", "customer_address6")}
 
 
 @functools.lru_cache(maxsize=2**16)
 def customer_end(interface_address: str) -> str | None:
-    """Return the other address of the inner network that Cloudflare's address with its prefix length is in; None if it cannot be told."""
+    """Return the other address of the inner network that Cloudflare's address with its prefix length is in; None if it cannot be determined."""
     try:
         interface = ipaddress.ip_interface(interface_address)
     except ValueError:
@@ -140,7 +140,7 @@ def _what_is_wrong(address: Address, interface: Interface, tunnel: str) -> str:
 
 
 def mismatch(prefix: t.Any, nexthop: t.Any) -> str:
-    """Return what is wrong with a next hop for a prefix: an IPv6 prefix over an IPv4 next hop is accepted, and carries nothing."""
+    """Return the error of a next hop for a prefix: an IPv6 prefix over an IPv4 next hop is accepted but carries no traffic."""
     try:
         if (ipaddress.ip_network(prefix).version, ipaddress.ip_address(nexthop).version) != (6, 4):
             return ""

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One object becomes what a task says, or some are read."""
+"""Brings one object to the state that a task describes, or reads objects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
     Json = dict[str, t.Any]
-    # While the context lasts, nobody else decides; what is appended to its list is kept for the tasks to come.
+    # Within the context, no other task decides; what is appended to its list is kept for later tasks.
     Claims = Callable[[], AbstractContextManager[list[Claim]]]
 
 
@@ -59,7 +59,7 @@ def _by_id(client: Client, kind: Kind, object_id: str, state: str, parent_id: st
         if error.failure is None or error.failure["status"] != 404 or state == "present":
             raise
         if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
-            raise  # of a wrong account, it cannot be said that the object is absent
+            raise  # with a wrong account, the object cannot be reported as absent
         return []
 
 
@@ -83,11 +83,11 @@ def apply_one(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mo
     """Do the work of the module that manages objects of this kind.
 
     :arg options: validated by ``kind.options`` and ``check``.
-    :arg claims: what the tasks of this run have said so far; see ``Claim``.
+    :arg claims: the claims of the tasks of this run so far; see ``Claim``.
     :returns: the module's result.
     :raises MagicError: if it failed; the text describes the state of the object.
     """
-    # Held until the answer is there: what another task of this run decides has to see what this one does.
+    # Held until the response arrives: another task of this run must see what this one does before it decides.
     with claims() as claimed:
         return _apply(kind, client, options, check_mode, claimed)
 
@@ -127,9 +127,9 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
 
 
 def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absent: bool) -> str | None:
-    """Return the id of the object that the task's one belongs to; None if there is none, and then nothing in it is there either.
+    """Return the ID of the parent object; None if it does not exist, and then its children do not exist either.
 
-    :raises MagicError: if there has to be one.
+    :raises MagicError: if it is required.
     """
     if kind.parent is None:
         return None
@@ -140,7 +140,7 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
 
 
 def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
-    """Return whether there is what an object is found by, if that is another object's name. Of what should be absent, other names say nothing."""
+    """Return whether the object that identifies this one by its name exists. For an object that should be absent, other names do not matter."""
     for name in [name for name in desired if name in kind.fields and kind.fields[name].refers]:
         if kind.fields[name].stands_for not in (*kind.keys, *kind.or_keys):
             del desired[name]
@@ -155,9 +155,9 @@ def _beside(kind: Kind, account: Account, parent_id: str | None, other: Kind) ->
 
 
 def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], desired: Json, there: list[Json]) -> bool:
-    """Set the next hop through the tunnel that a task names, if it does; return whether there can be such a route at all.
+    """Set the next hop through the tunnel that a task names, if any; return whether such a route can exist.
 
-    :raises MagicError: if no next hop can be told.
+    :raises MagicError: if the next hop cannot be determined.
     """
     option, field = kind.through or ("", "")
     name, absent = options[option], options["state"] == "absent"
@@ -186,7 +186,7 @@ def _lead_through(kind: Kind, account: Account, options: Mapping[str, t.Any], de
 def _decide(
     kind: Kind, client: Client, options: Mapping[str, t.Any], desired: Json, there: list[Json], claimed: list[Claim], check_mode: bool
 ) -> tuple[Plan, dict[str, str]]:
-    """Return what is to be done, and the secret that is sent with it; claim the object for what this task says.
+    """Return the plan, and the secret that is sent with it; claim the object for this task.
 
     :arg there: all objects, or the one with the id.
     """
@@ -210,7 +210,7 @@ def _decide(
 
 
 def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
-    """Return what is wrong with a next hop that a plan sets: Cloudflare accepts it, and the route carries nothing."""
+    """Return the error of a next hop that a plan sets: Cloudflare accepts it, but the route carries no traffic."""
     if kind.through is None or planned.result is None or planned.method == "DELETE" or not {"prefix", "nexthop"} & set(planned.after):
         return []
     nexthop = planned.result.get("nexthop")
@@ -224,7 +224,7 @@ def _dead_ends(kind: Kind, account: Account, planned: Plan) -> list[str]:
 
 
 def _afterwards(kind: Kind, planned: Plan, answer: Json, check_mode: bool, secret: Mapping[str, str]) -> list[str]:
-    """Return warnings of what is otherwise than a user may think; of a new object, Cloudflare decides itself what decides what it ignores."""
+    """Return warnings about what users may not expect. Of a new object, only Cloudflare knows the values that decide what it ignores."""
     if planned.method == "DELETE":
         return []
     warnings = shown_otherwise(kind, planned, answer, check_mode)

@@ -43,8 +43,8 @@ class ArgumentSpec:
         return asdict(self)
 
 
-# No fallback to the environment here: an option written in the task beats the environment as a whole, which
-# no fallback of a single option can express. resolve() in _settings does it. See it for the constraints, too.
+# No fallback to the environment here: an option in the task overrides the environment as a whole, which
+# no fallback of a single option can express. resolve() in _settings does it, and checks the constraints.
 SHARED = ArgumentSpec(
     {
         "api_token": {"type": "str", "no_log": True},

@@ -7,8 +7,8 @@
 
 """In which order the steps of a design are carried out, and which of them go into one request. Pure.
 
-An object can only take a name, an inner network or a place in the routing table that no other one has. So anyone who takes one that another object gives up
-comes after it; where several objects of a kind exchange theirs, one request changes them all.
+An object can only get a name, an inner network or a place in the routing table that no other one has. So it is changed after the object that gives it up;
+if several objects of a kind exchange theirs, one request changes them all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Step
 
     Json = dict[str, t.Any]
-    # What one object alone can have: its sort, where it counts, and the value.
+    # What only one object can have: its type, its scope and the value.
     Claim = tuple[str, str, str]
 
 
@@ -47,9 +47,9 @@ class Ordered:
     """Steps in their order.
 
     :ivar steps: those that need a request.
-    :ivar needs: for each step, those without which it cannot be.
+    :ivar needs: for each step, the steps that it depends on.
     :ivar requests: the steps of each request, one after the other; those in one are of one kind and method.
-    :ivar unit: for each step, the number that it has in common with those that only one request can change together.
+    :ivar unit: for each step, a number that it shares with the steps that must be in the same request.
     """
 
     steps: list[Step]
@@ -58,14 +58,14 @@ class Ordered:
     unit: list[int] = field(default_factory=list)
 
 
-# Whether two tunnels may have the same endpoints, or two LANs the same port, is Cloudflare's decision.
+# Cloudflare decides whether two tunnels may have the same endpoints, or two LANs the same port.
 _MAYBE_TWICE = ("pair of endpoints", "port and VLAN")
 
 
 def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     """Return the steps of a design in their order.
 
-    :raises MagicError: if there is no order, or two objects would have what only one can have; before anything is written.
+    :raises MagicError: if there is no valid order, or two objects would have what only one can have; before anything is written.
     """
     result = Ordered([step for step in changes.steps if step.planned.method])
     if not result.steps:
@@ -101,7 +101,7 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None, parent_id: str | None 
     if kind is ROUTE:
         yield "route", "", repr([*values_of(kind, kind.keys, item).values(), *values_of(kind, kind.apart, item).values()])
         return
-    # Of an IPsec tunnel, Cloudflare says that it shares its name with no other tunnel.
+    # Cloudflare documents that the name of an IPsec tunnel is unique among all tunnels.
     yield "name", "", str(item.get("name"))
     ends = [str(item.get(end) or "") for end in kind.ends]
     if ends and all(ends):
@@ -111,7 +111,7 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None, parent_id: str | None 
             network = interface_of(item.get(own)).network
         except ValueError:
             continue
-        # In parts that another network of one of the usual sizes has as a whole or not at all.
+        # In blocks that a network of another usual size contains completely or not at all.
         parts = network.subnets(new_prefix=network.max_prefixlen - 1) if network.num_addresses in (2, 4) else [network]
         yield from (("inner network", "", str(part)) for part in parts)
     identity = as_object(item.get("custom_remote_identities")).get("fqdn_id")
@@ -120,7 +120,7 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None, parent_id: str | None 
 
 
 def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> list[str]:
-    """Fill in who takes what another step gives up; return what cannot be."""
+    """Fill in which steps need what another one gives up; return the conflicts."""
     before: dict[Claim, list[Step]] = defaultdict(list)
     after: dict[Claim, list[Step]] = defaultdict(list)
     for step in changes.steps:
@@ -153,7 +153,7 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
 
 
 def _who_waits_for_new_ones(result: Ordered) -> None:
-    """Fill in who has the token of a new object in place of its id."""
+    """Fill in which steps have the token of a new object instead of its ID."""
     new = {step.token: number for number, step in enumerate(result.steps) if step.planned.method == "POST" and step.place}
     for step, needs in zip(result.steps, result.needs):
         needs.update(new[token] for token in _tokens([step.planned.body, step.parent_id]) if token in new)
@@ -174,13 +174,13 @@ def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
         for item in account[kind.several]:
             if item["id"] not in touched:
-                # Cloudflare itself says whether the rest may be there twice.
+                # Cloudflare decides whether the rest may occur twice.
                 found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in _claims(kind, item) if claim[0] in ("name", "route")})
     return found
 
 
 def _routes_wait_for_tunnels(result: Ordered) -> None:
-    """Fill in which routes lead into what a step for a tunnel makes or changes."""
+    """Fill in which routes lead to inner addresses that a step for a tunnel creates or changes."""
     owners = {id(step.after): number for number, step in enumerate(result.steps) if step.kind in WITH_INSIDES and step.after is not None}
     insides = Insides((step.kind.noun, step.after) for step in result.steps if id(step.after) in owners and step.after is not None)
     for step, needs in zip(result.steps, result.needs):
@@ -192,7 +192,7 @@ def _routes_wait_for_tunnels(result: Ordered) -> None:
 
 
 def _tunnels_wait_for_routes(result: Ordered) -> list[set[int]]:
-    """Return which tunnels take an inside out of which routes are to move: what such a route carries must not go to the wrong tunnel, not even for a moment."""
+    """Return which tunnels get inner addresses that routes still use: traffic of such a route must never go to the wrong tunnel."""
     found: list[set[int]] = [set() for dummy in result.steps]
     taken, owners = [], {}
     for number, step in enumerate(result.steps):
@@ -209,7 +209,7 @@ def _tunnels_wait_for_routes(result: Ordered) -> list[set[int]]:
 
 
 def _rings(needs: Sequence[set[int]]) -> list[int]:
-    """Return for each step one that stands for all that wait for each other: Kosaraju's algorithm, without recursion."""
+    """Return for each step a representative of the steps that depend on each other: Kosaraju's algorithm, without recursion."""
     waited_for_by: list[list[int]] = [[] for dummy in needs]
     for number, others in enumerate(needs):
         for other in others:
@@ -237,7 +237,7 @@ def _rings(needs: Sequence[set[int]]) -> list[int]:
 
 
 def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
-    """Return the steps in units: those that wait for each other are in one, the others alone."""
+    """Return the steps in units: steps that depend on each other share one, the others are alone."""
     unit = _rings(result.needs)
     result.unit = unit
     units: dict[int, list[int]] = defaultdict(list)
@@ -255,7 +255,7 @@ def _together(result: Ordered, problems: list[str]) -> list[list[int]]:
 
 
 def _stage(step: Step) -> tuple[int, int]:
-    """Return when a step is due: tunnels are created and changed, then routes; then routes are deleted, then tunnels."""
+    """Return the phase of a step: tunnels are created and changed, then routes; then routes are deleted, then tunnels."""
     number = KINDS.index(step.kind)
     if step.planned.method == "DELETE":
         return (2, len(KINDS) - number)
@@ -277,14 +277,14 @@ def _requests(result: Ordered, units: Sequence[list[int]], batch_size: int) -> I
             sorter.done(*more)
             ready = (ready - set(more)) | set(sorter.get_ready())
             if result.steps[units[more[0]][0]].planned.method in ("POST", "DELETE"):
-                # What comes free by these is not free within the same request.
+                # What these give up is not available within the same request.
                 break
         first = result.steps[units[due[0]][0]]
         yield from _portions([units[own] for own in due], batch_size if first.planned.method in first.kind.many else 1)
 
 
 def _portions(units: Iterable[list[int]], size: int) -> Iterator[list[int]]:
-    """Yield as many units together as a request takes; one is never divided."""
+    """Yield as many units together as a request can have; a unit is never divided."""
     portion: list[int] = []
     for numbers in units:
         if portion and len(portion) + len(numbers) > size:

@@ -47,7 +47,7 @@ MNM_CONFIG = _kind(
     required=("name", "default_sampling"),
 )
 
-# The fields that one type of rules has, and no other one.
+# The fields that only one type of rules has.
 _OF_TYPE = {
     "threshold": ("bandwidth_threshold", "packet_threshold"),
     "zscore": ("zscore_sensitivity", "zscore_target"),

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From what there is and what there should be to what is to be done. Pure: a plan is data, for one object as for many."""
+"""Computes a plan from the current and the desired state. Pure: a plan is data, for one object as for many."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ if t.TYPE_CHECKING:
 
 
 class Claim(t.NamedTuple):
-    """What a task of this run has said that there should be: a later task that says something else means another object.
+    """The object that a task of this run described: a later task with another description means another object.
 
     :ivar account: the API's URL and the account.
-    :ivar object_id: of the object that was there already; None if it was to be made.
+    :ivar object_id: of the existing object; None if it was new.
     :ivar keys: the values of ``Kind.keys``.
     :ivar identity: the values of ``Kind.apart``.
-    :ivar check_mode: whether it was only said in check mode, which changes nothing for a task that is not.
+    :ivar check_mode: whether the task ran in check mode, which does not matter for a task that does not.
     """
 
     account: str
@@ -53,7 +53,7 @@ class Claim(t.NamedTuple):
     check_mode: bool
 
     def denies(self, object_id: str, keys: Json, now: Json, then: Json) -> bool:
-        """Return whether an object must not become another one, because the claim is for it as it is."""
+        """Return whether an object must not be changed into another one, because it is claimed as it is."""
         same = self.object_id == object_id if self.object_id is not None else (self.keys, self.identity) == (keys, now)
         return same and self.identity != then
 
@@ -69,7 +69,7 @@ def values_of(kind: Kind, names: tuple[str, ...], item: Mapping[str, t.Any]) -> 
 
 
 def identity_then(kind: Kind, desired: Json, item: Mapping[str, t.Any]) -> Json:
-    """Return what tells an object apart once it is as desired."""
+    """Return the identity of an object once it is as desired."""
     now = values_of(kind, kind.apart, item)
     return {name: {**now[name], **desired.get(name, {})} if kind.fields[name].parts else desired.get(name, now[name]) for name in kind.apart}
 
@@ -77,7 +77,7 @@ def identity_then(kind: Kind, desired: Json, item: Mapping[str, t.Any]) -> Json:
 def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False, claims: Sequence[Claim] = ()) -> Json | None:
     """Return the object that a task means, or None if there is none yet.
 
-    It has the values of ``kind.keys`` in ``desired``. Several of these are told apart by ``kind.apart``; a single one may differ in that and be changed,
+    It has the values of ``kind.keys`` in ``desired``. Several of these are distinguished by ``kind.apart``; a single one may differ in that and be changed,
     unless an earlier task of this run claims it as it is. One that should be absent never differs.
 
     :raises MagicError: if there are several.
@@ -98,7 +98,7 @@ def find(kind: Kind, objects: list[Json], desired: Json, *, absent: bool = False
 
 
 def _told_apart(kind: Kind, found: list[Json], desired: Json) -> list[Json]:
-    """Return those of objects with the same keys that a task can mean; none if it means a further one."""
+    """Return the objects with the same keys that a task can mean; none if it means a new one."""
     left = found
     for number, name in enumerate(kind.apart):
         if len(left) < 2:
@@ -109,7 +109,7 @@ def _told_apart(kind: Kind, found: list[Json], desired: Json) -> list[Json]:
                 return []
             left = same or left
         elif number and kind.apart[0] in desired:
-            # A task that says nothing of it means the object that has nothing of it.
+            # A task without it means the object without it.
             left = [item for item in left if not any(values_of(kind, (name,), item)[name].values())] or left
     return left
 
@@ -131,17 +131,17 @@ def _in_words(value: t.Any) -> str:
 
 
 def claim_of(kind: Kind, account: str, desired: Json, actual: Json | None, check_mode: bool) -> Claim:
-    """Return the claim of a task that has decided on an object, or on a new one (None)."""
+    """Return the claim of a task for an object, or for a new one (None)."""
     item = {**(actual or {}), **{key: desired[key] for key in kind.keys if key in desired}}
     return Claim(account, None if actual is None else actual["id"], values_of(kind, kind.keys, item), identity_then(kind, desired, item), check_mode)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The request that brings an object to the desired state.
 
-    :ivar before: the part of the object that changes, as it is.
-    :ivar after: the same, as it should be.
+    :ivar before: the current values of the fields that change.
+    :ivar after: their desired values.
     :ivar result: the object as it will be, as far as that is known before.
     :ivar method: POST, PUT, PATCH or DELETE; None if there is nothing to do.
     :ivar body: of the request.
@@ -161,12 +161,12 @@ class Plan:
 
 
 def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[str, str] | None = None) -> Plan:
-    """Decide how to get from what there is to what there should be.
+    """Compute the plan that leads from the current to the desired state.
 
     :arg desired: the fields to be set, in canonical form; None if there should be no such object.
     :arg actual: the object as the API gives it; None if there is none.
-    :arg secret: what cannot be compared, because it is never shown: it is sent whenever it is here.
-    :raises MagicError: if there is no way; nothing has been sent.
+    :arg secret: a value that cannot be compared, because it is never shown: it is always sent if it is given.
+    :raises MagicError: if that is not possible; nothing has been sent.
     """
     secret = secret or {}
     if desired is None:
@@ -187,7 +187,7 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
 
 
 def _id_of(kind: Kind, actual: Json | None) -> str | None:
-    """Return the id that stands in the path of an object; there is none of one that is alone."""
+    """Return the ID in the path of an object; a kind with at most one object has none."""
     return actual.get("id") if actual is not None and kind.id_option else None
 
 
@@ -233,12 +233,12 @@ def _settable(kind: Kind, actual: Json) -> Json:
 
 
 def shown_otherwise(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -> list[str]:
-    """Return what the answer to a write says otherwise than the plan; of a new object, Cloudflare decides itself what decides what it ignores."""
+    """Return the differences between the response to a write and the plan. Of a new object, only Cloudflare knows the values that decide what it ignores."""
     desired, warnings = heeded(kind.fields, planned.desired, answer)
     left = {} if check_mode else difference(kind.fields, desired, answer)
     if kind.mixed is not None:
         left.pop(kind.mixed.field, None)
     if left:
         warnings.append(f"Cloudflare accepted the request, but shows another value of {listing(left)} than the one that was sent.")
-    # What the plan says already is not said again.
+    # Differences that the plan already reports are not repeated.
     return [warning for warning in warnings if warning not in planned.warnings]

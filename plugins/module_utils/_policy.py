@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""When a key is due, and what the options of the modules that create keys have to be."""
+"""When a key is due, and the checks of the options of the modules that create keys."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ FLEET_OPTIONS = _SHARED.merge(
     )
 )
 
-# Masking a shorter string than this would damage all of Ansible's output.
+# Masking shorter strings than this would make Ansible's output unreadable.
 SHORTEST_KEY = 8
 SHORTEST_GOOD_KEY = 32
 
@@ -101,14 +101,14 @@ class Policy:
         if max_age is not None and rotate == "always":
             raise MagicError("max_age has no effect with rotate: always, which creates a key in each run. Write rotate: expired, or leave max_age out.")
         if max_age is None and rotate == "expired":
-            # Ansible takes an option that is null for one that is there.
+            # Ansible treats an option that is null as set.
             raise MagicError("max_age is missing, which rotate: expired needs. Write an age like 90d, 12h, 2w or 45m.")
         return cls(rotate, max_age)
 
     def why_due(self, generated: datetime | None, now: datetime, interrupted: bool = False) -> str:
         """Return the reason to create a key now: ``always``, ``interrupted``, ``missing`` or ``expired``, or ``not_due``.
 
-        :arg interrupted: whether a run was killed while it replaced the key, so that nobody may have the one in force.
+        :arg interrupted: whether a run was killed while it replaced the key, so that the key in force may be lost.
         """
         if self.rotate == "always":
             return "always"
@@ -124,8 +124,8 @@ class Policy:
 def check_key(name: str, key: str) -> list[str]:
     """Return warnings on a key that a user supplies.
 
-    :arg name: how to call the option in messages.
-    :raises MagicError: if it cannot be used. The message does not hold it.
+    :arg name: the name of the option in messages.
+    :raises MagicError: if it cannot be used. The message does not contain it.
     """
     if is_mask(key):
         raise MagicError(f"{name} is the mask that Ansible shows instead of a hidden value, not the value itself. Run the playbook again.")
@@ -180,7 +180,7 @@ def check_fleet(options: Mapping[str, t.Any]) -> list[str]:
 
 
 def _check_psks(psks: Mapping[t.Any, t.Any]) -> list[str]:
-    """Check supplied keys. What stands in the place of a name may be a key, when both were swapped: messages count entries instead."""
+    """Check supplied keys. If key and name were swapped, the name is a key: messages count entries instead."""
     warnings = []
     for number, key in enumerate(psks.values(), 1):
         where = f"psks: the key of entry {number}"

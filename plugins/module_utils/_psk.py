@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Pre-shared keys at Cloudflare: finding the tunnel, making, setting, confirming and rehearsing."""
+"""Pre-shared keys at Cloudflare: finds the tunnel; generates, sets and confirms a key; validates this in check mode."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ HOW_TO_REHEARSE = "From now on, set dry_run: read_only for a check mode that sen
 
 
 def make_key(length: int) -> str:
-    """Return a random key of letters and digits that every known device takes: some refuse a leading 0."""
+    """Return a random key of letters and digits that every known device accepts: some reject a leading 0."""
     return secrets.choice(ALPHABET.replace("0", "")) + "".join(secrets.choice(ALPHABET) for dummy in range(length - 1))
 
 
 def is_usable(key: str) -> bool:
-    """Return whether a text in an answer can be a key: not empty, not a mask, and of characters that can be saved and typed."""
+    """Return whether a string in a response can be a key: not empty, not a mask, and of characters that can be saved and typed."""
     return bool(key) and key.isprintable() and not is_mask(key)
 
 
@@ -44,7 +44,7 @@ def last_generated_on(holder: t.Any) -> str | None:
     """Return ``psk_metadata.last_generated_on`` of a tunnel or of an answer with a key; None where there never was a key."""
     metadata = holder.get("psk_metadata") if isinstance(holder, dict) else None
     value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-    # What is no text is no date that can be read, which is something else than none.
+    # A value that is not a string is an unreadable date, which is different from a missing one.
     return str(value) if value else None
 
 
@@ -98,12 +98,12 @@ def _generate_once(client: Client, tunnel_id: str) -> dict[str, t.Any]:
 
 
 def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t.Any]:
-    """Have Cloudflare generate a key, and return its answer with the key that is in force.
+    """Have Cloudflare generate a key, and return its response with the key that is in force.
 
-    An answer that got lost may have changed the key, which nobody can read any more. The key generated last is the one in
-    force, so one more is generated then, and the tunnel is read to confirm that it was the last.
+    If a response is lost, the key may have changed, and nobody can read it. The key generated last is the one in
+    force, so one more is generated then, and the tunnel is read to confirm that it is the latest.
 
-    :arg warnings: gets a line if an answer was lost.
+    :arg warnings: gets a line if a response was lost.
     :raises MagicError: if there is no key, or none that is certainly in force.
     """
     try:
@@ -118,7 +118,7 @@ def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t
         confirmed, ours = last_generated_on(read_tunnel(client, tunnel_id)), last_generated_on(answer)
         certain = parse_timestamp(confirmed) is not None and same_moment(confirmed, ours)
     except MagicError as error:
-        # The failure is that of the first request, which may have changed the key, whatever became of the next one.
+        # The failure is that of the first request, which may have changed the key, regardless of the next one.
         raise lost.explained(f"{story}, and it could not be replaced: {error} {_HEAL}") from None
     if not certain:
         raise lost.explained(f"{story}. Another key was generated, but the tunnel does not confirm that it is the latest one. {_HEAL}")
@@ -127,18 +127,18 @@ def generate(client: Client, tunnel_id: str, warnings: list[str]) -> dict[str, t
 
 
 class Applied(t.NamedTuple):
-    """What Cloudflare says of keys that it was asked to set, by tunnel id; never a key."""
+    """What Cloudflare responds about keys to set, by tunnel ID; never a key."""
 
     applied: dict[str, str | None]  # last_generated_on, where it says it
     unapplied: dict[str, str]  # the reason
-    repeated: bool = False  # whether this is the answer to a repeated request: an earlier one may have set what this one did not
+    repeated: bool = False  # whether this is the response to a repeated request: an earlier one may have set what this one did not
 
 
 def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = False) -> Applied:
-    """Set chosen keys. Doing it twice is the same as once, so a lost answer is simply asked for again.
+    """Set chosen keys. Setting a key twice has the same effect as once, so the request is repeated if a response is lost.
 
     :arg keys: by tunnel id.
-    :raises MagicError: if there is no answer. An answer may also say that some or all keys were not set, or say nothing of a tunnel.
+    :raises MagicError: if there is no response. A response may also report that some or all keys were not set, or not mention a tunnel.
     """
     before = client.sent
     answer = client.request(
@@ -162,7 +162,7 @@ def set_keys(client: Client, keys: Mapping[str, str], validate_only: bool = Fals
 
 
 def _is_about(said: t.Any, name: str, key: str) -> bool:
-    """Return whether an answer is about this tunnel and key: what is said of another one says nothing of this one."""
+    """Return whether a response is about this tunnel and key: a response about another one says nothing about this one."""
     about = said if isinstance(said, dict) else {}
     ids = [canonical(about[called]) for called in ("id", "ipsec_tunnel_id") if isinstance(about.get(called), str)]
     psk = about.get("psk")
@@ -194,34 +194,34 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
 
 
 class Keeper:
-    """Who keeps keys, and is told before and after one is replaced. This one keeps nothing."""
+    """The store of keys, which is notified before and after a key is replaced. This one stores nothing."""
 
     def interrupted(self, dummy_tunnel_id: str) -> bool:
         """Return whether a run was killed while it replaced this tunnel's key."""
         return False
 
     def begin(self, tunnel_id: str, name: str | None) -> None:
-        """Note that the key is about to be replaced.
+        """Record that the key is about to be replaced.
 
-        :raises MagicError: if that cannot be noted. Nothing has been sent.
+        :raises MagicError: if that cannot be recorded. Nothing has been sent.
         """
 
     def unchanged(self, tunnel_id: str) -> None:
-        """Take that note back: the key certainly was not replaced."""
+        """Remove that record: the key certainly was not replaced."""
 
     def doubts(self, dummy_tunnel_id: str, dummy_before: str | None) -> list[str]:
-        """Return warnings if what is kept is not the key in force, which is of this time."""
+        """Return warnings if the stored key is not the key in force, which was generated at this time."""
         return []
 
 
 @dataclass
 class Outcome:
-    """What became of a key.
+    """The outcome for a key.
 
     :ivar after: ``last_generated_on`` of the key in force.
     :ivar psk: the key in force, if it was generated now.
     :ivar validated: None unless in check mode.
-    :ivar problem: why the task fails although there may be a key in ``psk``.
+    :ivar problem: why the task fails although ``psk`` may have a key.
     """
 
     after: str | None = None
@@ -231,7 +231,7 @@ class Outcome:
 
 
 def _replace(client: Client, tunnel_id: str, name: str | None, key: str | None, keeper: Keeper, warnings: list[str]) -> Outcome:
-    """Replace the key in force, and have it noted before."""
+    """Replace the key in force, after that was recorded."""
     keeper.begin(tunnel_id, name)
     try:
         if key is not None:
@@ -245,11 +245,11 @@ def _replace(client: Client, tunnel_id: str, name: str | None, key: str | None, 
 
 
 def _rehearse(client: Client, tunnel_id: str, key: str | None, asks: bool, before: str | None, warnings: list[str]) -> Outcome:
-    """Have Cloudflare check the request without carrying it out, and look whether it did carry it out.
+    """Have Cloudflare validate the request without carrying it out, and check whether it did carry it out.
 
-    Cloudflare's description says that ``validate_only`` changes nothing; two of its guides use the very request as the one that makes the key.
+    Cloudflare's description says that ``validate_only`` changes nothing; two of its guides use this request to generate the key.
 
-    :arg key: the user's; None if one is to be generated.
+    :arg key: the user's; None to generate one.
     :arg asks: whether to send the request that would generate it.
     """
     psk = None if key is None and asks else key or make_key(48)
@@ -275,7 +275,7 @@ def _rehearse(client: Client, tunnel_id: str, key: str | None, asks: bool, befor
         return Outcome(before, made, False, f"{state} If it did, the key in this result is in force. {HOW_TO_REHEARSE}")
     if same_moment(before, after):
         if problem is not None:
-            problem.reached = REFUSED  # the tunnel says that nothing happened
+            problem.reached = REFUSED  # the tunnel shows that nothing happened
             raise problem
         return Outcome(before, validated=True)
     if ours is not None and not same_moment(ours, after):
@@ -289,7 +289,7 @@ def _rehearse(client: Client, tunnel_id: str, key: str | None, asks: bool, befor
 
 
 def _look(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> tuple[str, dict[str, t.Any] | None]:
-    """Return the id of the tunnel, and the tunnel where it has to be read."""
+    """Return the ID of the tunnel, and the tunnel if it has to be read."""
     tunnel_id: str = options["ipsec_tunnel_id"]
     if options["name"] is not None:
         tunnel = find_tunnel(list_ipsec_tunnels(client), options["name"])
@@ -303,7 +303,7 @@ def rotate(client: Client, options: Mapping[str, t.Any], check_mode: bool, keepe
     """Do the work of ``ipsec_psk``.
 
     :arg options: validated by ``OPTIONS`` and ``check_one``.
-    :arg keeper: is told before a key is replaced.
+    :arg keeper: is notified before a key is replaced.
     :returns: the module's result; ``psk`` is in it if a key was generated, ``warnings`` if there are any.
     :raises MagicError: if it failed; the text describes the state of the object.
     """

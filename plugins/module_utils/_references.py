@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Other objects that a task means by their names: the object that an object belongs to, and those whose ids stand in its fields. Pure."""
+"""Objects that a task refers to by name: the parent of an object, and the objects with their IDs in its fields. Pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if t.TYPE_CHECKING:
 
 
 def meant(kind: Kind, objects: Sequence[Json], text: str) -> list[Json]:
-    """Return the objects that have this id, or else this name or whatever else finds one."""
+    """Return the objects with this ID, or else with this name or another identifier."""
     same = [item for item in objects if canonical(str(item.get("id"))) == canonical(text)]
     keys = (*kind.keys[:1], *kind.or_keys)
     return same or [item for item in objects if any(known(kind.fields[key], item.get(key)) == text for key in keys)]
 
 
 def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Json:
-    """Return the one object of some kinds that a text means.
+    """Return the only object of some kinds that matches a text.
 
     :raises MagicError: if there is none, or more than one.
     """
@@ -52,7 +52,7 @@ def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Js
 
 
 def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
-    """Return fields with names in place of ids, where there is an object with the id and no other one with its name."""
+    """Return fields with names instead of IDs, if an object has the ID and no other one has its name."""
     found = dict(item)
     for name, one in fields.items():
         if one.parts and isinstance(found.get(name), dict):
@@ -76,7 +76,7 @@ def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
 def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "", ids: bool = False) -> Json:
     """Return fields with ids in place of names.
 
-    :arg ids: whether there has to be an object with each id, because nobody else looks before something is written.
+    :arg ids: whether each ID must exist, because nothing else checks that before something is written.
     :raises MagicError: naming the option, if a name means no object, or several.
     """
     found: Json = {}
@@ -90,7 +90,7 @@ def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: s
         elif one.of and not one.stands_for:
             found[name] = one.canonical([the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value])
         elif one.stands_for:
-            # Empty takes it back.
+            # An empty value removes it.
             found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value
         elif value and meant_by.get(name):
             found[name] = _with_id(meant_by[name], f"{path}{name}", value, lookup)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What users write to mean some of the objects: names, shell patterns and ids. Pure."""
+"""Selects objects by names, shell patterns and IDs. Pure."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if t.TYPE_CHECKING:
 
 
 def is_pattern(item: str) -> bool:
-    """Return whether this can mean objects of several names."""
+    """Return whether this can match several names."""
     return bool(set("*?[") & set(item))
 
 
 def by_name(items: Iterable[str], name: str) -> bool:
-    """Return whether names or shell patterns mean an object of this name."""
+    """Return whether names or shell patterns match an object of this name."""
     return any(fnmatchcase(name, item) for item in items)
 
 
 def by_name_or_id(items: Iterable[str], name: str, object_id: str) -> bool:
-    """Return whether names, shell patterns or ids mean this object."""
+    """Return whether names, shell patterns or IDs match this object."""
     return any(item == object_id or fnmatchcase(name, item) for item in items)
 
 
 def check_names(option: str, items: Iterable[str], existing: Collection[str], noun: str) -> None:
-    """Check that each name or shell pattern means something.
+    """Check that each name or shell pattern matches something.
 
     :raises MagicError: naming the option and one that does not.
     """
@@ -47,11 +47,11 @@ def check_names(option: str, items: Iterable[str], existing: Collection[str], no
 
 @dataclass(frozen=True)
 class Selection:
-    """The IPsec tunnels that a task for many of them means.
+    """The IPsec tunnels that a task for many tunnels selects.
 
     :ivar names: names or shell patterns.
     :ivar ids: ids.
-    :ivar exclude: names, shell patterns or ids that are not meant all the same.
+    :ivar exclude: names, shell patterns or IDs to exclude.
     """
 
     names: Sequence[str] = ()
@@ -64,7 +64,7 @@ class Selection:
         return cls(*([item.strip() for item in options[name] or []] for name in ("names", "ipsec_tunnel_ids", "exclude")))
 
     def choose(self, tunnels: Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-        """Return the tunnels that are meant, in the order of the account, each once.
+        """Return the selected tunnels, in the order of the account, each once.
 
         :raises MagicError: if one of ``names`` or ``ids`` matches nothing.
         """
@@ -74,7 +74,7 @@ class Selection:
             raise MagicError(f"ipsec_tunnel_ids: no IPsec tunnel has the id {listing(strangers)}. Check the ids and account_id, or use names.")
         check_names("names", self.names, known.values(), "IPsec tunnel")
         for item in self.exclude:
-            # A misspelled name would be rotated. A pattern is for tunnels that come and go.
+            # The key of a tunnel with a misspelled name would be rotated. A pattern may match nothing.
             if not is_pattern(item) and item not in {*known, *known.values()}:
                 raise MagicError(
                     f"exclude: no IPsec tunnel has the name or id '{item}'. Write it as Cloudflare shows it, or leave it out. Nothing has been sent."

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a client needs to know: the options of a task and the environment, merged and checked."""
+"""The settings of a client: the options of a task and the environment, merged and checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ACCOUNT_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a client needs to know. Built by ``resolve``."""
+    """The settings of a client. Created by ``resolve``."""
 
     account_id: str
     api_token: str | None = field(default=None, repr=False)
@@ -44,12 +44,12 @@ class Settings:
     ca_path: str | None = None
 
 
-# The options with credentials, and the environment variables that stand in for them.
+# The options with credentials, and their environment variables.
 CREDENTIAL_VARIABLES = {"api_token": "CLOUDFLARE_API_TOKEN", "api_key": "CLOUDFLARE_API_KEY", "api_email": "CLOUDFLARE_EMAIL"}
 
 
 def _credentials(options: Mapping[str, t.Any], environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Choose the credentials. What is written in the task beats the environment as a whole."""
+    """Choose the credentials. Options of the task override the environment as a whole."""
     names = CREDENTIAL_VARIABLES
     written = {name: options[name] for name in names if options.get(name) is not None}
     for name, value in written.items():
@@ -141,9 +141,9 @@ def _checked_ca(path: str) -> str:
 
 
 def check_text(name: str, value: t.Any) -> None:
-    """Refuse text that cannot be sent or saved, wherever it is in a value.
+    """Reject text that cannot be sent or saved, at any depth of a value.
 
-    :arg name: how to call the value. Names within it are not told, because a key may stand in the place of one.
+    :arg name: the name of the value in messages. Names within it are not shown, because one of them may be a key.
     :raises MagicError: naming it.
     """
     if isinstance(value, str) and not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
@@ -156,7 +156,7 @@ def check_text(name: str, value: t.Any) -> None:
 
 
 def check_segment(name: str, value: str) -> str:
-    """Return an identifier that can stand in a path.
+    """Return an identifier that is valid in a path.
 
     :raises MagicError: if it is empty, or would lead to another path.
     """

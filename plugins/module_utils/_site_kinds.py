@@ -20,7 +20,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What they have in common: answers without a name around them, nothing that is only validated, and updates that say what changes.
+# Common to all: responses without a name around them, no validation of requests, and updates with only the changed fields.
 _kind = partial(Kind, bare=True, validates=False, many=(), updates="PATCH", repeated=())
 
 _NAME = Field({"type": "str"}, _values.name)
@@ -209,7 +209,7 @@ _SIDE = Field(
 )
 
 
-# Cloudflare's own apps, which stand in the same list, and nobody can change.
+# Cloudflare's own apps, which are in the same list and cannot be changed.
 MANAGED_APP = replace(APP, noun="app of Cloudflare", id_field="managed_app_id", several="managed_apps", in_path="apps")
 
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a design asks for, as data: a step for each object, and what is in the account once all steps are done. Pure."""
+"""What a design requires, as data: a step for each object, and the state of the account after all steps. Pure."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if t.TYPE_CHECKING:
 _OPTION = re.compile(r"[a-z0-9_., ]+: ")
 
 
-# What a token begins with; no id has a bracket.
+# The beginning of a token; no ID has a bracket.
 NEW = "(new: "
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a task says of a design as a whole.
+    """The options of a task that apply to a design as a whole.
 
     :ivar state: of ``_design.STATES``.
     :ivar keep: names and shell patterns of objects that are never deleted.
     :ivar max_deletions: how many objects may be deleted.
-    :ivar says_what_to_keep: whether the task has said anything of that, if only that there is nothing.
+    :ivar says_what_to_keep: whether the task has set that, even to an empty list.
     """
 
     state: str = "merged"
@@ -57,12 +57,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Step:
-    """What becomes of one object.
+    """What happens to one object.
 
     :ivar planned: the request.
     :ivar actual: the object as it is; None for a new one.
     :ivar label: its name, for messages.
-    :ivar place: where it stands in the design; empty if nothing names it.
+    :ivar place: its place in the design; empty if the design does not name it.
     :ivar parent_id: the id of the object that it belongs to, or the token of one that is created.
     """
 
@@ -75,7 +75,7 @@ class Step:
 
     @property
     def token(self) -> str:
-        """What stands in other steps for the id that a new object will have."""
+        """The placeholder in other steps for the future ID of a new object."""
         return f"{NEW}{self.place})"
 
     @property
@@ -85,7 +85,7 @@ class Step:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from the others, also in a later plan for the same design."""
+        """Its unique key, which is the same in a later plan for the same design."""
         return self.kind.several, self.place or str(self.planned.object_id or self.parent_id)
 
     @property
@@ -95,22 +95,22 @@ class Step:
 
     @property
     def where(self) -> str:
-        """What messages begin with."""
+        """The beginning of messages about it."""
         return self.place or f"{self.kind.noun} {self.label}".rstrip()
 
 
 @dataclass
 class Changes:
-    """What a design asks for: a step for each object that it names or that is to go, also for those that need no request."""
+    """What a design requires: a step for each object that it names or deletes, including those that need no request."""
 
     steps: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def say(self, step: Step | Item, text: str) -> None:
-        """Note a problem with an object."""
+        """Report a problem with an object."""
         where = step.where if isinstance(step, Step) else step.place
-        # A text that begins with the name of an option is about that.
+        # A text that begins with the name of an option is about that option.
         self.problems.append(f"{where}{'.' if _OPTION.match(text) else ': '}{text}")
 
 
@@ -127,7 +127,7 @@ def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
 
 
 def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WITH_INSIDES) -> Iterator[tuple[str, Json]]:
-    """Yield what has an inside once all is done, with the nouns of the kinds."""
+    """Yield the objects with inner addresses after all steps, with the nouns of the kinds."""
     for kind in kinds:
         steps = [step for step in changes.steps if step.kind is kind]
         touched = {step.actual["id"] for step in steps if step.actual is not None}
@@ -136,7 +136,7 @@ def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WI
 
 
 def with_health_checks(changes: Changes) -> list[Json]:
-    """Return what the design names of what Cloudflare checks, and is there once all is done, with what keeps it from being healthy."""
+    """Return the objects of the design that have health checks and exist after all steps, with the reason why one cannot be healthy."""
     steps = [step for step in changes.steps if step.kind in WITH_INSIDES and step.place and step.after is not None]
     return [{"kind": step.kind.in_design, "name": str((step.after or {}).get("name")), "never_healthy": _obstacle(step)} for step in steps]
 
@@ -148,7 +148,7 @@ def _obstacle(step: Step) -> str | None:
 
 
 def objects_after(account: Account, changes: Changes, kind: Kind, parent_id: str | None = None) -> list[Json]:
-    """Return the objects of a kind, or of one parent, once all is done; new ones have tokens for ids."""
+    """Return the objects of a kind, or of one parent, after all steps; new ones have tokens instead of IDs."""
     steps = [step for step in changes.steps if step.kind is kind and step.parent_id == parent_id]
     touched = {step.actual.get("id") for step in steps if step.actual is not None}
     new_parent = parent_id is not None and parent_id.startswith(NEW)

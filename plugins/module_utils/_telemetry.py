@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What connectors say of themselves: the latest snapshot, and the events since a time."""
+"""What connectors report about themselves: the latest snapshot, and the events since a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 OPTIONS = CONNECTOR.info_options.merge(ArgumentSpec({"telemetry": {"type": "bool", "default": False}, "events_since": {"type": "str"}}))
 
-# Of a page of events, and how many pages are read of one connector.
+# The number of events in a page, and the maximum number of pages that are read for one connector.
 _LIMIT, _MOST_PAGES = 1000, 100
 
 

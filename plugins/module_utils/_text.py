@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Text that goes to people: without secrets, and without characters that a terminal or a log file would obey."""
+"""Text for people: without secrets, and without characters that control a terminal or a log file."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MASK = "********"
-# What Ansible, up to the version of 2.22, and this collection show instead of a hidden value. None of them is ever a value.
+# What Ansible (up to 2.22) and this collection show instead of a hidden value. None of them is ever a value.
 MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 
 
 def is_mask(text: str) -> bool:
-    """Return whether a text is what is shown instead of a hidden value, whatever stands beside it."""
+    """Return whether a text contains what is shown instead of a hidden value."""
     return (text.strip(" ") != "" and not text.strip("* ")) or any(mask in text for mask in MASKS[1:])
 
 
 _MOST_NAMES = 50
 
-# What Python calls printable although it shows nothing: fillers, joiners and variation selectors.
+# Characters that Python calls printable although they are invisible: fillers, joiners and variation selectors.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))}
 
 
 def shown(text: str) -> str:
-    """Return text as it can be printed on one line: what controls a terminal, breaks a line, turns or hides text, or is no character at all, is escaped."""
+    """Return text as it can be printed on one line: characters that control a terminal, break a line, reverse or hide text, or are invalid, are escaped."""
     return "".join(character if character.isprintable() and character not in _INVISIBLE else _escaped(character) for character in text)
 
 
@@ -46,24 +46,24 @@ def _escaped(character: str) -> str:
     return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
 
 
-# A longer text is no message.
+# Longer texts are shortened.
 _LONGEST = 4096
 
 
 def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
-    """Replace each secret in the strings of ``value`` (a JSON value) by a mask. Servers quote what they were sent, in many a form."""
+    """Replace each secret in the strings of ``value`` (a JSON value) by a mask. Servers quote what they received, in many forms."""
     if isinstance(value, int) and not isinstance(value, bool):
         return MASK if str(value) in secrets else value
     return _in_strings(value, lambda text: _without(text, secrets), lambda item: scrub(item, secrets))
 
 
 def is_template(text: str) -> bool:
-    """Return whether Ansible could take a text for a template."""
+    """Return whether Ansible could treat a text as a template."""
     return any(mark in text for mark in ("{{", "{%", "{#")) or text.startswith("#jinja2:")
 
 
 def without_templates(text: str) -> str:
-    """Return a text that Ansible cannot take for a template, whatever becomes of the marks that say so: no template begins without this character."""
+    """Return a text that Ansible cannot treat as a template, even if it loses its tags: each template begins with this character."""
     return text.replace("{", r"\x7b")
 
 
@@ -102,7 +102,7 @@ class _Decoded:
 
 
 def _without(text: str, secrets: Sequence[str]) -> str:
-    """Mask secrets as they are, and however they were encoded on the way, up to three times."""
+    """Mask secrets as they are, and in each encoding, up to three nested ones."""
     if not secrets:
         return text
     if len(text) > _LONGEST:
@@ -216,7 +216,7 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[tuple
         ),
         _backslash,
     ),
-    # Long values may be broken into lines.
+    # Long values may be split into lines.
     (re.compile(r"\r?\n[ \t]*"), lambda dummy: iter(())),
 )
 

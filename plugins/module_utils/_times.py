@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
-# The answer to psk_generate has nanoseconds, the tunnel afterwards rounded microseconds.
+# The response to psk_generate has nanoseconds, the tunnel later has rounded microseconds.
 TOLERANCE = timedelta(milliseconds=1)
 
-# The Date header of an answer has whole seconds, and no two clocks are equal: a key is from the future only beyond this.
+# The Date header of a response has whole seconds, and clocks differ: only a later date than this counts as in the future.
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -28,7 +28,7 @@ _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?
 def parse_age(text: str, name: str = "max_age") -> int:
     """Return seconds for an age like ``90d``, ``12h``, ``2w``, ``45m``, ``30s`` or ``3600``.
 
-    :arg name: how to call the option in messages.
+    :arg name: the name of the option in messages.
     :raises MagicError: if it is none.
     """
     match = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text, re.ASCII)

@@ -78,9 +78,9 @@ def new_session(settings: Settings) -> requests.Session:
 def _limits(settings: Settings) -> dict[str, t.Any]:
     return {
         "timeout": (CONNECT_TIMEOUT, settings.timeout),
-        # Plain http goes to loopback alone, and a proxy would get the credential in clear.
+        # Plain HTTP is allowed only to loopback, and a proxy would get the credential unencrypted.
         "proxies": {"http": "", "all": ""} if settings.api_url.startswith("http:") else None,
-        # Given with each request, because on the session REQUESTS_CA_BUNDLE would beat it.
+        # Set for each request, because REQUESTS_CA_BUNDLE would override it on the session.
         "verify": (settings.ca_path or True) if settings.validate_certs else False,
     }
 
@@ -96,7 +96,7 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
 ) -> Answer:
-    """Send one request, once, over a session from ``new_session``, and return the answer, whatever it says.
+    """Send one request, once, over a session from ``new_session``, and return the response, whatever its content.
 
     :arg secrets: what must not be in any message.
     :raises MagicError: if there is none.
@@ -106,7 +106,7 @@ def exchange(
     wire.sent = False
     try:
         with warnings.catch_warnings():
-            # The user chose validate_certs=false; a warning for each request helps nobody.
+            # The user chose validate_certs=false; a warning for each request would not help.
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
             answer = session.request(method, url, params=params, json=body, headers=headers, allow_redirects=False, stream=True, **_limits(settings))
         return Answer(answer.status_code, answer.headers, read_body(answer))
@@ -114,16 +114,16 @@ def exchange(
         ray_id = scrub(answer.headers.get("cf-ray"), secrets)
         raise call_error(method, path, str(exc), status=answer.status_code, ray_id=ray_id, reached=UNKNOWN, transient=False) from None
     except Exception as exc:
-        # Whatever goes wrong with an answer, nothing is known of the request. Before that, what is no problem of the network is a mistake of ours.
+        # If reading a response fails, the outcome of the request is unknown. Before that, other errors than network problems are defects here.
         if not wire.sent and not isinstance(exc, (OSError, urllib3.exceptions.HTTPError, UnicodeError)):
             raise
         reason, transient = _transport_problem(exc, settings, wire.sent)
-        # Without the cause: it holds the request with its headers.
+        # Without the cause: it contains the request with its headers.
         raise call_error(method, path, scrub(reason, secrets), reached=UNKNOWN if wire.sent else NOT_SENT, transient=transient) from None
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it wraps; requests and urllib3 keep what happened in several places."""
+    """Yield an exception and all that it wraps; requests and urllib3 store the cause in several places."""
     seen: list[BaseException] = []
     queue: list[t.Any] = [exc]
     while queue:
@@ -135,7 +135,7 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[str, bool]:
-    """Say of an exception of requests: what happened, and whether a later try may work.
+    """Return for an exception of requests what happened, and whether a later try may work.
 
     The text of the exception is never used: it can hold the URL of a proxy with its password, or a header.
 
@@ -159,7 +159,7 @@ def _transport_problem(exc: Exception, settings: Settings, sent: bool) -> tuple[
             if "CERTIFICATE_VERIFY" in (cause.reason or ""):
                 why = getattr(cause, "verify_message", "") or "not trusted"
                 return f"the TLS certificate of {host} was rejected: {why}. Set ca_path to the CA bundle of your organisation.", False
-            # A handshake that was cut is a matter of the network.
+            # An interrupted handshake is a network problem.
             cut = isinstance(cause, ssl.SSLEOFError)
             return f"no TLS connection to {host} ({cause.reason or 'closed'}). Check api_url and the proxy.", cut
     system = next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
@@ -190,7 +190,7 @@ def asked_to_wait(headers: Mapping[str, str]) -> float | None:
 
 
 def _why(status: int, errors: Sequence[dict[str, t.Any]], body: bytes, envelope: t.Any) -> tuple[str, str | None]:
-    """Say why an answer is no success, and what to do where the codes do not tell."""
+    """Return why a response is not successful, and what to do if the codes do not say it."""
     if errors:
         return "; ".join(in_words(error) for error in errors) + ".", None
     if 300 <= status < 400:
@@ -202,7 +202,7 @@ def _why(status: int, errors: Sequence[dict[str, t.Any]], body: bytes, envelope:
 
 
 def in_json(body: bytes) -> t.Any:
-    """Return what a body says, or None if it is no JSON."""
+    """Return the content of a body, or None if it is not JSON."""
     try:
         return json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -223,7 +223,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
     errors = scrub(known_errors(envelope), secrets)
     limited = is_rate_limit(status, errors)
     # Only Cloudflare's own "success: false" says that nothing was done: a redirect or an error page can come from anything on the way, before the request
-    # was carried out or after it. Too many requests are turned away unread, by whomever; and after a conflict this change certainly was not made.
+    # was carried out or after it. With too many requests, they are rejected unread, by any server; and after a conflict this change certainly was not made.
     clear_no = isinstance(envelope, dict) and envelope.get("success") is False and (ok or 400 <= status < 500)
     reached = NOT_SENT if limited or (clear_no and status == 409) else REFUSED if clear_no else UNKNOWN
     reason, hint = _why(status, errors, body, envelope)
@@ -239,7 +239,7 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         ray_id=ray_id,
         hint=hint,
         reached=reached,
-        # A redirect or an error page below 500 comes again.
+        # A redirect or an error page below 500 would be repeated.
         transient=limited or status in (408, 409) or (not clear_no and not 300 <= status < 500),
         retry_after=retry_after,
     )

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which kinds a design can have, and in which order they are worked on. Pure."""
+"""Which kinds a design can have, and in which order they are processed. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds impor
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
-# What others refer to comes before them; a child comes after its parent, and is written in its parent's item.
+# An object comes after the objects that it refers to; a child comes after its parent, and is written in its parent's item.
 KINDS = (
     BGP_SETTINGS,
     BGP_FILTER_PROFILE,
@@ -49,13 +49,13 @@ KINDS = (
     MNM_RULE,
 )
 
-# What others refer to, and no design has.
+# Kinds that others refer to, and that no design has.
 REFERRED = (MANAGED_APP,)
 
-# Those that are read if nobody says which.
+# The kinds that are read by default.
 USUAL = NETWORK
 
-# Those that stand in a design by themselves.
+# The kinds at the top level of a design.
 ROOTS = tuple(kind for kind in KINDS if kind.parent is None)
 
 

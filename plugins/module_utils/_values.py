@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Values of options: each function returns the form in which equal values are equal, or raises ValueError with what is wrong and what to write. Pure."""
+"""Values of options: each function normalizes a value, so that equal values compare as equal, or raises ValueError with the error and what to write. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typing as t
 from datetime import date
 from decimal import Decimal
 
-# A network has the same addresses in many places, and reading one takes longer than all else that is done with it.
+# A network has the same addresses in many places, and parsing one takes longer than everything else.
 _remembered = functools.lru_cache(maxsize=2**16)
 
 
@@ -103,7 +103,7 @@ def asn(value: int) -> int:
     return value
 
 
-# --- of sites, connectors and what stands beside them
+# --- of sites, connectors and related kinds
 
 
 def name(value: str) -> str:
@@ -113,7 +113,7 @@ def name(value: str) -> str:
 
 
 def between(low: int, high: int) -> t.Callable[[int], int]:
-    """Return what takes whole numbers from ``low`` to ``high``."""
+    """Return a function that accepts whole numbers from ``low`` to ``high``."""
 
     def number(value: int) -> int:
         if value is None or int(value) != value or not low <= value <= high:
@@ -131,7 +131,7 @@ def address4(value: str) -> str:
 
 
 def addresses4(values: list[str]) -> list[str]:
-    """Their order is kept: the first ones are asked first."""
+    """Their order is kept: the first ones are queried first."""
     return [address4(value) for value in values]
 
 
@@ -190,7 +190,7 @@ def option_code(value: int) -> int:
 
 
 def degrees(most: int) -> t.Callable[[t.Any], str]:
-    """Return what takes a latitude or a longitude, which the API has as a text."""
+    """Return a function that accepts a latitude or a longitude, which the API has as a string."""
 
     def one(value: t.Any) -> str:
         if value == "":
@@ -283,5 +283,5 @@ def duration(value: str) -> str:
 
 
 def degrees_as_number(most: int) -> t.Callable[[t.Any], float]:
-    """Return what takes a latitude or a longitude where the API has it as a number."""
+    """Return a function that accepts a latitude or a longitude that the API has as a number."""
     return lambda value: float(degrees(most)(value))

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Asking for the health of tunnels, once or until they are healthy."""
+"""Queries the health of tunnels, once or until they are healthy."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ OPTIONS = SHARED.merge(
     )
 )
 
-# What Cloudflare's analytics take in one query.
+# The longest period of one query.
 _LONGEST_WINDOW = 7 * 86400
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a task asks for, in numbers.
+    """The parsed options of a task.
 
     :ivar since: data from before does not count, if it is set.
     """
@@ -134,7 +134,7 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
 
 
 def tunnel_names(client: Client) -> Counter[str]:
-    """Return how many have each name, of all that has a health check: by its name, the data tells nothing of the kind of a tunnel."""
+    """Return how many objects with health checks have each name: the data has only names, not the kinds of tunnels."""
     account = Account(client)
     return Counter(str(item.get("name")) for kind in WITH_INSIDES for item in account[kind.several])
 
@@ -142,7 +142,7 @@ def tunnel_names(client: Client) -> Counter[str]:
 def look(client: Client, names: Collection[str], there: Collection[str], since: datetime, until: datetime) -> Tally:
     """Read what the data centers say of tunnels.
 
-    :arg names: of the tunnels that are meant.
+    :arg names: of the selected tunnels.
     :arg there: of all tunnels.
     :arg since: data from before does not count.
     :raises MagicError: if it cannot be read as a whole.
@@ -158,7 +158,7 @@ def look(client: Client, names: Collection[str], there: Collection[str], since: 
 
 
 def span(now: datetime, window: int, since: datetime | None) -> tuple[datetime, datetime]:
-    """Return from and up to when data counts, in whole seconds."""
+    """Return the period from which data counts, in whole seconds."""
     until = now.replace(microsecond=0)
     start = until - timedelta(seconds=window)
     if since is not None:
@@ -171,7 +171,7 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     """Do the work of the module.
 
     :arg options: validated by ``OPTIONS`` and ``check``.
-    :returns: the module's result, which is a failed one if a wait came to its end.
+    :returns: the module's result, which is a failed one if a wait timed out.
     :raises MagicError: if the health cannot be read.
     """
     wish = Wish.of(options)
@@ -179,14 +179,14 @@ def work(client: Client, options: Mapping[str, t.Any]) -> Json:
     check_names("names", wish.names, there, "tunnel")
     names = {name for name in there if by_name(wish.names, name)} if wish.names else set(there)
     warnings = same_names(names, there)
-    # By the clock of an answer, which there is by now, and which comes later than every change that is waited for.
+    # By the clock of a response, which exists by now and is later than every change to wait for.
     since = client.afterwards() if wish.wait and wish.since is None else wish.since
     if since is not None and since - client.now() > CLOCKS_DIFFER:
         raise MagicError(
             f"since: '{stamp(since)}' is in the future: it is {stamp(client.now())} by Cloudflare's clock. Use a time that Cloudflare shows, such as "
             "last_generated_on of a key, or leave since out."
         )
-    # Data comes bit by bit: a tunnel is not healthy because the first data centers say so.
+    # Data arrives gradually: the first data centers do not prove that a tunnel is healthy.
     start, dummy = span(client.now(), wish.window, since)
     before = look(client, names, there, start - timedelta(seconds=wish.window), start) if wish.wait else None
     end = time.monotonic() + wish.wait_timeout

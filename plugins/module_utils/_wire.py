@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The bytes of an answer, within limits of time and size; and whether a request has gone out.
+"""Reads the bytes of a response within limits of time and size, and records whether a request was sent.
 
-The time limit of requests is one for each piece that arrives: a server that sends a byte now and then is never done. Nor has it a limit of size.
+The time limit of the library requests is for each piece that arrives: a server that sends a byte now and then never ends. It also has no size limit.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ except ImportError as exc:
     REQUESTS_IMPORT_ERROR = str(exc)
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
-# As sent, and unpacked. A list of a thousand tunnels has about one MiB.
+# As sent, and decompressed. A list of a thousand tunnels has about one MiB.
 LARGEST_BODY = 32 * 1024 * 1024
 _PIECE = 64 * 1024
 
-# A gzip stream may have several parts. So many empty ones are made to keep us busy.
+# A gzip stream may have several parts. More empty ones than this are an attack.
 _MOST_PARTS = 100
 
 
 class BodyError(Exception):
-    """A body that is not taken. Its text says why."""
+    """A body that is rejected. The text says why."""
 
 
 class _Bounded(io.RawIOBase):
-    """What a socket gives, until a time that does not move."""
+    """Reads from a socket until a fixed time."""
 
     def __init__(self, raw: t.Any, sock: t.Any) -> None:
         self._raw = raw
@@ -70,7 +70,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that has to arrive, from its first byte to its last, within the time limit that the socket has when the waiting begins."""
+    """A response that must arrive, from its first byte to its last, within the time limit of the socket at the beginning."""
 
     def __init__(self, sock: t.Any, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -84,7 +84,7 @@ class _Response(http.client.HTTPResponse):
 
 
 def _watched(base: t.Any, wire: Wire) -> t.Any:
-    """Return a class of connections that bounds answers and tells the adapter when it sends a request."""
+    """Return a class of connections that limits responses and notifies the adapter when it sends a request."""
 
     class Watched(base):  # type: ignore[misc]
         response_class = _Response
@@ -107,7 +107,7 @@ def _watched(base: t.Any, wire: Wire) -> t.Any:
 
 
 class Wire(HTTPAdapter):
-    """The way of requests to the network.
+    """The transport adapter for requests.
 
     :ivar sent: whether any byte of the request has gone out; to be set to False before each one.
     """
@@ -119,7 +119,7 @@ class Wire(HTTPAdapter):
     def _watch(self, manager: t.Any) -> t.Any:
         manager.pool_classes_by_scheme = {
             scheme: type(pool.__name__, (pool,), {"ConnectionCls": _watched(pool.ConnectionCls, self)})
-            # Those of a proxy can be of a class of their own.
+            # Connections of a proxy can have another class.
             for scheme, pool in manager.pool_classes_by_scheme.items()
         }
         return manager
@@ -145,9 +145,9 @@ class Wire(HTTPAdapter):
 def read_body(answer: requests.Response) -> bytes:
     """Read the body of an answer that is a stream, and free its connection.
 
-    :raises BodyError: if it is too large, or packed in another way than was allowed.
+    :raises BodyError: if it is too large, or has a compression that is not allowed.
     """
-    answer.raw.enforce_content_length = True  # urllib3 before 2.0 takes a cut body for the whole
+    answer.raw.enforce_content_length = True  # urllib3 before 2.0 accepts an incomplete body as complete
     try:
         body = bytearray()
         while True:

@@ -53,7 +53,7 @@ SHOWS_WARNINGS_OF_CENSORED = VERSION >= (2, 19)
 # Up to ansible-core 2.18, an item of a loop whose options cannot be templated ends the task without 'register' for the items before it.
 DROPS_REGISTER = VERSION < (2, 19)
 
-# Masking a shorter string than this would damage all of Ansible's output.
+# Masking shorter strings than this would make Ansible's output unreadable.
 SHORTEST_MASKED = 8
 
 # Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.

@@ -114,7 +114,7 @@ def blocks(result: Json) -> Iterator[tuple[str, str]]:
 
 
 def _text(change: Change) -> Iterator[str]:
-    # What there is one of at most has no name.
+    # A kind with at most one object has no name.
     yield f"{MARKS[change.action]} {change.kind} {change.name}".rstrip()
     yield from (f"    {line}" for line in change.lines)
     if change.trouble:

@@ -275,7 +275,7 @@ ROUTE = Kind(
     {},
     methods=(("GET", "POST", "PUT", "DELETE"), ("GET", "PUT", "DELETE")),
 )
-# What has an inside with addresses, at which routes can point.
+# Kinds with inner addresses, which can be next hops of routes.
 TUNNELS = (IPSEC, GRE, INTERCONNECT)
 # Those with the same form of calls; tree.py has the others.
 KINDS = (*TUNNELS, ROUTE)

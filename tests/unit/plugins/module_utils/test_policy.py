@@ -82,7 +82,7 @@ GOOD_OPTIONS = {
     "key of any printable characters": ({"name": "a", "psk": "p\u00e4 \u20ac\"'\\" * 8}, 0),
 }
 BAD_OPTIONS: dict[str, tuple[dict[str, str], str]] = {
-    # Ansible takes an option that is null for one that is there.
+    # Ansible treats an option that is null as set.
     "neither id nor name": ({}, "ipsec_tunnel_id"),
     "expired without an age": ({"name": "a", "rotate": "expired"}, "max_age"),
     "empty id": ({"ipsec_tunnel_id": ""}, "^ipsec_tunnel_id is empty"),
