@@ -12,20 +12,21 @@ from __future__ import annotations
 import os
 import random
 import typing as t
+from collections import Counter
 from contextlib import ExitStack
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
-from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import LONGEST_RETRY_AFTER, Client
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._events import HEALTH, OPTIONS, Seen, Watch, compare, name_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._health import pause
+from ansible_collections.cloudflare.magic.plugins.module_utils._health import pause, same_names
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNEL_TYPES
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import checked, settings_for
 from ansible_collections.cloudflare.magic.plugins.module_utils._watch import Wish, look, span
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._state_file import StateFile, default_path
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._known import State
@@ -36,6 +37,9 @@ if t.TYPE_CHECKING:
 _FIRST_BACKOFF = 5.0
 _LONGEST_BACKOFF = 300.0
 
+# Seconds after which it is saved what was told: of thousands of tunnels, the file has megabytes, and each save waits for the disk.
+SAVE_AFTER = 1.0
+
 
 def backoff(error: MagicError, failures: int) -> float:
     """Return the seconds to wait after an error.
@@ -43,7 +47,7 @@ def backoff(error: MagicError, failures: int) -> float:
     :arg failures: how many there were before it without a success between them.
     """
     seconds = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(failures, 30)) * random.uniform(0.5, 1)
-    return max(seconds, error.retry_after or 0.0)
+    return max(seconds, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
 
 
 class Polling:
@@ -82,6 +86,7 @@ class Polling:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self.settle()
         self._held.close()
 
     @property
@@ -104,16 +109,23 @@ class Polling:
         return list(outcome.events)
 
     def told(self, event: Json) -> None:
-        """Note that someone has taken an event. If that cannot be saved now, it is with the next one, or with the next look."""
-        if self._state is None:
+        """Note that someone has taken an event. ``settle`` saves that, soon.
+
+        If the process is killed before, no event is lost, because what has to be told was saved first: the next process tells it again, as a repeated one.
+        """
+        if self._state is not None:
+            self._state.unsent = [other for other in self._state.unsent if other is not event]
+            self._saved = False
+
+    def settle(self) -> None:
+        """Save which events were taken. If that fails now, it is saved with the next ones, or with the next look."""
+        if self._state is None or self._saved:
             return
-        self._state.unsent = [other for other in self._state.unsent if other is not event]
         try:
             self._file.save(self._state)
             self._saved = True
         except MagicError as error:
-            self._saved = False
-            self._warn_once(f"{error} If ansible-rulebook stops now, events that it has already received will be emitted once more.")
+            self._warn_once(f"{error} If ansible-rulebook ended now, events that it has taken would be emitted once more.")
 
     def is_hopeless(self, error: MagicError) -> bool:
         """Return whether an error is one of the options: Cloudflare has refused the first look, and will refuse the next one."""
@@ -127,14 +139,16 @@ class Polling:
     def _look(self) -> Seen:
         client = self._client
         lists = {kind: list_all(client, TUNNEL_TYPES[kind]) for kind in self._watch.types}
-        health = self._health(lists) if HEALTH in self._watch.events else None
+        there = Counter(name_of(item) for items in lists.values() for item in items)
+        names = {name_of(item) for items in lists.values() for item in items if self._watch.means(item["id"], name_of(item))}
+        for line in same_names(names, there):
+            self._warn_once(line)
+        health = self._health(names, there) if HEALTH in self._watch.events else None
         return Seen.of(client.settings.account_id, client.settings.api_url, client.now(), lists, health)
 
-    def _health(self, lists: Mapping[str, list[Json]]) -> list[Json] | None:
+    def _health(self, names: Collection[str], there: Collection[str]) -> list[Json] | None:
         """Return the health of the tunnels that are meant; None if it cannot be read this time, because keys do not wait for that."""
         client = self._client
-        there = {name_of(item) for items in lists.values() for item in items}
-        names = {name_of(item) for items in lists.values() for item in items if self._watch.means(item["id"], name_of(item))}
         start, until = span(client.now(), self._wish.window, None)
         before = client.sent
         try:

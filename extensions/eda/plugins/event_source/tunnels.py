@@ -28,9 +28,9 @@ description:
     variables, and Ansible would interpret such text as a template. Use ids to act on tunnels.
   - What was seen and emitted is kept in O(state_file). The very first poll emits no events for what already exists, except for keys that are due. A
     restart continues where the last run ended.
-  - An event is written to that file before it is emitted, and removed when ansible-rulebook has accepted it. If a process was killed in between, the
-    next process emits the remaining events with C(repeated) set to V(true), but V(psk_due) only if the key is still the same. C(meta.uuid) is then
-    the same as the first time.
+  - An event is written to that file before it is emitted, and removed at most a second after ansible-rulebook has accepted it. If a process was
+    killed in between, the next process emits the remaining events with C(repeated) set to V(true), but V(psk_due) only if the key is still the same.
+    C(meta.uuid) is then the same as the first time.
 requirements:
   - ansible-rulebook >= 1.2
   - ansible-core >= 2.18 and requests >= 2.25, in the Python that runs ansible-rulebook
@@ -39,8 +39,9 @@ notes:
     C(Account Analytics Read) unless V(tunnel_health) is left out of O(events).
   - Each poll sends one request for each of O(tunnel_types), and one query for V(tunnel_health), or several if there are more than 10,000 rows of
     data.
-  - After an error, the source waits for 5 seconds, increasing up to 5 minutes if there are more errors, or as long as Cloudflare asks for. It stops
-    immediately if options are wrong, or if Cloudflare rejects the credential at the first poll.
+  - After an error, the source waits for 5 seconds, increasing up to 5 minutes if there are more errors, or as long as Cloudflare asks for, up to
+    330 seconds. It stops immediately if options are wrong, or if Cloudflare rejects the credential at the first poll.
+  - If several tunnels have the same name, the log has a warning once.
 options:
   events:
     description:
@@ -215,7 +216,7 @@ def _find_own_collection() -> None:
 try:
     _find_own_collection()
     from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-    from ansible_collections.cloudflare.magic.plugins.plugin_utils._polling import Polling, backoff
+    from ansible_collections.cloudflare.magic.plugins.plugin_utils._polling import SAVE_AFTER, Polling, backoff
 except ImportError as exc:
     raise ImportError(
         "This plugin needs its collection, cloudflare.magic, installed as a whole, and ansible-core >= 2.18 in the Python that runs ansible-rulebook "
@@ -239,6 +240,8 @@ async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
     """Emit events until someone ends it."""
     args = dict(args)
     feedback: asyncio.Queue[t.Any] | None = args.pop("eda_feedback_queue", None)
+    loop = asyncio.get_running_loop()
+    saving: asyncio.TimerHandle | None = None
     with Polling(args, _LOG.warning) as polling:
         failures = 0
         while True:
@@ -246,6 +249,10 @@ async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
                 for event in await _in_thread(polling.poll):
                     await _emit(queue, feedback, event)
                     polling.told(event)
+                    # Of thousands of events, each save would write all tunnels and wait for the disk. The queue may be full for long before the next event.
+                    if saving is None or saving.when() <= loop.time():
+                        saving = loop.call_later(SAVE_AFTER, polling.settle)
+                polling.settle()
                 failures, seconds = 0, polling.pause
             except MagicError as error:
                 if polling.is_hopeless(error):

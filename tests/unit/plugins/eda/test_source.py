@@ -149,6 +149,62 @@ def test_killed_while_it_emits(rulebook):
     assert rulebook.run(0, events=["psk_due"]) == []
 
 
+def test_many_events_are_saved_together(rulebook, monkeypatch):
+    """What is to be told is saved before, and once more when it was told, or when the queue is full for long. A kill in between repeats it."""
+    names = ["paris-2", "berlin-1", "oslo-1"]
+    saved: list[list[str]] = []
+    save = StateFile.save
+
+    def recorded(self, state):
+        saved.append([event["tunnel"]["name"] for event in state.unsent])
+        save(self, state)
+
+    monkeypatch.setattr(StateFile, "save", recorded)
+    monkeypatch.setattr(tunnels, "SAVE_AFTER", 3600)
+    assert short(rulebook.run(3, events=["psk_due"])) == [("psk_due", name) for name in names]
+    assert saved == [names, []]
+    rulebook.path.unlink()
+    del saved[:]
+
+    async def with_slow_rules():
+        queue: asyncio.Queue = asyncio.Queue(2)
+        args = {"state_file": str(rulebook.path), "account_id": rulebook.emulator.account_id, "api_url": rulebook.emulator.url, "events": ["psk_due"]}
+        task = asyncio.create_task(tunnels.main(queue, {**args, "api_token": rulebook.emulator.write_token}))
+        # Two are taken, the third waits for a place in the queue.
+        while len(saved) < 2 and not task.done():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    monkeypatch.setattr(tunnels, "SAVE_AFTER", 0.01)
+    asyncio.run(with_slow_rules())
+    assert saved[0] == names and saved[-1] == names[2:]
+    again = rulebook.run(1, events=["psk_due"])
+    assert [(event["tunnel"]["name"], event["repeated"]) for event in again] == [("oslo-1", True)]
+
+
+@pytest.mark.parametrize("seconds", [None, 1.0, 200.0, 86400.0, 1e300])
+def test_a_pause_that_is_asked_for_has_an_end(seconds):
+    wait = _polling.backoff(MagicError("x", transient=True, retry_after=seconds), 0)
+    assert wait == {200.0: 200.0, 86400.0: 330.0, 1e300: 330.0}.get(seconds, wait) and 2 <= wait <= 330
+
+
+def test_several_tunnels_of_one_name(rulebook, monkeypatch, caplog):
+    """The log says so once, of tunnels for which there are events."""
+    once = list_all
+
+    def alike(client, kind):
+        return [{**item, "name": "twin" if item["name"] in ("paris-1", "vienna-gre-1") else item["name"]} for item in once(client, kind)]
+
+    monkeypatch.setattr(_polling, "list_all", alike)
+    rulebook.run(3, events=["psk_due"])
+    assert caplog.text.count("Several tunnels have the same name: twin.") == 1
+    caplog.clear()
+    rulebook.path.unlink()
+    rulebook.run(3, events=["psk_due"], exclude=["twin"])
+    assert "same name" not in caplog.text
+
+
 def test_errors_are_waited_out(rulebook, caplog):
     rulebook.emulator.fault(kind="status", status=503, path="gre_tunnels", times=2)
     rulebook.emulator.fault(kind="cut_body", path="/ipsec_tunnels", times=1)
