@@ -34,7 +34,7 @@ class ActionModule(SecretAction):
             return result
         result.setdefault("warnings", []).extend(self.loop_warnings())
         if check_mode and store is not None and not result.get("failed"):
-            # It was opened to be read alone, and the key is in force.
+            # The file was opened read-only, and the key is in force.
             try:
                 with self.vault_file(read_only=False) as writable:
                     self._deliver(result, writable)
@@ -48,7 +48,7 @@ class ActionModule(SecretAction):
         return result
 
     def _mark(self, result: dict[str, t.Any], client: Client) -> None:
-        """Note in the file, which was opened to be read alone, that a check may have replaced the key."""
+        """Record in the file, which was opened read-only, that a check may have replaced the key."""
         try:
             with self.vault_file(read_only=False) as store:
                 if store is not None:
@@ -58,7 +58,7 @@ class ActionModule(SecretAction):
             result["msg"] += " Run the task with rotate: always, which creates a new key."
 
     def _deliver(self, result: dict[str, t.Any], store: VaultFile | None) -> None:
-        """Hand the new key to its receivers, and censor a result that holds it."""
+        """Deliver the new key to its receivers, and censor a result that contains it."""
         generated = "psk" in result
         key: str = result["psk"] if generated else self.options["psk"]
         tunnel_id, name = result["ipsec_tunnel_id"], result.get("name")

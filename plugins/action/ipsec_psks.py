@@ -31,7 +31,7 @@ def _others(not_due: int) -> str:
 
 
 class Account:
-    """What a fleet needs of Cloudflare, by a client."""
+    """The functions of Cloudflare that a fleet needs, by a client."""
 
     def __init__(self, client: Client, check_mode: bool) -> None:
         self._client = client
@@ -79,7 +79,7 @@ class ActionModule(SecretAction):
         return self._outcome(fleet, store, result)
 
     def _doubts(self, fleet: Fleet, store: VaultFile | None) -> str:
-        """Say how to repair what is in doubt after a run that had to stop."""
+        """Return how to resolve the doubts after a run that had to stop."""
         if self._task.check_mode or not fleet.report.doubtful:
             return ""
         if store is not None:
@@ -89,7 +89,7 @@ class ActionModule(SecretAction):
         return f" The keys in force of {len(fleet.report.doubtful)} tunnels are unknown now: run the task again with rotate: always, which creates new keys."
 
     def _outcome(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return the result of a run, also of one that failed in the middle, with what was applied delivered."""
+        """Return the result of a run, including one that failed in the middle, after delivering what was applied."""
         report = fleet.report
         real = fleet.moved if self._task.check_mode else set(report.applied)
         known = {tunnel_id: {"name": fleet.names[tunnel_id], "last_generated_on": report.applied[tunnel_id]} for tunnel_id in report.applied}
@@ -119,7 +119,7 @@ class ActionModule(SecretAction):
         return result
 
     def _save_moved(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> VaultFile | None:
-        """Save keys that a check put in force: the file was opened to be read alone."""
+        """Save keys that a check put in force: the file was opened read-only."""
         if store is None:
             return None
         try:
@@ -138,7 +138,7 @@ class ActionModule(SecretAction):
         return None
 
     def _deliver(self, fleet: Fleet, store: VaultFile | None, result: dict[str, t.Any]) -> None:
-        """Hand new keys to their receivers, and censor a result that holds them."""
+        """Deliver new keys to their receivers, and censor a result that contains them."""
         report, known = fleet.report, result["psks"]
         if not self.supplied():
             result["warnings"] += self.loop_warnings()
@@ -159,7 +159,7 @@ class ActionModule(SecretAction):
             result["warnings"] += self.place_warnings(store)
 
     def _staged(self, fleet: Fleet, result: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Deliver keys that are saved and not sent. They are in force nowhere, so they are no facts."""
+        """Deliver keys that are saved and not sent. They are not in force, so they are not facts."""
         report = fleet.report
         result.update(changed=fleet.made, tunnels=fleet.table(), not_due=fleet.not_due, unapplied={}, warnings=fleet.warnings, delivered_to=[])
         if self._task.check_mode or result.get("failed"):
@@ -173,7 +173,7 @@ class ActionModule(SecretAction):
 
 
 def _diff(fleet: Fleet, known: Mapping[str, Mapping[str, t.Any]], real: set[str]) -> dict[str, t.Any]:
-    """Return when keys were generated, before and after. Tunnels of one name have their id beside it."""
+    """Return when keys were generated, before and after. Tunnels with the same name also have their ID."""
     names = [fleet.names[tunnel_id] for tunnel_id in known]
     labels = {tunnel_id: str(name) if names.count(name) == 1 else f"{name} ({tunnel_id})" for tunnel_id, name in zip(known, names)}
     return {

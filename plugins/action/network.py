@@ -71,7 +71,7 @@ class ActionModule(ClientAction):
 
 
 def _change(step: Step) -> Json:
-    """Return what becomes of an object, as the result has it."""
+    """Return what happens to an object, in the form of the result."""
     before, after = _as_item(step, step.actual), _as_item(step, step.after)
     if step.action == "update":
         before, after = step.planned.before, step.planned.after
@@ -87,7 +87,7 @@ def _as_item(step: Step, item: Json | None) -> Json:
 
 
 def _diff(steps: list[Step]) -> Json:
-    """Return what changes, as a design has it."""
+    """Return the changes in the form of a design."""
     before: Json = {}
     after: Json = {}
     for step in steps:
@@ -100,7 +100,7 @@ def _diff(steps: list[Step]) -> Json:
 
 
 def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) -> Json:
-    """Return the part of the result that tells of a failure; nothing if there was none."""
+    """Return the part of the result about a failure; nothing if there was none."""
     counts = dict.fromkeys((_apply.APPLIED, _apply.VALIDATED, _apply.FAILED, _apply.IN_DOUBT, _apply.SKIPPED), 0)
     for step in steps:
         word = network.outcomes[step.key].result

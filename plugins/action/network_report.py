@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._plan_text import
 # Ansible's own colours for what is added, changed and removed, so that a user has chosen them.
 _COLOURS = {"create": C.COLOR_DIFF_ADD, "update": C.COLOR_CHANGED, "delete": C.COLOR_DIFF_REMOVE}
 
-# Anyone who has chosen another one may expect a document on standard output.
+# Other callbacks may write a document to standard output.
 _FOR_PEOPLE = ("default", "ansible.builtin.default")
 
 display = Display()

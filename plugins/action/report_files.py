@@ -18,7 +18,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import show
 
 
 class ActionModule(ActionBase):
-    """Runs ``cloudflare.magic.report_files``. A task of Ansible's own for each file would start four processes and more."""
+    """Runs ``cloudflare.magic.report_files``. A task of ansible.builtin for each file would start at least four processes."""
 
     _supports_async = False
     _supports_check_mode = True
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         dummy, options = self.validate_argument_spec(**REPORT_FILES.as_kwargs())
-        # Without quotes, YAML has made a decimal number of it.
+        # Without quotes, YAML has read it as a decimal number.
         if not isinstance(self._task.args.get("mode", ""), str) or not re.fullmatch("0?[0-7]{3}", options["mode"]):
             return {"failed": True, "msg": 'mode: must be an octal number in quotes, like "0640".'}
         mode = int(options["mode"], 8)
@@ -51,7 +51,7 @@ def _is_so(path: str, content: bytes, mode: int) -> bool:
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFDIR):
-            # A device would be replaced, and a pipe waited for. A folder says what it is when it is opened.
+            # A device would be replaced, and a pipe would block. Opening a folder raises an error.
             raise OSError(errno.EINVAL, "Not a regular file")
         with open(path, "rb") as stream:
             return stat.S_IMODE(os.fstat(stream.fileno()).st_mode) == mode and stream.read() == content
@@ -62,7 +62,7 @@ def _is_so(path: str, content: bytes, mode: int) -> bool:
 
 
 def _replace(path: str, content: bytes, mode: int) -> None:
-    """Put a file in the place of another one, or of none."""
+    """Write a file, replacing an existing one."""
     handle, new = tempfile.mkstemp(prefix=".report-", dir=os.path.dirname(path))
     try:
         with os.fdopen(handle, "wb") as stream:

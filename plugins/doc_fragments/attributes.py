@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Every module says for itself how far it goes: support, platforms, and details where there is a limit.
+    # Each module documents its own support, platforms and limits.
     DOCUMENTATION = r"""
 options: {}
 attributes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What a network is to be
+    # The desired state of a network
     DOCUMENTATION = r"""
 options:
   config:

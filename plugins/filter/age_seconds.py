@@ -58,7 +58,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._times import par
 def age_seconds(age: t.Any, name: str = "age") -> int:
     """Return seconds for an age like ``90d``.
 
-    :raises AnsibleFilterError: if it is none.
+    :raises AnsibleFilterError: if it is not an age.
     """
     try:
         return parse_age(str(age), name)

@@ -101,9 +101,9 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._terraform import
 
 
 def design_from_terraform(state: t.Any, account_id: str | None = None) -> dict[str, t.Any]:
-    """Return the design and what is not in it. All of it is data, and no template.
+    """Return the design and what is not in it. All of it is data, not templates.
 
-    :raises AnsibleFilterError: if this is no state, or one of several accounts.
+    :raises AnsibleFilterError: if this is not a state, or one of several accounts.
     """
     try:
         config, left_out = design_of(state, account_id)

@@ -68,9 +68,9 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml impo
 
 
 def design_yaml(design: t.Any, account: str = "", moment: str = "", previous: str = "") -> str:
-    """Return the text of a file with a design, which is no template, as what it comes from is none.
+    """Return the text of a file with a design, which is not a template.
 
-    :raises AnsibleFilterError: if this is no design, or none that YAML can hold.
+    :raises AnsibleFilterError: if this is not a design, or YAML cannot represent it.
     """
     try:
         # A kind with at most one object is a dictionary.

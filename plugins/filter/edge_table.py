@@ -66,9 +66,9 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import e
 
 
 def edge_table(tunnels: t.Any, names: t.Any) -> list[str]:
-    """Return the lines of a table, which are no templates, as what they come from is none.
+    """Return the lines of a table, which are not templates.
 
-    :raises AnsibleFilterError: if this is not what the role notes.
+    :raises AnsibleFilterError: if this is not what the role records.
     """
     try:
         result: list[str] = no_templates(lines(tunnels, names))

@@ -61,7 +61,7 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text impor
 def keys_in_doubt(entries: t.Any, tunnels: t.Any) -> dict[str, str]:
     """Return why saved keys may not be in force, by the tunnel's id.
 
-    :raises AnsibleFilterError: if these are no entries of a file of keys.
+    :raises AnsibleFilterError: if these are not entries of a key file.
     """
     if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
         raise AnsibleFilterError(f"keys_in_doubt: {PSKS.variable} is not a dictionary of dictionaries. Give the variable as the file has it.")

@@ -70,9 +70,9 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils import _plan_text
 
 
 def network_report(result: t.Any, output: str = "text", fail_on_drift: bool = False) -> str:
-    """Return what a result tells, as a text that is no template, as what it comes from is none.
+    """Return a report on a result, as a string that is not a template.
 
-    :raises AnsibleFilterError: if there is no such format, or this is no result.
+    :raises AnsibleFilterError: if there is no such format, or this is not a result.
     """
     formats: dict[str, t.Any] = {
         "text": _plan_text.text,

@@ -45,7 +45,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import show
 
 
 def printable(text: t.Any) -> str:
-    """Return a text that can be printed on one line, and that is no template, as what it comes from is none."""
+    """Return a text that can be printed on one line, and that is not a template."""
     result: str = wrap_var(shown(str(text)))
     return result
 

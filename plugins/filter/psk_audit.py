@@ -111,9 +111,9 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text impor
 
 
 def psk_audit(tunnels: t.Any, max_age: t.Any, entries: t.Any = MappingProxyType({}), health: t.Any = None, account_id: t.Any = None) -> dict[str, t.Any]:
-    """Return a report, in which nothing is a template, as what it comes from is none.
+    """Return a report, in which nothing is a template.
 
-    :raises AnsibleFilterError: if the limit is no age, or these are no tunnels.
+    :raises AnsibleFilterError: if the limit is not an age, or these are not tunnels.
     """
     if not isinstance(entries, Mapping):
         raise AnsibleFilterError(f"psk_audit: entries is not a dictionary. Give the variable {PSKS.variable} as the file has it.")

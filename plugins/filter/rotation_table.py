@@ -54,9 +54,9 @@ from ansible_collections.cloudflare.magic.plugins.plugin_utils._reports import r
 
 
 def rotation_table(tunnels: t.Any) -> list[str]:
-    """Return the lines of a table, which are no templates, as what they come from is none.
+    """Return the lines of a table, which are not templates.
 
-    :raises AnsibleFilterError: if these are no tunnels of a result.
+    :raises AnsibleFilterError: if these are not tunnels of a result.
     """
     try:
         result: list[str] = no_templates(lines(tunnels))

@@ -207,10 +207,10 @@ if t.TYPE_CHECKING:
 
     from ansible.parsing.dataloader import DataLoader
 
-# Names that all of Ansible takes for something else.
+# Names with another meaning in Ansible.
 _NEVER = {"all", "ungrouped", *C.LOCALHOST}
 
-# Ansible asks other plugins whether they can read the file, shows what they say next to this, and by default goes on.
+# Ansible tries other plugins on the file, shows their errors next to this one, and continues by default.
 _GOES_ON = " What other inventory plugins report about this file does not matter." + (
     "" if C.INVENTORY_ANY_UNPARSED_IS_FAILED else " Ansible continues without these hosts, unless any_unparsed_is_failed is set in ansible.cfg."
 )
@@ -272,7 +272,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return answer
 
     def _wanted_origin(self, options: dict[str, t.Any]) -> tuple[str | None, str | None]:
-        """Return whose objects are wanted, and from which URL; None where nothing says so. That needs no credentials, and a cache needs none either."""
+        """Return the requested account and URL; None if they are not set. This needs no credentials, and neither does a cache."""
         if options["account_id"] is None and not os.environ.get("CLOUDFLARE_ACCOUNT_ID"):
             return None, None
         settings = settings_for(self._templated({**options, "api_token": "not needed", "api_key": None, "api_email": None}))
@@ -284,9 +284,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # --- the hosts
 
     def _build(self, inventory: InventoryData, items: list[Item], answer: Answer, warnings: list[str]) -> tuple[InventoryData, list[str]]:
-        """Return an inventory of these objects alone, and the names of their hosts: what fails, fails before there is the first host.
+        """Return an inventory of these objects alone, and the names of their hosts: errors occur before the first host is added.
 
-        Which groups there are is known only when they have been made, and a host must not have the name of one. So names are given again until they fit.
+        The groups are known only after they were created, and a host must not have the name of a group. So names are assigned repeatedly until they fit.
         """
         health = answer.health if self._option("health") else None
         fields = [wrap_var({**answer.variables_of(item), **_host_answers.variables_of(health, item)}) for item in items]
@@ -346,7 +346,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             built.add_host(name, built.add_group(GROUPS[item.kind]))
             before = inventory.hosts.get(name)
             if before is not None:
-                # Conditions see what the host was before, too.
+                # Conditions also see the earlier variables of the host.
                 for variable, value in before.vars.items():
                     built.set_variable(name, variable, value)
                 for group in before.get_groups():
@@ -358,13 +358,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 for option, construct in constructed.items():
                     construct(self._option(option), variables, name, self._option("strict"))
             except Exception:  # pylint: disable=broad-exception-caught # Ansible raises that, too
-                # A host that is called like a new group may be the reason. It gets another name.
+                # A host with the name of a new group may be the reason. It gets another name.
                 if not set(built.groups) & set(names):
                     raise
         return built
 
     def _take_over(self, inventory: InventoryData, built: InventoryData, names: list[str]) -> None:
-        """Add what has been built to Ansible's inventory. Groups come first: only they can be refused, when they would hold each other."""
+        """Add what has been built to Ansible's inventory. Groups come first: only they can be rejected, if they would contain each other."""
         groups = [group for group in built.groups.values() if group.name not in ("all", "ungrouped")]
         for group in groups:
             inventory.add_group(group.name)

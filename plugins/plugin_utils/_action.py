@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What all action plugins have in common: the options of the task, errors as results, and what is kept out of what Ansible shows of a task."""
+"""What all action plugins have in common: the options of the task, errors as results, and what is hidden when Ansible shows a task."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
 
-# The task that this process runs, as it was before its secrets were hidden: another attempt (until) needs them.
+# The task of this process before its secrets were hidden: another attempt (until) needs them.
 _unhidden: dict[str, t.Any] = {}
 
 _HIDDEN_FIELDS = ("args", "environment", "module_defaults", "no_log")
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
-# What YAML calls the types of values that are not text.
+# The names of YAML's types of values that are not strings.
 _YAML_TYPES = ((bool, "true or false"), (int, "a number"), (float, "a number"), (list, "a list"), (Mapping, "a dictionary"))
 
-# The same of Python's classes, Ansible's subclasses of them included, in the messages of argument specifications.
+# The same names for Python's classes, including Ansible's subclasses, in the messages of argument specifications.
 _PYTHON_TYPES = {
     "bool": "true or false",
     "int": "a number",
@@ -61,12 +61,12 @@ display = Display()
 
 
 def yaml_type(value: t.Any) -> str:
-    """Return what a YAML value is, in words."""
+    """Return the name of the type of a YAML value."""
     return next((words for kind, words in _YAML_TYPES if isinstance(value, kind)), "a date or another type")
 
 
 def in_yaml_types(message: str) -> str:
-    """Return a message of Ansible's argument specification with YAML's types in the place of Python's classes."""
+    """Return a message of Ansible's argument specification with YAML's types instead of Python's classes."""
 
     def words(found: re.Match[str]) -> str:
         return next((words for name, words in _PYTHON_TYPES.items() if name in found[1].lower()), found[0])
@@ -79,8 +79,8 @@ class ClientAction(ActionBase):
 
     :cvar MODULE: the full name of the module.
     :cvar OPTIONS: its argument specification.
-    :cvar LARGE: options that can be large. The action checks them itself, as they are written, because Ansible would copy them whole; and when it is done they
-        are taken out of the task like secrets, because Ansible sends the task back along with the result. Each would take longer than the work itself.
+    :cvar LARGE: options that can be large. The action checks them itself, as written, because Ansible would copy them as a whole; and at the end they
+        are removed from the task like secrets, because Ansible sends the task back along with the result. Each would take longer than the work itself.
     """
 
     _supports_async = False  # Ansible would write the result to a file
@@ -126,11 +126,11 @@ class ClientAction(ActionBase):
         return result
 
     def notice(self, text: str) -> None:
-        """Tell what a result cannot tell, or not yet: on standard error, so that callbacks which write a document to standard output stay readable."""
+        """Print what a result cannot contain, or not yet: on standard error, so that callbacks can write a document to standard output."""
         display.display(f"{self.MODULE}: {shown(text)}", stderr=True)
 
     def _hide(self, result: dict[str, t.Any]) -> None:
-        """Take secrets out of the task itself, which callback plugins get with the result."""
+        """Remove secrets from the task itself, which callback plugins get with the result."""
         secret = {name for name, option in self.OPTIONS.argument_spec.items() if option.get("no_log")}
         secret |= {variable for option, variable in CREDENTIAL_VARIABLES.items() if option in secret}
 
@@ -143,10 +143,10 @@ class ClientAction(ActionBase):
 
         self._task.args = hidden(self._task.args, secret | set(self.LARGE))
         self._task.environment = hidden(self._task.environment, secret)
-        # Only ansible-core 2.18 has their values here, as far as they come from templates.
+        # Only ansible-core 2.18 has their values here, if they come from templates.
         self._task.module_defaults = []
         if result.get("_ansible_no_log"):
-            # For the result of a whole loop, ansible-core 2.18 looks at this alone.
+            # For the result of a whole loop, ansible-core 2.18 uses only this.
             self._task.no_log = True
 
     def _run(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -156,7 +156,7 @@ class ClientAction(ActionBase):
             self._prepare_arguments()
             self.options = self._validated()
             for name, option in self.OPTIONS.argument_spec.items():
-                # A path may hold any byte, which Python writes so.
+                # A path may contain any byte, which Python represents in this way.
                 if option["type"] != "path":
                     check_text(name, self.options[name])
             warnings += self._elsewhere() + self.check(self.options)
@@ -180,9 +180,9 @@ class ClientAction(ActionBase):
         return result
 
     def _validated(self) -> dict[str, t.Any]:
-        """Return the options as the argument specification has them.
+        """Return the options, validated and converted by the argument specification.
 
-        :raises MagicError: if they break it. Ansible's own error has all arguments with it, and from ansible-core 2.20 on shows them with -vvv.
+        :raises MagicError: if they are not valid. Ansible's own error contains all arguments, and from ansible-core 2.20 on shows them with -vvv.
         """
         args = self._task.args
         self._task.args = {name: value for name, value in args.items() if name not in self.LARGE}
@@ -195,7 +195,7 @@ class ClientAction(ActionBase):
         return {name: args.get(name) if name in self.LARGE else options[name] for name in self.OPTIONS.argument_spec}
 
     def _elsewhere(self) -> list[str]:
-        """Return a warning if the task is delegated to another machine, which changes nothing but the host that facts belong to."""
+        """Return a warning if the task is delegated to another machine, which only changes the host of the facts."""
         host = self._task.delegate_to
         if not host or str(host) in _HERE:
             return []
@@ -205,7 +205,7 @@ class ClientAction(ActionBase):
         ]
 
     def _prepare_arguments(self) -> None:
-        """Refuse options that there are not, bring back what the task debugger has lost, and refuse what YAML made of a key.
+        """Reject unknown options, restore values that the task debugger has lost, and reject keys that YAML read as another type.
 
         :raises MagicError: naming the option and what to do.
         """
@@ -220,7 +220,7 @@ class ClientAction(ActionBase):
         for name, option in specs.items():
             written = [alias for alias in (name, *option.get("aliases", [])) if alias in args]
             if len(written) > 1:
-                # Ansible would take one of them without a word.
+                # Ansible would use one of them silently.
                 raise MagicError(f"{' and '.join(written)} are the same option. Give one of them.")
         self._bring_back(args)
         for name, option in specs.items():
@@ -230,14 +230,14 @@ class ClientAction(ActionBase):
             if option["type"] == "str":
                 value = args[name] = _core.decrypted(value)
                 if not isinstance(value, str):
-                    # As a number or list it is not what the user wrote.
+                    # A number or a list is not what the user wrote.
                     raise MagicError(f"{name} is not a string (YAML read it as {yaml_type(value)}). Put it in quotes.")
             elif isinstance(value, Mapping):
                 args[name] = {key: _core.decrypted(item) for key, item in value.items()}
         self._task.args = args
 
     def _bring_back(self, args: dict[str, t.Any]) -> None:
-        """Replace the masks that ``_hide`` has put into the task: the debugger's ``redo`` runs it as it was shown. What is not found stays, and is refused."""
+        """Replace the masks that ``_hide`` has set in the task: the debugger's ``redo`` runs it as shown. Unknown masks stay, and are rejected."""
         names = [name for name, option in self.OPTIONS.argument_spec.items() if (option.get("no_log") or name in self.LARGE) and args.get(name) == MASK]
         environments = self._task.environment if isinstance(self._task.environment, list) else [self._task.environment]
         masked = [values for values in environments if isinstance(values, dict) and MASK in values.values()]
@@ -284,7 +284,7 @@ class ClientAction(ActionBase):
 
 
 def _printable(diff: t.Any, outermost: bool = True) -> t.Any:
-    """Return a diff whose names and values cannot control the terminal. What is a text of several lines already (the outermost ``before``) is left as it is."""
+    """Return a diff whose names and values cannot control the terminal. A text of several lines (the outermost ``before``) is not changed."""
     if isinstance(diff, list):
         return [_printable(part, outermost) for part in diff]
     if isinstance(diff, dict):

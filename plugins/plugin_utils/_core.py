@@ -5,10 +5,10 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the collection uses of ansible-core that is private, or may change without notice. Nothing else touches such an interface.
+"""The private interfaces of ansible-core that the collection uses, or those that may change without notice. No other file uses such an interface.
 
-Each function names the interface, and the versions it was seen on. If one of them is gone, the function says so with an error
-before anything is sent to Cloudflare, instead of letting a key out.
+Each function names the interface, and the versions that have it. If one of them was removed, the function fails
+before anything is sent to Cloudflare, instead of exposing a key.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ VERSION = tuple(int(part) for part in re.findall(r"\d+", __version__)[:2])
 # Before ansible-core 2.19, which has data tags, the warnings of a censored result are not shown.
 SHOWS_WARNINGS_OF_CENSORED = VERSION >= (2, 19)
 
-# Up to ansible-core 2.18, an item of a loop whose options cannot be templated ends the task without 'register' for the items before it.
+# Up to ansible-core 2.18, an item of a loop whose options cannot be templated ends the task without 'register' for the earlier items.
 DROPS_REGISTER = VERSION < (2, 19)
 
 # Masking shorter strings than this would make Ansible's output unreadable.
 SHORTEST_MASKED = 8
 
-# Of the expressions in 'register' (from ansible-core 2.21 on), those that surely pick a part of the result that holds the keys.
+# Of the expressions in 'register' (from ansible-core 2.21 on), those that certainly select a part of the result with the keys.
 _WITH_KEY = r"_task\.(?:polymorphic_result|result)(?:\.{member})?"
 _WITH_KEYS_OF_LOOP = r"_task\.(?:polymorphic_result|loop_result)(?:\.results)?"
 
@@ -108,7 +108,7 @@ def environment_of(action: ActionBase) -> dict[str, str]:
 
 
 def is_ad_hoc() -> bool:
-    """Return whether this is ``ansible`` or ``ansible-console``, of which nothing remains but what is printed.
+    """Return whether this is ``ansible`` or ``ansible-console``, which leaves only printed output.
 
     The first has a ``module_name`` among ``context.CLIARGS``, the second a ``pattern`` of hosts (2.18 to 2.22); no other program has one of them.
     """
@@ -122,12 +122,12 @@ def storing_fact_cache() -> str | None:
 
 
 def folder_of_this_run() -> str:
-    """Return a folder that all processes of this run share, and that goes away with it. ``C.DEFAULT_LOCAL_TMP`` (2.18 to 2.22)."""
+    """Return a folder that all processes of this run share, and that is deleted with it. ``C.DEFAULT_LOCAL_TMP`` (2.18 to 2.22)."""
     return str(C.DEFAULT_LOCAL_TMP)
 
 
 def task_identity(task: Task) -> str:
-    """Return what tells a task of a run from the others. ``Task._uuid`` (2.18 to 2.22)."""
+    """Return the unique ID of a task in a run. ``Task._uuid`` (2.18 to 2.22)."""
     identity = getattr(task, "_uuid", None)
     if not identity:
         raise _gone("Task._uuid")
@@ -145,14 +145,14 @@ def until_is_safe(task: Task) -> bool:
 
 
 def is_repeated(task: Task) -> bool:
-    """Return whether Ansible may run the task again by itself; ``Task.until`` and ``Task.retries`` (2.18 to 2.22)."""
+    """Return whether Ansible may run the task again automatically; ``Task.until`` and ``Task.retries`` (2.18 to 2.22)."""
     return bool(task.until or task.retries)
 
 
 def is_registered(task: Task, member: str) -> bool:
-    """Return whether a variable surely gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions that pick parts of the result.
+    """Return whether a variable certainly gets the key. From ansible-core 2.21 on, ``register`` may be a dictionary of expressions for parts of the result.
 
-    :arg member: of the result, that holds the key or keys.
+    :arg member: the member of the result with the key or keys.
     """
     register = task.register
     if not isinstance(register, Mapping):
@@ -162,14 +162,14 @@ def is_registered(task: Task, member: str) -> bool:
 
 
 def register_secrets(keys: Iterable[str]) -> None:
-    """Have Ansible mask these in later output, where it can: ``ansible.module_utils.secrets`` (from 2.22 on)."""
+    """Have Ansible mask these in later output, if it can: ``ansible.module_utils.secrets`` (from 2.22 on)."""
     for key in keys:
         if _register_secret is not None and len(key) >= SHORTEST_MASKED:
             _register_secret(str(key))
 
 
 def decrypted(value: t.Any) -> t.Any:
-    """Return the text of an inline ``!vault`` value, and anything else as it is.
+    """Return the text of an inline ``!vault`` value, and any other value unchanged.
 
     Its class is ``AnsibleVaultEncryptedUnicode`` with ``data`` on 2.18, and ``EncryptedString`` from 2.19 to 2.22.
     """
@@ -181,9 +181,9 @@ def decrypted(value: t.Any) -> t.Any:
 def as_written(task: Task) -> Task | None:
     """Return the task as the playbook has it, before templating, with what it inherits from blocks and play.
 
-    The task debugger runs a task again with what ``Task.dump_attrs`` showed of it, so that hidden values have to come from here. It is read
-    again as the debugger's ``update_task`` does, by ``Task.load_data`` from ``Task._ds`` below ``Task._parent`` (2.18 to 2.22); if one of them is
-    gone, there is nothing, and a hidden value is refused.
+    The task debugger runs a task again with what ``Task.dump_attrs`` showed of it, so hidden values have to be read from here. It is read
+    again as the debugger's ``update_task`` does, by ``Task.load_data`` from ``Task._ds`` below ``Task._parent`` (2.18 to 2.22); if one of them was
+    removed, nothing is returned, and a hidden value is rejected.
     """
     try:
         fresh: Task = type(task)()
@@ -195,13 +195,13 @@ def as_written(task: Task) -> Task | None:
     return fresh
 
 
-# Variables that Ansible itself makes or obeys, besides those that it calls reserved.
+# Variables that Ansible itself sets or uses, in addition to those that it calls reserved.
 _MAGIC_NAMES = {"vars", "role_name", "role_path", "role_names", "group_names", "hostvars", "groups", "omit", "play_hosts", "playbook_dir", "item"}
 _MAGIC_NAMES |= {"inventory_dir", "inventory_file", "inventory_hostname", "inventory_hostname_short", "discovered_interpreter_python"}
 
 
 def means_something(variable: str) -> bool:
-    """Return whether a variable of this name means something to Ansible itself. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
+    """Return whether Ansible itself uses a variable of this name. ``is_reserved_name`` and ``C.INTERNAL_STATIC_VARS`` (2.18 to 2.22)."""
     own = _MAGIC_NAMES | set(getattr(C, "INTERNAL_STATIC_VARS", ()))
     return variable.startswith("ansible_") or variable in own or bool(is_reserved_name(variable))
 
@@ -210,7 +210,7 @@ _trust = getattr(ansible.template, "trust_as_template", None)
 
 
 def plain_text(text: str) -> str:
-    """Return a text of a form that means nothing to Ansible, as one that Ansible shows as it is.
+    """Return a text without a special meaning for Ansible, as one that Ansible shows unchanged.
 
     From 2.19 on, ``ansible-inventory`` shows texts without ``trust_as_template`` as ``__ansible_unsafe``; before, there is none.
     """
@@ -218,10 +218,10 @@ def plain_text(text: str) -> str:
 
 
 def compile_once(templar: Templar) -> None:
-    """Have this templar compile a template once, and not once for each host that it is evaluated for. Without these interfaces, it does what it did.
+    """Have this templar compile a template once, and not once for each host that it is evaluated for. Without these interfaces, it is not changed.
 
-    ``TemplateEngine._compile_expression`` of ``Templar._engine`` (2.19 to 2.22), ``from_string`` of ``Templar.environment`` (2.18). A class of its own
-    for the one object, because a copy of it compiles with an environment of its own.
+    ``TemplateEngine._compile_expression`` of ``Templar._engine`` (2.19 to 2.22), ``from_string`` of ``Templar.environment`` (2.18). Only this object gets
+    its own class, because a copy of it compiles with its own environment.
     """
     owner, method = (templar._engine, "_compile_expression") if hasattr(templar, "_engine") else (templar.environment, "from_string")
     kind = type(owner)
@@ -229,18 +229,18 @@ def compile_once(templar: Templar) -> None:
         owner.__class__ = type(kind.__name__, (kind,), {method: lru_cache(_MANY_TEMPLATES)(getattr(kind, method))})
 
 
-# Up to ansible-core 2.18, filters such as 'join' and the operator '~' drop the mark of what they take from 'hostvars', and templates are templated again.
+# Up to ansible-core 2.18, filters such as 'join' and the operator '~' drop the tag of values from 'hostvars', and templates are templated again.
 KEEPS_MARKS = VERSION >= (2, 19)
 
 
 def marked(text: str) -> str:
-    """Return a text that Ansible never takes for a template, by ``wrap_var`` (2.18 to 2.22). Where a mark can get lost, the text cannot begin a template."""
+    """Return a text that Ansible never treats as a template, by ``wrap_var`` (2.18 to 2.22). If a tag can get lost, the text cannot begin a template."""
     return t.cast(str, wrap_var(text if KEEPS_MARKS else without_templates(text)))
 
 
 def no_templates(value: t.Any) -> t.Any:
-    """Return a value that is made of new texts, as what a filter returns, as one in which Ansible finds no template.
+    """Return a value with new strings, such as the result of a filter, as one in which Ansible finds no template.
 
-    From 2.19 on, a text is a template only if something says so, and of a new one nothing does; before, ``wrap_var`` has to say that it is none.
+    From 2.19 on, a string is a template only if it is tagged, and a new one is not; before, ``wrap_var`` has to mark it.
     """
     return value if KEEPS_MARKS else wrap_var(value)

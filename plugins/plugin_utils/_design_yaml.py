@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A design as a YAML file of variables: read again, it is the same, nothing in it is a template, and a field that changes is a line that changes. Pure."""
+"""A design as a YAML file of variables: reading it returns the same design, it contains no templates, and a changed field changes one line. Pure."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if t.TYPE_CHECKING:
 
 VARIABLE = "network_config"
 
-# What any version of YAML reads as this text: words, and IPv4 addresses. All else stands between quotes.
+# What any version of YAML reads as a string: words, and IPv4 addresses. Everything else is quoted.
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./() +-]*[A-Za-z0-9_./()+-])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
 _NOT_TEXT = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# What begins a line of a file that has something else than the one variable: another variable, or Ansible Vault's header.
+# The beginning of a line of a file that contains something other than the variable: another variable, or Ansible Vault's header.
 _OTHER = re.compile(rf"^(?!{VARIABLE}:|---|\.\.\.|[#\s]).", re.MULTILINE)
 _HEAD = re.compile(r"(?:---\n|#.*\n|\n)*")
 
 
 def scalar(value: t.Any) -> str:
-    """Return a value of a design as it stands in YAML, on one line; a list with its items between brackets."""
+    """Return a value of a design in YAML, on one line; a list has its items in brackets."""
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
             return str(value)
@@ -48,8 +48,8 @@ def scalar(value: t.Any) -> str:
 
 
 def _lines(value: t.Any, indent: str) -> Iterator[str]:
-    """Yield the lines of a dictionary or list with something in it."""
-    # A name may come from Cloudflare, too, where an object stands for a text.
+    """Yield the lines of a dictionary or list that is not empty."""
+    # A name may also come from Cloudflare, where the API has an object instead of a string.
     entries = ((f"{scalar(str(name))}:", item) for name, item in value.items()) if isinstance(value, Mapping) else (("-", item) for item in value)
     for head, item in entries:
         if not isinstance(item, (Mapping, list, tuple)) or not item:
@@ -64,16 +64,16 @@ def _lines(value: t.Any, indent: str) -> Iterator[str]:
 
 
 def as_yaml(value: Mapping[str, t.Any]) -> str:
-    """Return a dictionary as YAML; nothing if there is nothing in it."""
+    """Return a dictionary as YAML; nothing if it is empty."""
     return "".join(f"{line}\n" for line in _lines(value, ""))
 
 
 def variables_file(design: Mapping[str, t.Any], account: str, moment: str, previous: str = "") -> str:
     """Return the text of a file of variables with a design.
 
-    :arg account: whose design it is, and ``moment`` when; for the comments at the head.
-    :arg previous: the text of the file so far. Where it differs in these comments alone, it stays as it is.
-    :raises MagicError: if YAML cannot hold it, or the file has something else in it.
+    :arg account: the account of the design, and ``moment`` its time; for the comments at the top.
+    :arg previous: the current text of the file. If only these comments differ, it is not changed.
+    :raises MagicError: if YAML cannot represent it, or the file contains something else.
     """
     text = json.dumps(design, ensure_ascii=False)
     lone = _SURROGATE.search(text)

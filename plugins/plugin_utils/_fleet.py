@@ -5,9 +5,9 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Keys for many tunnels: which ones, in which batches, and how to survive whatever happens in between.
+"""Keys for many tunnels: which ones, in which batches, and what to do if one fails.
 
-The keys are made here, on the controller, so that each can be saved before it is sent, and sent again as it is.
+The keys are generated here, on the controller, so that each can be saved before it is sent, and sent again as it is.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Applied
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_file import VaultFile
 
-# So many answers 5xx in a row are an outage of the server, and not the fault of one tunnel.
+# This many 5xx responses in a row are an outage of the server, not a problem of one tunnel.
 _OUTAGE = 6
 
 
 class Api(t.Protocol):
-    """What a fleet needs of Cloudflare."""
+    """The functions of Cloudflare that a fleet needs."""
 
     def list_tunnels(self) -> list[dict[str, t.Any]]:
         """Return all IPsec tunnels of the account."""
@@ -61,7 +61,7 @@ def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tupl
     for number, (written, key) in enumerate(psks.items(), 1):
         name = str(written)  # YAML may have read a number
         if name not in known and name not in names:
-            # It may be a key, written in the place of the name.
+            # It may be a key that was written instead of the name.
             exist = listing(str(existing) for existing in names) or "none"
             raise MagicError(
                 f"psks: the text before the colon in entry {number} is neither the name nor the id of an IPsec tunnel. It is not shown, because it may "
@@ -81,7 +81,7 @@ def supplied(tunnels: list[dict[str, t.Any]], psks: Mapping[t.Any, str]) -> tupl
 
 @dataclass
 class Report:
-    """What has happened so far; kept up to date, so that a failure in the middle loses nothing."""
+    """The results so far; always up to date, so that a failure in the middle loses nothing."""
 
     total: int = 0
     keys: dict[str, str] = field(default_factory=dict)
@@ -92,9 +92,9 @@ class Report:
     outage: int = 0
 
     def take(self, answer: Applied, tunnel_ids: Sequence[str], new_doubts: set[str], check_mode: bool) -> None:
-        """Take an answer about these tunnels.
+        """Record a response about these tunnels.
 
-        :arg new_doubts: those that were in no doubt before the request.
+        :arg new_doubts: the tunnels that were not in doubt before the request.
         """
         self.outage = 0
         self.applied.update(answer.applied)
@@ -108,7 +108,7 @@ class Report:
 
 
 def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) -> None:
-    """Set a batch of keys. If it fails as a whole, once more, then in halves, to find the tunnel that spoils it.
+    """Set a batch of keys. If it fails as a whole, send it once more, then in halves, to find the tunnel that causes the failure.
 
     :raises MagicError: if that cannot help.
     """
@@ -116,7 +116,7 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
     again = True
 
     def send(tunnel_ids: Sequence[str]) -> None:
-        # In doubt from here on, whatever ends this. A clear no ends only the doubt of this request; that of an earlier one ends with a yes.
+        # In doubt from here on, however this ends. A rejection ends only the doubt of this request; that of an earlier one ends with a confirmation.
         nonlocal new_doubts
         new_doubts = set(tunnel_ids) - report.doubtful
         report.doubtful.update(tunnel_ids)
@@ -125,7 +125,7 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
     def failed(error: MagicError, tunnel_ids: Sequence[str]) -> Iterable[Sequence[str]]:
         nonlocal again
         hopeless = _hopeless(error, report)
-        # A run that has to stop keeps its keys as pending, which does no harm; a check has none.
+        # A run that has to stop keeps its keys as pending, which is safe; a check has none.
         if error.reached != UNKNOWN and (check_mode or not hopeless):
             report.doubtful -= new_doubts
         if hopeless:
@@ -142,7 +142,7 @@ def _send(api: Api, batch: Mapping[str, str], check_mode: bool, report: Report) 
 
 
 def _hopeless(error: MagicError, report: Report) -> bool:
-    """Return whether to ask again in smaller parts cannot help."""
+    """Return whether sending smaller parts cannot help."""
     report.outage = report.outage + 1 if error.reached == UNKNOWN else 0
     return is_hopeless(error) or report.outage >= _OUTAGE
 
@@ -178,7 +178,7 @@ class Fleet:
         """In check mode: the tunnels whose key Cloudflare replaced although it was asked not to."""
 
     def rotate(self) -> None:
-        """Set what is due. What came of it is in ``report``, also when this raises.
+        """Set the keys that are due. The results are in ``report``, even if this raises.
 
         :raises MagicError: if the run had to stop, or before anything was sent.
         """
@@ -198,7 +198,7 @@ class Fleet:
         fresh = {tunnel_id: mine.get(tunnel_id) or make_key(options["psk_length"]) for tunnel_id in due if mine or tunnel_id not in pending}
         again = {tunnel_id: key for tunnel_id, key in pending.items() if fresh.get(tunnel_id) != key}
         self.report.total = len({*again, *fresh})
-        # Keys that an interrupted run has saved but not seen confirmed: which of the two is in force is not known, until this one is set again.
+        # Keys that an interrupted run saved without a confirmation: which of the two is in force is unknown until this one is set again.
         self.report.doubtful.update(pending)
         self._warn()
         if options["stage"]:
@@ -207,7 +207,7 @@ class Fleet:
         try:
             self._carry_out([*_batches(again, options["batch_size"]), *_batches(fresh, options["batch_size"])], pending)
         finally:
-            # What was refused certainly changed nothing.
+            # Rejected requests certainly changed nothing.
             if self._check_mode and (set(self.report.applied) | self.report.doubtful - set(pending)):
                 self._look_again()
 
@@ -216,7 +216,7 @@ class Fleet:
         done = "validated" if self._check_mode else "set"
         try:
             for number, planned in enumerate(plan):
-                # Nothing is written over a key that may be in force.
+                # A key that may be in force is never overwritten.
                 batch = {tunnel_id: key for tunnel_id, key in planned.items() if tunnel_id not in self.report.doubtful or pending[tunnel_id] == key}
                 if not batch:
                     continue
@@ -233,7 +233,7 @@ class Fleet:
                 self._store.save()
 
     def _warn(self) -> None:
-        """Warn of dates that cannot be, and of keys in the file that are not the ones in force and stay."""
+        """Warn about impossible dates, and about keys in the file that are not in force and are kept."""
         now = self._api.now()
         strange = [f"{self.names[tunnel_id]} ({moment})" for tunnel_id, moment in self.before.items() if from_future(moment, now)]
         if strange:
@@ -242,13 +242,13 @@ class Fleet:
             self.warnings += not_in_force(self._store.path, self._store.entries, {tunnel_id: self.before[tunnel_id] for tunnel_id in self.not_due})
 
     def _look_again(self) -> None:
-        """See whether Cloudflare replaced keys although it was asked only to check them: those that were sent are in force then."""
+        """Check whether Cloudflare replaced keys although the request asked only for validation: the sent keys are then in force."""
         try:
             after = {tunnel["id"]: last_generated_on(tunnel) for tunnel in self._api.list_tunnels()}
         except MagicError as error:
             raise error.explained(f"It is not known whether Cloudflare replaced keys although the request asked only for validation: {error}") from None
         moved = {tunnel_id for tunnel_id in self.report.keys if tunnel_id in after and not same_moment(self.before[tunnel_id], after[tunnel_id])}
-        # Of those that Cloudflare's response has dated otherwise, someone else has replaced the key meanwhile.
+        # Keys with another date in Cloudflare's response were replaced by another user or process.
         dated = {tunnel_id: moment for tunnel_id, moment in self.report.applied.items() if moment is not None}
         self.moved = {tunnel_id for tunnel_id in moved if tunnel_id not in dated or same_moment(dated[tunnel_id], after[tunnel_id])}
         if others := listing(str(self.names[tunnel_id]) for tunnel_id in moved - self.moved):
@@ -262,7 +262,7 @@ class Fleet:
             )
 
     def _stage(self, again: Mapping[str, str], fresh: Mapping[str, str]) -> None:
-        """Save new keys and send none: the next run finds them pending. Those that are pending already stay as they are."""
+        """Save new keys without sending them: the next run finds them pending. Keys that are already pending are kept."""
         self.report.staged = True
         self.report.keys.update(again)
         self.made = bool(fresh)
@@ -298,7 +298,7 @@ class Fleet:
         return due
 
     def table(self) -> list[dict[str, t.Any]]:
-        """Return what became of each tunnel, without keys."""
+        """Return the outcome for each tunnel, without keys."""
         now = self._api.now()
         rows = []
         for tunnel_id, name in self.names.items():
@@ -327,7 +327,7 @@ class Fleet:
             self._store.save()
 
     def _note(self, batch: Mapping[str, str]) -> None:
-        """Note in the file's entries what is known of a batch now; the next save writes it."""
+        """Update the file's entries with what is now known about a batch; the next save writes it."""
         if self._store is None:
             return
         for tunnel_id, key in batch.items():

@@ -122,7 +122,7 @@ def _is_state(pair: t.Any) -> bool:
 
 
 def variables_of(health: Json | None, item: Item) -> Json:
-    """Return what a host knows of the health of its tunnel: nothing, if nobody asked for it, or if it is no tunnel."""
+    """Return the variables about the health of a host's tunnel: none if the health was not read, or if it is not a tunnel."""
     if health is None or not KINDS[item.kind].tunnel_type:
         return {}
     state, share = health["tunnels"].get(item.name, (UNKNOWN, None))

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Names of hosts and groups that Ansible takes for names and nothing else, and of which each belongs to one object."""
+"""Names of hosts and groups that have no other meaning for Ansible, each for one object."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def may_have(item: Item, host: Host, combine: bool) -> bool:
 
 
 def safe_name(text: str) -> str:
-    """Return a name that is only a name to Ansible: no template, no pattern, no option of a program, no path. Empty if nothing is left."""
+    """Return a name that has no other meaning for Ansible: not a template, a pattern, an option of a program or a path. Empty if nothing is left."""
     plain = "".join(character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character))
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", plain)
     plain = re.sub(r"\A[.-]+", "_", plain)
@@ -52,26 +52,26 @@ def safe_name(text: str) -> str:
 
 
 def safe_group_name(name: str) -> str:
-    """Return the name of a group that is no template, no pattern and no path. Letters of all alphabets stay, as Ansible leaves them."""
+    """Return the name of a group that is not a template, a pattern or a path. Letters of all alphabets are kept, as Ansible does."""
     return re.sub(r"\A[.-]+", "_", re.sub(r"[^\w.-]", "_", name))
 
 
 def group_beside_hosts(name: str, hosts: Container[str], groups: Container[str]) -> str:
-    """Return the name of a group, with ``_group`` appended to that of a host that is there already. A group that is there already keeps its name."""
+    """Return the name of a group, with ``_group`` appended if a host with the name exists. An existing group keeps its name."""
     while name in hosts and name not in groups:
         name += "_group"
     return name
 
 
 def renamed_groups(renamed: Mapping[str, str]) -> list[str]:
-    """Return a warning if groups have another name than they should have."""
+    """Return a warning if groups have another name than the requested one."""
     if not renamed:
         return []
     return [f"These groups have _group in their name, because a host of another source has the name alone: {listing(map(shown, renamed.values()))}."]
 
 
 class _Claim(t.NamedTuple):
-    """A name that an object may have, and how good its reason is: the lower, the better."""
+    """A name that an object may have, and its rank: lower is better."""
 
     rank: int
     name: str
@@ -100,10 +100,10 @@ def _suffixes(items: Sequence[Item], wishes: Sequence[str]) -> list[str]:
 
 
 def host_names(items: Sequence[Item], wishes: Sequence[str], taken: Callable[[Item, str], bool], warnings: list[str]) -> list[str]:
-    """Return the name of the host of each object. No two are the same, and the order of the objects plays no part.
+    """Return the name of the host of each object. The names are unique, and do not depend on the order of the objects.
 
-    :arg wishes: the names that the hosts should have.
-    :arg taken: whether a name is someone else's.
+    :arg wishes: the requested names of the hosts.
+    :arg taken: whether a name is already used.
     :raises MagicError: if an object cannot have a name.
     """
     claims = [_claims(*one) for one in zip(items, wishes, _suffixes(items, wishes))]
@@ -141,7 +141,7 @@ def _losers(
     items: Sequence[Item],
     taken: Callable[[Item, str], bool],
 ) -> list[int]:
-    """Return which of the objects that claim a name cannot have it. Of equal claims none wins, now and later."""
+    """Return which of the objects that claim a name cannot have it. Of equal claims none wins, in this run and in later ones."""
     free = [] if name in disputed else [index for index in several if not taken(items[index], name)]
     best = min((claims[index][place[index]].rank for index in free), default=None)
     winners = [index for index in free if claims[index][place[index]].rank == best]

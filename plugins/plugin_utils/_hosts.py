@@ -7,8 +7,8 @@
 
 """Objects of an account as hosts of an inventory: which of them, and with which variables.
 
-What comes from Cloudflare is data: a host gets the documented fields, in the documented form, and nothing that Ansible would obey.
-Nothing here talks to Cloudflare or to Ansible's inventory.
+What comes from Cloudflare is data: a host gets the documented fields, in the documented form, and nothing that controls Ansible.
+This file does not access Cloudflare or Ansible's inventory.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-# What a host has besides fields, whatever its kind.
+# Variables of each host in addition to fields.
 _COMPUTED = ("kind", "tunnel_type", "tunnel_health", "tunnel_health_share", "tunnel_health_checked_until")
 
-# Texts of these forms are no expression that calls anything, and no piece of a template, whatever they are joined with.
+# Strings of these forms are not an expression that calls anything, and not a part of a template, even when joined with others.
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _IKE_IDENTITY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*\.[0-9]+\.(?:custom\.)?ipsec\.cloudflare\.com")
-# What words may have besides letters.
+# The characters other than letters in words.
 _NO_LETTERS = str.maketrans("", "", "0123456789 _-")
-# In an expression, this word calls a test, which needs no brackets.
+# In an expression, this word calls a test, which needs no parentheses.
 _TEST = re.compile(r"\bis\b")
 
-# Of thousands of objects, most texts are asked about more than once.
+# With thousands of objects, most strings occur more than once.
 _MANY_TEXTS = 1 << 16
 
 _missing = object()
@@ -60,7 +60,7 @@ _missing = object()
 
 
 def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
-    """Return the part of a value that has the form; what has another one is left out, and its path noted in ``others``."""
+    """Return the part of a value that has the form; the rest is left out, and its path is recorded in ``others``."""
     if isinstance(form, tuple):
         for one in form:
             within: set[str] = set()
@@ -88,7 +88,7 @@ def _fitting(form: t.Any, value: t.Any, path: str, others: set[str]) -> t.Any:
 @lru_cache(_MANY_TEXTS)
 def _is_address(value: str) -> bool:
     try:
-        # A scope may be any text.
+        # A scope may be any string.
         return not value or bool(ipaddress.ip_interface(value)) and "%" not in value
     except ValueError:
         return False
@@ -107,20 +107,20 @@ class Item(t.NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name at Cloudflare, or what stands for it; empty if there is none."""
+        """The name at Cloudflare, or its substitute; empty if there is none."""
         return next((str(self.fields[name]) for name in KINDS[self.kind].named_by if self.fields.get(name)), "")
 
 
 @dataclass
 class Answer:
-    """What Cloudflare said.
+    """The data from Cloudflare.
 
-    :ivar account_id: whose objects these are.
-    :ivar api_url: who said so.
+    :ivar account_id: the account of these objects.
+    :ivar api_url: the URL that they were read from.
     :ivar ahead: seconds by which Cloudflare's clock is ahead of this machine's.
     :ivar items: by kind and id.
     :ivar others: fields that have another form than the documented one, and are left out.
-    :ivar health: what a cache keeps of the health of tunnels; None if nobody has asked for it.
+    :ivar health: what a cache keeps of the health of tunnels; None if it was not read.
     """
 
     account_id: str
@@ -131,7 +131,7 @@ class Answer:
     health: t.Any = None
 
     def add(self, kind: str, objects: Iterable[Json]) -> None:
-        """Take over the objects of a kind.
+        """Store the objects of a kind.
 
         :raises MagicError: if two have one id.
         """
@@ -170,9 +170,9 @@ class Answer:
 
 
 def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: Iterable[str]) -> Answer | None:
-    """Return the answer that a cache kept; None if it is about something else, or no answer. It is checked like an answer of Cloudflare, except for its health.
+    """Return the data from a cache; None if it is for something else, or not valid. It is checked like a response of Cloudflare, except for its health.
 
-    :arg account_id: whose objects are wanted; None if nothing says so, and what there is will do.
+    :arg account_id: the requested account; None if it is not set, and any account will do.
     """
     kept = [content.get("account_id"), content.get("api_url")] if isinstance(content, Mapping) else []
     if not kept or not all(isinstance(item, str) for item in kept) or (account_id is not None and kept != [account_id, api_url]):
@@ -197,7 +197,7 @@ def cached(content: t.Any, account_id: str | None, api_url: str | None, kinds: I
 
 @dataclass(frozen=True)
 class Filters:
-    """What becomes a host.
+    """Which objects become hosts.
 
     :ivar names: names or shell patterns; None for all.
     :ivar exclude: names, shell patterns or ids.
@@ -224,7 +224,7 @@ class Filters:
         return error.explained(text)
 
     def choose(self, answer: Answer, warnings: list[str]) -> list[Item]:
-        """Return the objects that are meant."""
+        """Return the selected objects."""
         items = [item for kind in self.kinds for item in answer.items[kind].values()]
         if self.names is not None:
             unknown = [name for name in self.names if not is_pattern(name) and all(item.name != name for item in items)]
@@ -254,7 +254,7 @@ def filters_of(written: t.Any, kinds: Iterable[str]) -> Filters:
 
 
 def _words(option: str, value: t.Any) -> list[str]:
-    """Return a list of texts; a text is read as one with commas, and a number as its digits, as Ansible does."""
+    """Return a list of strings; a string is split at commas, and a number converted to its digits, as Ansible does."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)) or any(isinstance(item, bool) or not isinstance(item, (str, int)) for item in items):
         raise MagicError(f"{option}: must be a list of strings.")
@@ -268,9 +268,9 @@ def _words(option: str, value: t.Any) -> list[str]:
 
 
 def as_data(value: t.Any) -> t.Any:
-    """Return a value as Ansible takes it for data, and nothing else: each text is marked, except for those of a harmless form."""
+    """Return a value that Ansible treats only as data: each string is tagged, except for those of a harmless form."""
     if isinstance(value, str):
-        # str() of a marked text is a marked text.
+        # str() of a tagged string is a tagged string.
         plain = str.__str__(value)
         return plain_text(plain) if is_harmless(plain) else marked(plain)
     if isinstance(value, Mapping):
@@ -282,14 +282,14 @@ def as_data(value: t.Any) -> t.Any:
 
 @lru_cache(_MANY_TEXTS)
 def is_harmless(text: str) -> bool:
-    """Return whether a text has one of the few forms that mean nothing to Ansible: words, an address, a time, an identity of IKE."""
+    """Return whether a string has one of the few forms without a special meaning for Ansible: words, an address, a time, an identity of IKE."""
     letters = text.translate(_NO_LETTERS)
     words = (letters.isalpha() or not letters) and text[:1].isalnum() and not _TEST.search(text)
     return bool(words or _TIMESTAMP.fullmatch(text) or _IKE_IDENTITY.fullmatch(text)) or _is_address(text)
 
 
 def _key(name: t.Any) -> t.Any:
-    """Return a key, marked where a text would be. Ansible never templates a key, but may get one as a value."""
+    """Return a key, tagged like a value. Ansible never templates a key, but may get one as a value."""
     if not isinstance(name, str):
         return name
     plain = str.__str__(name)
@@ -297,7 +297,7 @@ def _key(name: t.Any) -> t.Any:
 
 
 def warnings_of(answer: Answer, items: Sequence[Item]) -> list[str]:
-    """Return what users should know of an answer and the hosts that it leads to."""
+    """Return warnings about the data and the hosts."""
     others = ", ".join(sorted(answer.others))
     found = [f"Cloudflare's response has fields that do not have the documented format, which are left out: {others}."] if others else []
     tunnels, there = ([one.name for one in some if KINDS[one.kind].tunnel_type] for some in (items, answer.all()))
@@ -305,7 +305,7 @@ def warnings_of(answer: Answer, items: Sequence[Item]) -> list[str]:
 
 
 def _changed_texts(items: Iterable[Item]) -> list[str]:
-    """Return a warning if texts cannot be given as they are; see ``marked``."""
+    """Return a warning if strings had to be changed; see ``marked``."""
     changed = [] if KEEPS_MARKS else [shown(item.id) for item in items if _has_brace(item.fields)]
     if not changed:
         return []
@@ -322,7 +322,7 @@ def _has_brace(value: t.Any) -> bool:
 
 
 def _since(timestamp: str | None, now: datetime, unit: timedelta) -> int | None:
-    """Return the full units since then; below 0 for a time to come, None if there is none."""
+    """Return the full units since then; negative for a time in the future, None if there is no time."""
     moment = parse_timestamp(timestamp) if from_future(timestamp, now) else None
     if moment is not None:
         return (now - moment) // unit
@@ -358,9 +358,9 @@ def _is_unreadable(timestamp: str) -> bool:
 
 
 def variable_names(prefix: str, reserved: Callable[[str], bool]) -> dict[str, str]:
-    """Return what each field is called as a variable. Without a prefix, fields whose name means something to Ansible are left out.
+    """Return the variable name of each field. Without a prefix, fields with a name that Ansible uses are left out.
 
-    :raises MagicError: if the prefix makes no names of variables, or one that means something to Ansible.
+    :raises MagicError: if the prefix does not lead to names of variables, or to one that Ansible uses.
     """
     fields = dict.fromkeys([*(name for one in KINDS.values() for name in (*one.form, *(made.variable for made in one.ages), *one.refers)), *_COMPUTED])
     names = {name: f"{prefix}{name}" for name in fields}

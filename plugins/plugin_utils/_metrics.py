@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What an audit has found as metrics, in the text format of Prometheus, for node_exporter's textfile collector; pure.
+"""The findings of an audit as metrics, in the text format of Prometheus, for node_exporter's textfile collector; pure.
 
 Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format, version 0.0.4)
 """
@@ -20,7 +20,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._text import show
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-# Each metric is a gauge: its name, and what it says.
+# Each metric is a gauge: its name and its description.
 _PREFIX = "cloudflare_magic_"
 _HELP = {
     "psk_audit_timestamp_seconds": "When the audit ran, by the clock of the machine that it ran on, in seconds since 1970.",
@@ -33,7 +33,7 @@ _HELP = {
 
 
 def metrics(moment: int, account_id: str, limit: int, keys: Iterable[Mapping[str, t.Any]], health: Iterable[Mapping[str, t.Any]]) -> str:
-    """Return the file of an audit. A collector refuses a file in which a series comes twice, so of tunnels that cannot be told apart the first one counts.
+    """Return the file of an audit. A collector rejects a file with a duplicate series, so only the first of several tunnels with the same labels counts.
 
     :arg moment: of the audit, in seconds since 1970.
     :arg keys: ``id``, ``name``, ``psk_age`` and ``due`` of each IPsec tunnel.
@@ -65,5 +65,5 @@ def _lines(name: str, text: str, series: Mapping[str, t.Any]) -> Iterator[str]:
 
 
 def _label(text: t.Any) -> str:
-    """Return a text as the value of a label. What controls a terminal is escaped before, so the format's own escapes are left for a backslash and a quote."""
+    """Return a text as the value of a label. Control characters are escaped before, so only the backslash and the quote need the format's own escapes."""
     return shown(str(text)).replace("\\", "\\\\").replace('"', '\\"')

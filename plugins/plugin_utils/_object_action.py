@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The action plugins of the modules for tunnels and routes, and what the tasks of one run know of each other."""
+"""The action plugins of the modules for tunnels and routes, and the information that tasks of one run share."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if t.TYPE_CHECKING:
 
 @contextmanager
 def claims_of_this_run() -> Iterator[list[Claim]]:
-    """Give the claims of the tasks so far, and keep what is appended. Each task is a process, so they are in a file that goes away with the run.
+    """Provide the claims of the tasks so far, and store what is appended. Each task is a process, so they are in a file that is deleted with the run.
 
-    :raises MagicError: if they cannot be kept.
+    :raises MagicError: if they cannot be stored.
     """
     path = os.path.join(_core.folder_of_this_run(), "cloudflare_magic_claims")
     try:

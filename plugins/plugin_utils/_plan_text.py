@@ -26,16 +26,16 @@ MARKS = {"create": "+", "update": "~", "delete": "-"}
 _DONE = {"create": "created", "update": "updated", "delete": "deleted"}
 _TROUBLE = ("failed", "unknown", "skipped")
 
-# What is shown of reasons that many objects have; the result has all.
+# The maximum number of reasons that are shown; the result has all of them.
 _MOST_NOTES = 20
-# GitHub takes 65,536 characters for a comment; there is room for a sentence around the plan.
+# GitHub accepts 65,536 characters for a comment; this leaves room for a sentence around the plan.
 LONGEST_MARKDOWN = 60_000
 
 
 class Change(t.NamedTuple):
-    """What becomes of an object.
+    """What happens to an object.
 
-    :ivar trouble: what went wrong with it; empty if nothing did.
+    :ivar trouble: what failed; empty if nothing did.
     """
 
     action: str
@@ -52,7 +52,7 @@ def _with_outcomes(result: Json) -> Iterator[tuple[Json, Json]]:
 
 
 def _changes(result: Json) -> list[Change]:
-    """Return what a result tells, in the order in which it is carried out."""
+    """Return the changes of a result, in the order in which they are carried out."""
     return [_change(change, outcome) for change, outcome in _with_outcomes(result)]
 
 
@@ -70,7 +70,7 @@ def _field(name: str, field: Json, action: str) -> str:
 
 
 def _notes(result: Json) -> Iterator[str]:
-    """Yield what else a user has to know."""
+    """Yield the other information for users."""
     if result.get("problems"):
         yield "Problems of the design:"
         yield from (f"  {shown(str(problem))}" for problem in result["problems"])
@@ -86,7 +86,7 @@ def _notes(result: Json) -> Iterator[str]:
 
 
 def summary(result: Json) -> str:
-    """Return how many objects change, or have changed."""
+    """Return the number of objects that change, or have changed."""
     if "changes" not in result:
         return "There is no plan."
     pairs = [(change["action"], outcome.get("outcome")) for change, outcome in _with_outcomes(result)]
@@ -101,7 +101,7 @@ def summary(result: Json) -> str:
 
 
 def blocks(result: Json) -> Iterator[tuple[str, str]]:
-    """Yield what people read, in blocks of several lines, each with the action that it is about, or none."""
+    """Yield the text for people, in blocks of several lines, each with its action, or none."""
     changes = _changes(result)
     for action, several in groupby(changes, lambda change: change.action):
         yield action, "\n".join(line for change in several for line in _text(change))
@@ -122,12 +122,12 @@ def _text(change: Change) -> Iterator[str]:
 
 
 def text(result: Json) -> str:
-    """Return what people read."""
+    """Return the text for people."""
     return "\n".join(block for dummy, block in blocks(result)) + "\n"
 
 
 def markdown(result: Json) -> str:
-    """Return a comment for a pull request. Names and descriptions stand in a code block, whose end nothing in it can forge: no line of it is a fence."""
+    """Return a comment for a pull request. Names and descriptions are in a code block that they cannot end: no line of it is a fence."""
     lines = text(result).rstrip("\n").split("\n")[:-1]
     head = f"**{summary(result)}**\n\n"
     room = LONGEST_MARKDOWN - len(head)
@@ -165,7 +165,7 @@ def junit(result: Json, fail_on_drift: bool = False) -> str:
             ET.SubElement(case, "error", type="design", message=shown(str(problem)))
             cases.append(case)
     if not cases:
-        # Some pipelines take a report without test cases for a mistake.
+        # Some pipelines treat a report without test cases as an error.
         cases.append(ET.Element("testcase", classname="network", name="Nothing differs", time="0"))
     counts = {name: str(sum(case.find(kind) is not None for case in cases)) for name, kind in (("failures", "failure"), ("errors", "error"))}
     counted = {"tests": str(len(cases)), **counts}

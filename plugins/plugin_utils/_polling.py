@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What an event source does except for waiting: it looks at an account again and again, knows what it has told, and how long to wait after an error."""
+"""What an event source does except for waiting: it polls an account, knows which events were emitted, and how long to wait after an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-# Seconds of the waits after errors that follow each other.
+# Seconds to wait after consecutive errors.
 _FIRST_BACKOFF = 5.0
 _LONGEST_BACKOFF = 300.0
 
@@ -44,17 +44,17 @@ SAVE_AFTER = 1.0
 def backoff(error: MagicError, failures: int) -> float:
     """Return the seconds to wait after an error.
 
-    :arg failures: how many there were before it without a success between them.
+    :arg failures: the number of consecutive errors before it.
     """
     seconds = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(failures, 30)) * random.uniform(0.5, 1)
     return max(seconds, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
 
 
 class Polling:
-    """An account that is looked at again and again, as a context manager.
+    """An account that is polled, as a context manager.
 
     :arg args: the arguments of the event source.
-    :arg warn: called with a line that someone should read.
+    :arg warn: called with a line for users.
     :raises MagicError: if they cannot be used.
     """
 
@@ -91,13 +91,13 @@ class Polling:
 
     @property
     def pause(self) -> float:
-        """Seconds until the next look."""
+        """Seconds until the next poll."""
         return float(pause(self._wish.poll_interval, max(self._queries, 1)))
 
     def poll(self) -> list[Json]:
-        """Look at the account, and return what has to be told. That is saved before: anyone who comes after a kill knows what may not have been told.
+        """Poll the account, and return the events. They are saved before: a process after a kill knows which events may not have been delivered.
 
-        :raises MagicError: if it cannot be read, or nothing can be saved. Then nothing has changed here.
+        :raises MagicError: if it cannot be read, or nothing can be saved. The state is then unchanged.
         """
         seen = self._look()
         outcome = compare(self._state, seen, self._watch, started=not self._succeeded)
@@ -128,7 +128,7 @@ class Polling:
             self._warn_once(f"{error} If ansible-rulebook ended now, events that it has taken would be emitted once more.")
 
     def is_hopeless(self, error: MagicError) -> bool:
-        """Return whether an error is one of the options: Cloudflare has refused the first look, and will refuse the next one."""
+        """Return whether an error is caused by the options: Cloudflare rejected the first poll, and would reject the next one."""
         return not self._succeeded and error.failure is not None and not error.transient
 
     def _warn_once(self, line: str) -> None:
@@ -147,7 +147,7 @@ class Polling:
         return Seen.of(client.settings.account_id, client.settings.api_url, client.now(), lists, health)
 
     def _health(self, names: Collection[str], there: Collection[str]) -> list[Json] | None:
-        """Return the health of the tunnels that are meant; None if it cannot be read this time, because keys do not wait for that."""
+        """Return the health of the selected tunnels; None if it cannot be read this time, because events about keys do not depend on it."""
         client = self._client
         start, until = span(client.now(), self._wish.window, None)
         before = client.sent

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the playbooks report, made of results at once: in Jinja, each value of thousands of tunnels would be templated again each time it is used; pure."""
+"""The reports of the playbooks, created from all results at once: in Jinja, each value of thousands of tunnels would be templated for each use; pure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if t.TYPE_CHECKING:
 
     Row = dict[str, t.Any]
 
-# What the table of a rotation calls an outcome, in its order: what needs attention first.
+# The names of outcomes in the table of a rotation, in its order: those that need attention first.
 _OUTCOMES = {"unapplied": "NOT SET", "not_tried": "NOT TRIED", "set": "new key", "validated": "would get a new key", "not_due": "not due"}
 
 
 def rotation_table(tunnels: Iterable[Mapping[str, t.Any]]) -> list[str]:
-    """Return the lines of a table of what became of tunnels: the head, then by outcome, and in the order of the account.
+    """Return the lines of a table of outcomes: the header, then the tunnels by outcome, in the order of the account.
 
     :arg tunnels: as ``ipsec_psks`` returns them.
     """
@@ -54,7 +54,7 @@ def _age(seconds: int | None) -> str:
     return f"{seconds // length} {unit}"
 
 
-# The same of a rotation on both ends, and of its proofs.
+# The same for a rotation on both ends, and for its proofs.
 _ENDINGS = {
     "in_doubt": "IN DOUBT",
     "back": "KEY BEFORE",
@@ -67,9 +67,9 @@ _PROOFS = {"ok": "ok", "failed": "FAILED", "not_asked": "not asked"}
 
 
 def edge_table(tunnels: Mapping[str, Mapping[str, t.Any]], names: Iterable[str]) -> list[str]:
-    """Return the lines of a table of what a rotation on both ends has done: the head, then one for each name, in their order.
+    """Return the lines of a table of the outcomes of a rotation on both ends: the header, then one line for each name, in their order.
 
-    :arg tunnels: what the role has noted, by name; see the filter. Nothing of one that did not have its turn.
+    :arg tunnels: what the role has recorded, by name; see the filter. Tunnels that were not processed are missing.
     """
     rows: list[tuple[str, ...]] = [("tunnel", "age before", "after", "device", "health", "seconds")]
     for name in names:
@@ -82,7 +82,7 @@ def edge_table(tunnels: Mapping[str, Mapping[str, t.Any]], names: Iterable[str])
 
 
 def _window(row: Mapping[str, t.Any]) -> str:
-    """Return the seconds from Cloudflare's change to the device's load; at most how many, if Cloudflare's clock is not the controller's."""
+    """Return the seconds from Cloudflare's change to the device's load; the upper limit if Cloudflare's clock differs from the controller's."""
     asked, changed, loaded = (_moment(row.get(name)) for name in ("asked", "changed", "loaded"))
     if asked is None or loaded is None:
         return "-"
@@ -106,7 +106,7 @@ def doubts(entries: Mapping[str, t.Any], tunnels: Iterable[Mapping[str, t.Any]])
 
 # --- the audit
 
-# The states of a key, and what the report calls them, in its order.
+# The states of a key, and their names in the report, in its order.
 _STATES = {
     "interrupted": "Interrupted",
     "replaced": "Replaced elsewhere",
@@ -120,13 +120,13 @@ _BAD = ("interrupted", "replaced", "never", "unknown", "overdue")
 
 _MOST_NAMES = 20
 
-# The states of a tunnel's health, and what the report calls them.
+# The states of a tunnel's health, and their names in the report.
 _HEALTH = {"healthy": "Healthy", "degraded": "Degraded", "down": "Down", "unknown": "Unknown"}
 
 _COLUMNS = ("status", "name", "ipsec_tunnel_id", "psk_age_days", "psk_age_seconds", "max_age_seconds", "last_generated_on")
 _COLUMNS_OF_HEALTH = ("health", "health_share")
 
-# What a spreadsheet would take for a formula. Blanks and quotes in front of the sign do not count there, and full-width and small forms of it do.
+# What a spreadsheet would treat as a formula. Spaces and quotes before the sign are ignored there, and full-width and small forms of it also count.
 _FORMULA = r"[\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212-]"
 
 
@@ -141,9 +141,9 @@ _ROW = """<tr class="%(status)s">
 
 
 class Health:
-    """What is known of the health of tunnels, by their names: nothing is known of one that is not there.
+    """The known health of tunnels, by name; a missing tunnel is unknown.
 
-    :arg tunnels: as ``tunnel_health_info`` returns them; None if nobody has asked.
+    :arg tunnels: as ``tunnel_health_info`` returns them; None if it was not read.
     """
 
     def __init__(self, tunnels: Iterable[Mapping[str, t.Any]] | None) -> None:
@@ -159,14 +159,14 @@ class Health:
 
 
 class Moment(t.NamedTuple):
-    """When an audit was made, in seconds since 1970, and of which account."""
+    """The time of an audit, in seconds since 1970, and its account."""
 
     seconds: int
     account_id: str
 
 
 def psk_audit(tunnels: Iterable[Mapping[str, t.Any]], limit: int, entries: Mapping[str, t.Any], health: Health, moment: Moment | None = None) -> Row:
-    """Return a report on the age of keys, and on the health of tunnels if someone has asked.
+    """Return a report on the age of keys, and on the health of tunnels if it was read.
 
     :arg tunnels: as ``ipsec_tunnel_info`` returns them.
     :arg limit: the age in seconds above which a key is overdue. In the last tenth before, it is due soon.
@@ -210,9 +210,9 @@ def _by_name(row: Row) -> str:
 
 
 def _page(rows: list[Row], limit: int, with_health: bool) -> Row:
-    """Return what the page for people has of the tunnels, as texts to be put between tags.
+    """Return the content of the HTML page about the tunnels, as strings to insert between tags.
 
-    Its bars end at the oldest key, but the limit is never left of the first quarter. Longer ones are cut off.
+    Its bars end at the oldest key, but the limit is never left of the first quarter. Longer bars are cut off.
     """
     oldest = max((row["psk_age"] or 0 for row in rows), default=0)
     scale = max(1, min(limit * 4, max(limit * 5 // 4, oldest)))
@@ -243,7 +243,7 @@ def _health_cell(row: Row) -> str:
 
 
 def _span(seconds: int) -> str:
-    """Return an amount of time in words."""
+    """Return a duration in words."""
     if seconds < 120:
         return f"{seconds} seconds"
     return _age(seconds)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the action plugins whose result holds keys have in common: someone has to receive a key, and nobody else sees it."""
+"""What the action plugins whose result holds keys have in common: a key must have a receiver, and nothing else may show it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FileKeeper(Keeper):
 
     def unchanged(self, object_id: str) -> None:
         if self._doubted:
-            return  # by a run before this one: what that one has done is as unknown as it was
+            return  # by an earlier run: what that one has done is still unknown
         entry = replaced(self._store.kept, self._store.entries[object_id])
         if entry is None:
             del self._store.entries[object_id]
@@ -104,7 +104,7 @@ class SecretAction(ClientAction):
         except Exception:
             raise
         except BaseException:
-            # Ctrl-C, or the task's timeout: nobody can tell any more what has happened.
+            # Ctrl-C, or the task's timeout: the outcome is unknown.
             if not self._task.check_mode:
                 display.warning(
                     f"{self.MODULE}: interrupted. If a request was sent, the key in force may be unknown. "
@@ -117,7 +117,7 @@ class SecretAction(ClientAction):
         """Do the task, deliver, and return its result.
 
         :arg store: the open vault file, if there is one.
-        :raises MagicError: if it failed and the result holds nothing to deliver.
+        :raises MagicError: if it failed and the result has nothing to deliver.
         """
 
     def vault_file(self, read_only: bool) -> VaultFile | nullcontext[None]:
@@ -133,9 +133,9 @@ class SecretAction(ClientAction):
         return any(self.options.get(name) is not None for name in ("psk", "psks"))
 
     def _receivers(self) -> list[str]:
-        """Return who is going to receive a generated key.
+        """Return the receivers of a generated key.
 
-        :raises MagicError: if nobody would.
+        :raises MagicError: if there are none.
         """
         options = self.options
         receivers = []
@@ -146,19 +146,19 @@ class SecretAction(ClientAction):
             receivers.append("fact")
         if options["vault_file"] is not None:
             receivers.append("vault_file")
-        # In check mode an ad-hoc command is a way to try credentials; a task is asked the same as when it is for real.
+        # In check mode an ad-hoc command is a way to test credentials; a task is checked as in a real run.
         if not self.supplied() and (lasting or not self._task.check_mode):
             self._demand(receivers, lasting)
         return receivers
 
     def fact_is_certain(self) -> bool:
-        """Whether a host surely gets the fact of this task. Ansible drops the facts of all items of a loop when one fails, and those of a failed task."""
+        """Whether a host certainly gets the fact of this task. Ansible drops the facts of all items of a loop when one fails, and those of a failed task."""
         task = self._task
         stranger = task.delegate_to and task.delegate_facts and str(task.delegate_to) not in (self.task_vars.get("hostvars") or {})
         return not (_core.is_loop(task) or task.failed_when or task.changed_when or task.until or stranger)
 
     def _demand(self, receivers: list[str], lasting: bool) -> None:
-        """Refuse to create a key that nobody would surely receive."""
+        """Reject the creation of a key that has no certain receiver."""
         if set(receivers) - {"fact"} or (receivers and self.fact_is_certain()):
             return
         if receivers:
@@ -197,10 +197,10 @@ class SecretAction(ClientAction):
         return warnings
 
     def hand_over(self, result: dict[str, t.Any], object_id: str, entry: dict[str, t.Any], store: VaultFile | None, told: str | None) -> None:
-        """Hand one key to its receivers, and censor a result that holds it.
+        """Deliver one key to its receivers, and censor a result that contains it.
 
-        :arg entry: the key, whose it is, and when it came to be, as the fact has them.
-        :arg told: what can be told of it; None for a key that the user supplied, which no result holds.
+        :arg entry: the key, its owner and its date, in the form of the fact.
+        :arg told: what can be shown about it; None for a key that the user supplied, which is not in the result.
         """
         kept = self.KEPT
         key, name, dated = (entry[member] for member in kept.fact)
@@ -226,7 +226,7 @@ class SecretAction(ClientAction):
             result.setdefault("warnings", []).extend(self.place_warnings(store))
 
     def delivered(self, result: dict[str, t.Any], entries: dict[str, dict[str, t.Any]], store: VaultFile | None) -> None:
-        """Put generated keys into the host's fact, if it is a receiver, and note it in ``delivered_to``.
+        """Add generated keys to the host's fact, if it is a receiver, and record that in ``delivered_to``.
 
         :arg entries: by the id of the tunnel or connector, with the members of the fact.
         """
@@ -249,11 +249,11 @@ class SecretAction(ClientAction):
         host, existing = self.existing_fact()
         mine = _returned.setdefault((_core.task_identity(self._task), host), {})
         mine.update(entries)
-        # The fact hides the file's variable of the same name, so it must have all that the file has, where it has nothing newer.
+        # The fact hides the file's variable of the same name, so it must contain all entries of the file that it has no newer ones for.
         return {**newest(self.KEPT, existing, fact_entries(self.KEPT, store.entries) if store is not None else {}), **mine}
 
     def existing_fact(self) -> tuple[str, dict[str, t.Any]]:
-        """Return the host that facts of this task belong to, and what its fact has."""
+        """Return the host that facts of this task belong to, and its fact."""
         owner = self.task_vars
         host = str(owner.get("inventory_hostname", ""))
         if self._task.delegate_to and self._task.delegate_facts:
@@ -266,7 +266,7 @@ class SecretAction(ClientAction):
         return host, existing if isinstance(existing, dict) else {}
 
     def place_warnings(self, store: VaultFile | None) -> list[str]:
-        """Warn if Ansible does not see what was saved, because it reads the file by itself, once a run."""
+        """Warn if Ansible does not see what was saved, because it reads the file automatically, once a run."""
         if store is None or not (below_vars_folder(store.path) or below_vars_folder(os.path.realpath(store.path))):
             return []
         return [
@@ -275,13 +275,13 @@ class SecretAction(ClientAction):
         ]
 
     def censor(self, result: dict[str, t.Any], text: str, what: str = "the keys") -> None:
-        """Hide a result that holds keys, and tell what can be told of it."""
+        """Censor a result with keys, and print what can be shown about it."""
         result["_ansible_no_log"] = True
         fact = "" if "fact" not in self.receivers or self.fact_is_certain() else " The fact has it only if no item of the loop fails."
         self.notice(f"{text} The result holds {what} and is therefore not shown.{fact}")
 
     def not_saved(self, store: VaultFile, exc: Exception) -> str:
-        """Say what state things are in when keys are in force and the file does not have them."""
+        """Return a message for keys that are in force and could not be saved to the file."""
         if store.rescued:
             where = f"The whole file, encrypted, was saved as {store.rescued} instead: move it into place."
         elif self.supplied():

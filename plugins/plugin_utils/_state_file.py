@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The file that keeps what an event source knows over its end: one process at a time, for its user alone, whole or not at all."""
+"""The file that stores the state of an event source: for one process at a time, readable by its user only, and replaced atomically."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._settings import Settings
 
-# Of two thousand tunnels, it has about two MiB.
+# With two thousand tunnels, it has about two MiB.
 _LARGEST = 64 * 1024 * 1024
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def default_path(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return where the file of an account is if nobody says otherwise."""
+    """Return the default path of the file of an account."""
     above = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     account = hashlib.sha256(f"{settings.api_url} {settings.account_id}".encode()).hexdigest()[:16]
     return os.path.join(above, "cloudflare_magic", f"tunnels-{account}.json")
@@ -40,7 +40,7 @@ def default_path(settings: Settings, environ: Mapping[str, str]) -> str:
 class StateFile:
     """The file, locked as long as this context manager lasts.
 
-    :arg path: of the file. Its folder has to be there.
+    :arg path: of the file. Its folder must exist.
     :arg own_folder: whether the folder is created if it is missing.
     """
 
@@ -54,7 +54,7 @@ class StateFile:
         self._written: tuple[t.Any, str] = None, ""
 
     def problem(self, what: str, advice: str) -> MagicError:
-        """Return the error that says what is wrong with the file."""
+        """Return the error about the file."""
         return MagicError(f"state_file: {self.path} cannot be used: {what}. {advice}")
 
     def __enter__(self) -> StateFile:
@@ -84,7 +84,7 @@ class StateFile:
     def read(self) -> State | None:
         """Return what is known; None if there is no file yet.
 
-        :raises MagicError: if it is someone else's, or holds something else. To begin anew is the user's decision: it forgets what was told.
+        :raises MagicError: if it belongs to another user, or contains something else. Only the user can start again, which forgets the emitted events.
         """
         try:
             with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS), "rb") as stream:
@@ -105,7 +105,7 @@ class StateFile:
             raise self.problem(str(error), advice) from None
 
     def _check(self, found: os.stat_result) -> None:
-        """Refuse a file that another user may have written: what is in it decides what is told."""
+        """Reject a file that another user may have written: its content decides which events are emitted."""
         if not stat.S_ISREG(found.st_mode):
             raise self.problem("it is not a regular file", "Give the path of a file.")
         if found.st_uid != os.geteuid():
@@ -114,16 +114,16 @@ class StateFile:
             raise self.problem("other users may write it", f"Check its content, and remove that permission: chmod 600 {self.path}")
 
     def _text(self, state: State) -> str:
-        """Return what the file has. Its tunnels are written out once for a look: of thousands of events, each is followed by a save."""
+        """Return the content of the file. Its tunnels are serialized once for each poll: each of thousands of events is followed by a save."""
         if self._written[0] is not state.tunnels:
             self._written = state.tunnels, json.dumps(state.of_tunnels(), separators=(",", ":"))
         rest = json.dumps(state.beside_tunnels(), separators=(",", ":"))
         return f'{rest[:-1]},"tunnels":{self._written[1]}}}'
 
     def save(self, state: State) -> None:
-        """Put a new file in the place of the old one.
+        """Replace the file with a new one.
 
-        :raises MagicError: if that fails; the old one is as it was.
+        :raises MagicError: if that fails; the old one is unchanged.
         """
         if self._lock is None:
             raise self.problem("it is not locked any more", "Start the event source again.")

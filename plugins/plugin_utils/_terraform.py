@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What ``terraform show -json`` tells of tunnels and routes, as a design. Pure."""
+"""Converts the tunnels and routes in the output of ``terraform show -json`` to a design. Pure."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if t.TYPE_CHECKING:
 
     Json = dict[str, t.Any]
 
-# Version 5 of the provider has the longer names only, the end of version 4 both, what came before the shorter ones only.
+# Version 5 of the provider has only the longer names, late releases of version 4 both, and earlier ones only the shorter names.
 TYPES: dict[str, Kind] = {
     f"cloudflare_{group}{name}": kind
     for group in ("magic_wan_", "")
     for name, kind in {"ipsec_tunnel": IPSEC_TUNNEL, "gre_tunnel": GRE_TUNNEL, "static_route": ROUTE}.items()
 }
-# Before version 5, objects were written flat.
+# Before version 5, objects were flat.
 _FLAT = {
     **{f"health_check_{part}": ("health_check", part) for part in IPSEC_TUNNEL.fields["health_check"].parts},
     **{part: ("scope", part) for part in ROUTE.fields["scope"].parts},
 }
-# What the provider computes, and the names of ids.
+# Computed attributes, and the names of IDs.
 _COMPUTED = frozenset(
     ["id", "account_id", "created_on", "modified_on", "modified", "deleted", "bgp_status", "psk_metadata", "timeouts"]
     + ["hex_id", "fqdn_id", "user_id", "remote_id", "remote_identities"]
     + [name for kind in (IPSEC_TUNNEL, GRE_TUNNEL, ROUTE) for name in (kind.single, f"modified_{kind.single}", kind.id_option, *kind.id_aliases)]
 )
-# A shorter text is in other texts by chance, and no key.
+# A shorter string may be in other strings by chance, and is not a key.
 _SHORTEST_KEY = 8
 
 _KEY = "A key is not part of a design. It is in the state file in clear, so replace it with cloudflare.magic.ipsec_psks."
@@ -56,24 +56,24 @@ _NAMELESS = "It cannot be identified without showing sensitive values."
 
 
 class LeftOut:
-    """What does not become part of the design: what it is, why, and the addresses of the resources."""
+    """What is left out of the design: what it is, why, and the addresses of the resources."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], list[str]] = {}
 
     def add(self, what: str, reason: str, address: str) -> None:
-        """Note something."""
+        """Record something that is left out."""
         self._found.setdefault((what, reason), []).append(address)
 
     def entries(self) -> list[Json]:
-        """Return all that was noted, in the order in which it came first."""
+        """Return everything that was recorded, in the order of the first occurrence."""
         return [{"what": what, "reason": reason, "addresses": addresses} for (what, reason), addresses in self._found.items()]
 
 
 def design_of(given: t.Any, account_id: str | None = None) -> tuple[Json, list[Json]]:
     """Return a design, and what was left out of it.
 
-    :raises MagicError: if this is no state, or one of several accounts. No value of a resource is in the message.
+    :raises MagicError: if this is not a state, or one of several accounts. No value of a resource is in the message.
     """
     resources = list(_resources(_root_of(given)))
     left_out = LeftOut()
@@ -134,7 +134,7 @@ def _address(resource: Json) -> str:
 
 
 def _is_ours(resource: Json, left_out: LeftOut) -> bool:
-    """Return whether a resource stands for an object that a design has."""
+    """Return whether a resource represents an object that a design can have."""
     name = str(resource.get("type"))
     if name not in TYPES:
         left_out.add(name, _OTHER_TYPE, _address(resource))
@@ -148,7 +148,7 @@ def _is_ours(resource: Json, left_out: LeftOut) -> bool:
 
 
 def _object(kind: Kind, resource: Json, keys: list[str], left_out: LeftOut) -> Json:
-    """Return an object as Cloudflare's API has it, without what must not be shown."""
+    """Return an object in the form of Cloudflare's API, without what must not be shown."""
     values, marks, address = _values(resource), resource.get("sensitive_values"), _address(resource)
     found: Json = {"id": str(next((values[name] for name in ("id", kind.id_option, *kind.id_aliases) if values.get(name)), ""))}
     for name, value in values.items():
@@ -169,7 +169,7 @@ def _object(kind: Kind, resource: Json, keys: list[str], left_out: LeftOut) -> J
 
 
 def _shown(value: t.Any, mark: t.Any, keys: list[str], path: str) -> tuple[t.Any, list[str]]:
-    """Return a value without what is sensitive, as None, and the paths of that."""
+    """Return a value with None for what is sensitive, and the paths of that."""
     if value is None:
         return None, []
     if isinstance(value, Mapping) and mark is not True:
@@ -182,7 +182,7 @@ def _shown(value: t.Any, mark: t.Any, keys: list[str], path: str) -> tuple[t.Any
 
 
 def _without_computed_target(kind: Kind, found: Json) -> Json:
-    """Return an object without a target of its health check that Cloudflare computed: before version 5, nothing else tells the two apart."""
+    """Return an object without a target of its health check that Cloudflare computed: before version 5, nothing else distinguishes the two."""
     health_check = found.get("health_check")
     if isinstance(health_check, dict) and isinstance(health_check.get("target"), str) and health_check["target"] == found.get(kind.ends[-1]):
         return {**found, "health_check": {**health_check, "target": None}}

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The encrypted file of keys: a YAML file of variables, encrypted as a whole with Ansible Vault."""
+"""The encrypted key file: a YAML file of variables, encrypted as a whole with Ansible Vault."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import Kept
 
-# Seconds that a task waits for one and the same other task to finish with the file. A fleet that meets rate limits and slow answers all the way
-# holds it for some hours, and a killed task not at all.
+# The maximum number of seconds that a task waits for one other task to release the file. A fleet with rate limits and slow responses
+# throughout holds it for some hours, a killed task not at all.
 LOCK_TIMEOUT = 6 * 3600.0
-# Seconds after which a waiting task says for what it waits, and says it again.
+# Seconds after which a waiting task reports what it waits for, repeatedly.
 _LOCK_SILENCE = 5.0
 _LOCK_REMINDER = 300.0
 _LOCK_POLL = 0.05
 
-# What a file has besides its mode and says who may read it.
+# The attributes of a file, other than its mode, that control who may read it.
 _ACCESS_LIST = "system.posix_acl_access"
 
-# Room that is kept free for growth, so that a full disk shows before a key is created.
+# Reserved space for growth, so that a full disk is noticed before a key is created.
 _HEADROOM = 65536
 
 
 def _allocate(handle: int, size: int) -> None:
-    """Take room on the disk. macOS has no call for it, and musl no substitute for file systems without it."""
+    """Reserve space on the disk. macOS has no call for it, and musl no substitute for file systems without it."""
     try:
         os.posix_fallocate(handle, 0, size)
     except (AttributeError, OSError) as exc:
@@ -60,9 +60,9 @@ def _allocate(handle: int, size: int) -> None:
 
 
 def _keep_access(handle: int, old: os.stat_result, path: str) -> None:
-    """Give a new file who may use the old one: its owner and group where this user may, its mode, and its access list.
+    """Copy the permissions of the old file to a new one: its owner and group if this user may, its mode, and its access list.
 
-    Where the group or the list cannot be kept, the rights of the group go, so that nobody gets to read what he could not read before.
+    If the group or the list cannot be kept, the rights of the group are removed, so that no other user gains read access.
     """
     mode = stat.S_IMODE(old.st_mode) & 0o777
     new = os.fstat(handle)
@@ -82,7 +82,7 @@ def _keep_access(handle: int, old: os.stat_result, path: str) -> None:
     except AttributeError:
         return  # no such thing on this system
     except OSError:
-        # There is none: nor should there be one by the folder's default.
+        # The old file has none, so the folder's default must not apply either.
         try:
             os.removexattr(handle, _ACCESS_LIST)
             os.fchmod(handle, mode)
@@ -96,7 +96,7 @@ def _keep_access(handle: int, old: os.stat_result, path: str) -> None:
 
 
 def _described(holder: bytes) -> str:
-    """Return who holds a lock, from what it has written into the lock's file."""
+    """Return the holder of a lock, from the content of the lock file."""
     pid = holder.decode("ascii", "replace").strip()
     return f"another task (process {pid})" if pid.isdecimal() else "another task"
 
@@ -104,14 +104,14 @@ def _described(holder: bytes) -> str:
 class VaultFile:
     """The file, locked while in use as a context manager. Entering checks all that can fail before a key is created.
 
-    Keys of several kinds can be in one file, in a variable each: what is not of the kind in hand stays as it is.
+    Keys of several kinds can be in one file, in a variable each: the other kinds are not changed.
 
     :arg path: absolute path on the controller.
     :arg vault: Ansible's vault with the secrets of this run.
     :arg kept: the kind of keys.
-    :arg vault_id: the identity to encrypt with; None for the one that the file has, or the run's own for a new file.
+    :arg vault_id: the identity to encrypt with; None for that of the file, or the run's own for a new file.
     :arg read_only: check what can be checked without writing (check mode); takes no lock.
-    :arg tell: shows the user a line while the task waits for another one.
+    :arg tell: called with a line for the user while the task waits for another one.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class VaultFile:
     ) -> None:
         self.path = path
         self.kept = kept
-        # A symbolic link stays one: the file it points to is replaced.
+        # A symbolic link is kept: its target is replaced.
         self._real = os.path.realpath(path)
         self._folder, name = os.path.split(self._real)
         self._lock_path = os.path.join(self._folder, f".{name}.lock")
@@ -166,7 +166,7 @@ class VaultFile:
         return MagicError(f"vault_file: {self.path} cannot be used: {what}. {advice} Nothing has been changed.")
 
     def _check_kind(self) -> None:
-        """Refuse what a new file cannot take the place of."""
+        """Reject a path that cannot be replaced by a new file."""
         if not os.path.lexists(self._real):
             return
         old = os.stat(self._real)
@@ -198,11 +198,11 @@ class VaultFile:
         self._secret = found
 
     def _take_lock(self) -> None:
-        """Wait for the lock. Its file stays: removing it would let two tasks hold a lock of that name."""
+        """Wait for the lock. Its file is kept: removing it would let two tasks hold a lock of that name."""
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             lock = os.open(self._lock_path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-            # Anyone who may write the file may take its lock.
+            # Everyone with write access to the file may lock it.
             self._keep_access(lock)
         except FileExistsError:
             lock = os.open(self._lock_path, flags)
@@ -213,7 +213,7 @@ class VaultFile:
                 os.close(lock)
 
     def _keep_access(self, handle: int) -> None:
-        """Give a file beside this one who may use this one, if there is one yet."""
+        """Copy the permissions of this file, if it exists, to a file beside it."""
         try:
             old = os.stat(self._real)
         except FileNotFoundError:
@@ -221,7 +221,7 @@ class VaultFile:
         _keep_access(handle, old, self._real)
 
     def _wait_for(self, lock: int) -> None:
-        """Take the lock, or wait while others have it. Each holder writes into the lock's file who it is."""
+        """Take the lock, or wait while others hold it. Each holder writes its ID to the lock file."""
         since = told = time.monotonic()
         patience = _LOCK_SILENCE
         holder = None
@@ -245,7 +245,7 @@ class VaultFile:
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def _state(self) -> tuple[int, int, int] | None:
-        """Return what tells one content of the file from another; None if there is no file."""
+        """Return a fingerprint of the content of the file; None if there is no file."""
         try:
             now = os.stat(self._real)
         except FileNotFoundError:
@@ -287,7 +287,7 @@ class VaultFile:
             )
 
     def _create(self) -> int:
-        """Open an empty new file beside the old one. Under the lock, one of that name is what a killed run left behind."""
+        """Open an empty new file beside the old one. Under the lock, an existing one was left by a killed run."""
         try:
             os.unlink(self._new_path)
         except FileNotFoundError:
@@ -295,10 +295,10 @@ class VaultFile:
         return os.open(self._new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def _reserve(self) -> None:
-        """Prove that the new file can be written, and keep room for it on the disk."""
+        """Check that the new file can be written, and reserve space for it on the disk."""
         handle = self._create()
         try:
-            # Encryption and hexadecimal digits make about four bytes of one, and half as much again for the entry that comes.
+            # Encryption and hexadecimal digits turn one byte into about four; half of that is added for the new entry.
             _allocate(handle, _HEADROOM + 6 * len(self._text()))
         finally:
             os.close(handle)
@@ -307,13 +307,13 @@ class VaultFile:
         return join(self.kept, self._before, self.entries, self._behind, self._known)
 
     def save(self) -> None:
-        """Encrypt ``entries`` and put the file in place, whole or not at all.
+        """Encrypt ``entries`` and replace the file atomically.
 
-        :raises OSError: if that fails; the old file is as it was.
+        :raises OSError: if that fails; the old file is unchanged.
         """
         vault_id, secret = self._secret
         data = self._vault.encrypt(self._text().encode("utf-8"), secret=secret, vault_id=vault_id)
-        # The room that is kept belongs to the file that is written over.
+        # The reserved space belongs to the file that is overwritten.
         try:
             handle = os.open(self._new_path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW) if os.path.exists(self._new_path) else self._create()
             with os.fdopen(handle, "wb") as stream:
@@ -336,7 +336,7 @@ class VaultFile:
             raise
 
     def _rescue(self, data: bytes) -> None:
-        """Put the encrypted content into the home folder, which may be on another disk."""
+        """Save the encrypted content to the home folder, which may be on another disk."""
         try:
             handle, self.rescued = tempfile.mkstemp(prefix="cloudflare_magic_keys_", suffix=".yml", dir=os.path.expanduser("~"))
             with os.fdopen(handle, "wb") as stream:

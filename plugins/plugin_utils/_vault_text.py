@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The text of the file of keys: YAML with one variable among others, and the entry of a tunnel or connector in it. Nothing here reads or writes a file."""
+"""The text of the file of keys: YAML with one variable among others, and the entry of a tunnel or connector in it. This file does not read or write files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Kept:
 
     :ivar variable: the variable, and the fact.
     :ivar key: the member that is the key in force.
-    :ivar name: the member that tells users whose key it is.
-    :ivar dated: the member that tells when the key came to be.
+    :ivar name: the member with the name of the key's owner.
+    :ivar dated: the member with the date of the key.
     :ivar title: what the keys are called at the head of a new file.
     :ivar owner: what has such a key.
     :ivar once: why a key needs a receiver, as a sentence.
@@ -47,7 +47,7 @@ class Kept:
 
     @property
     def keys(self) -> tuple[str, str, str]:
-        """The members of an entry that are keys: the one in force, one that may come into force, and the one before."""
+        """The members of an entry that are keys: the one in force, the pending one, and the previous one."""
         return self.key, f"pending_{self.key}", f"previous_{self.key}"
 
     @property
@@ -77,18 +77,18 @@ LICENSES = Kept(
     again="run the task again, which reads the key in force",
 )
 
-# The folders whose variables Ansible reads by itself, once a run.
+# The folders with variables that Ansible reads automatically, once a run.
 _VARS_FOLDERS = ("group_vars", "host_vars")
 
 
 class _Unsafe(str):
-    """A string that Ansible must not take for a template: a key may hold two braces."""
+    """A string that Ansible must not treat as a template: a key may contain two braces."""
 
     __slots__ = ()
 
 
 class _Written(str):
-    """A string of the file that Ansible takes for a template: someone wrote it there, and it stays one."""
+    """A string of the file that Ansible treats as a template: a user wrote it, and it stays one."""
 
     __slots__ = ()
 
@@ -108,7 +108,7 @@ _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("
 
 
 def _as_variable(value: t.Any) -> t.Any:
-    """Return what PyYAML can write. Ansible's own kinds of strings, which carry tags, become plain ones."""
+    """Return a value that PyYAML can write. Ansible's tagged strings become plain ones."""
     if isinstance(value, dict):
         return {_as_variable(name): _as_variable(item) for name, item in value.items()}
     if not isinstance(value, str) or isinstance(value, (_Unsafe, _Written)):
@@ -118,7 +118,7 @@ def _as_variable(value: t.Any) -> t.Any:
 
 
 def _end(node: yaml.Node) -> int:
-    """Return where the text of a node ends. The mark of a block collection is behind the comments that follow it."""
+    """Return the end of the text of a node. The end mark of a block collection is after the comments that follow it."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
@@ -126,9 +126,9 @@ def _end(node: yaml.Node) -> int:
 
 
 def split(text: str, variable: str) -> tuple[str, dict[str, t.Any], str]:
-    """Split the text of a variables file into what stands before a variable of ours, its value, and what stands behind it.
+    """Split the text of a variables file into the text before our variable, its value, and the text after it.
 
-    :raises MagicError: if the text is not a YAML mapping, or our variable in it is not a dictionary of dictionaries. Nothing of the text is in the message.
+    :raises MagicError: if the text is not a YAML mapping, or our variable in it is not a dictionary of dictionaries. The message contains no part of the text.
     """
     try:
         root = yaml.compose(text, Loader=_Loader)
@@ -143,7 +143,7 @@ def split(text: str, variable: str) -> tuple[str, dict[str, t.Any], str]:
     if len(found) > 1:
         raise MagicError(f"it has the variable {variable} more than once")
     end = _end(found[0][1] if found else root)
-    if not end or text[end - 1] != "\n":  # behind a block scalar it is
+    if not end or text[end - 1] != "\n":  # after a block scalar it is
         newline = text.find("\n", end)
         end = len(text) if newline < 0 else newline + 1
     if not found:
@@ -162,7 +162,7 @@ def split(text: str, variable: str) -> tuple[str, dict[str, t.Any], str]:
 
 
 def foreign(text: str, variable: str) -> list[str]:
-    """Return all that is not this variable, to compare."""
+    """Return everything except this variable, for comparison."""
     root = yaml.compose(text, Loader=_Loader)
     return [repr(pair) for pair in root.value if pair[0].value != variable] if isinstance(root, yaml.MappingNode) else []
 
@@ -193,11 +193,11 @@ def join(kept: Kept, before: str, entries: dict[str, t.Any], behind: str, known:
 
 
 def updated(kept: Kept, entry: dict[str, t.Any] | None, key: str, name: str | None, dated: str | None = None) -> dict[str, t.Any]:
-    """Return an object's entry with a new key in force; the one before becomes the previous one, and what else stands in the entry stays.
+    """Return an object's entry with a new key in force; the old one becomes the previous one, and other members of the entry are kept.
 
-    A pending key, saved by ``ipsec_psks`` before it was sent, has served its purpose with any newer key.
+    A pending key, saved by ``ipsec_psks`` before it was sent, is obsolete with any newer key.
 
-    :arg dated: when the key came to be; None if nobody says so, or if that is when it is saved.
+    :arg dated: when the key came to be; None if it is unknown, or if that is when it is saved.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     entry, (member, pending, previous) = dict(entry or {}), kept.keys
@@ -213,9 +213,9 @@ def updated(kept: Kept, entry: dict[str, t.Any] | None, key: str, name: str | No
 
 
 def replacing(kept: Kept, entry: Mapping[str, t.Any] | None, name: str | None, now: datetime) -> dict[str, t.Any]:
-    """Return an object's entry with the note that its key is about to be replaced: until ``updated`` or ``replaced``, the key in it may not be in force.
+    """Return an object's entry with the mark that its key is about to be replaced: until ``updated`` or ``replaced``, the key in it may not be in force.
 
-    A note that is there stays: it tells since when.
+    An existing mark is kept: it has the earlier time.
     """
     entry = dict(entry or {})
     if name is not None or kept.name not in entry:
@@ -225,13 +225,13 @@ def replacing(kept: Kept, entry: Mapping[str, t.Any] | None, name: str | None, n
 
 
 def replaced(kept: Kept, entry: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-    """Return an object's entry without that note; None if nothing is left to keep."""
+    """Return an object's entry without that mark; None if nothing is left to keep."""
     left = {name: value for name, value in entry.items() if name != "replacing_since"}
     return left if set(left) - {kept.name} else None
 
 
 def is_interrupted(entry: t.Any) -> bool:
-    """Return whether an entry has that note: a run was killed while it replaced the key."""
+    """Return whether an entry has that mark: a run was killed while it replaced the key."""
     return isinstance(entry, Mapping) and bool(entry.get("replacing_since"))
 
 
@@ -249,7 +249,7 @@ def fact_entries(kept: Kept, entries: Mapping[str, t.Any]) -> dict[str, dict[str
 
 
 def newest(kept: Kept, host: Mapping[str, t.Any], file: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Merge the entries of a host's fact and those of the file: of two for an object, the one with the newer key. One that cannot be dated gives way."""
+    """Merge the entries of a host's fact and those of the file: of two for an object, the one with the newer key. An entry without a valid date loses."""
     merged = {**host, **file}
     for object_id in set(host) & set(file):
         first, second = (_moment(entries[object_id], kept.dated) for entries in (host, file))
@@ -266,7 +266,7 @@ def _moment(entry: t.Any, dated: str) -> datetime | None:
 
 
 def doubt(entry: t.Any, generated: str | None) -> str:
-    """Tell why the pre-shared key in an entry may not be the one in force: ``interrupted``, ``replaced`` elsewhere, or nothing.
+    """Return why the pre-shared key in an entry may not be the one in force: ``interrupted``, ``replaced`` elsewhere, or nothing.
 
     :arg generated: ``last_generated_on`` at Cloudflare.
     """
@@ -280,7 +280,7 @@ def doubt(entry: t.Any, generated: str | None) -> str:
 
 
 def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str, str | None]) -> list[str]:
-    """Return a warning if the file has keys that are not the ones in force, because someone else replaced them.
+    """Return a warning if the file has keys that are not the ones in force, because they were replaced elsewhere.
 
     :arg generated: ``last_generated_on`` at Cloudflare, by tunnel id.
     """
@@ -295,5 +295,5 @@ def not_in_force(path: str, entries: Mapping[str, t.Any], generated: Mapping[str
 
 
 def below_vars_folder(path: str) -> bool:
-    """Return whether Ansible reads this file by itself: once a run, so that a new key in it is not seen before the next run."""
+    """Return whether Ansible reads this file automatically: once a run, so that a new key in it is not seen before the next run."""
     return any(part in _VARS_FOLDERS for part in path.split("/")[:-1])

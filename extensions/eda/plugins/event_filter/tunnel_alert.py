@@ -50,7 +50,7 @@ from pathlib import Path
 
 
 def _find_own_collection() -> None:
-    """Have Python find the collection of this file: ansible-rulebook runs it by its path, and does not look where Ansible finds collections."""
+    """Let Python find the collection of this file: ansible-rulebook runs it by its path, and does not search Ansible's collection paths."""
     above = Path(__file__).absolute().parents
     if [folder.name for folder in above[4:7]] != ["magic", "cloudflare", "ansible_collections"]:
         return

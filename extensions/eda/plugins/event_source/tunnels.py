@@ -201,7 +201,7 @@ from pathlib import Path
 
 
 def _find_own_collection() -> None:
-    """Have Python find the collection of this file: ansible-rulebook runs it by its path, and does not look where Ansible finds collections."""
+    """Let Python find the collection of this file: ansible-rulebook runs it by its path, and does not search Ansible's collection paths."""
     above = Path(__file__).absolute().parents
     if [folder.name for folder in above[4:7]] != ["magic", "cloudflare", "ansible_collections"]:
         return
@@ -230,14 +230,14 @@ if t.TYPE_CHECKING:
 
 _LOG = logging.getLogger("cloudflare.magic.tunnels")
 
-# Seconds after which ansible-rulebook has nothing more to say of an event.
+# Seconds after which ansible-rulebook no longer reports on an event.
 _LONGEST_FEEDBACK = 3600.0
 
 _Result = t.TypeVar("_Result")
 
 
 async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
-    """Emit events until someone ends it."""
+    """Emit events until it is stopped."""
     args = dict(args)
     feedback: asyncio.Queue[t.Any] | None = args.pop("eda_feedback_queue", None)
     loop = asyncio.get_running_loop()
@@ -263,8 +263,8 @@ async def main(queue: asyncio.Queue[t.Any], args: dict[str, t.Any]) -> None:
 
 
 async def _emit(queue: asyncio.Queue[t.Any], feedback: asyncio.Queue[t.Any] | None, event: Json) -> None:
-    """Hand an event over, and return when it is taken."""
-    # What ansible-rulebook adds to it is its own business.
+    """Deliver an event, and return when it was received."""
+    # ansible-rulebook may add members to it.
     await queue.put(copy.deepcopy(event))
     if feedback is not None:
         try:
@@ -274,7 +274,7 @@ async def _emit(queue: asyncio.Queue[t.Any], feedback: asyncio.Queue[t.Any] | No
 
 
 async def _in_thread(work: Callable[[], _Result]) -> _Result:
-    """Return what a function that waits for answers returns. Nobody waits for its thread at the end of the process, as for those of asyncio."""
+    """Return the result of a blocking function. Unlike the threads of asyncio, its thread does not delay the end of the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_Result] = loop.create_future()
 
@@ -295,7 +295,7 @@ async def _in_thread(work: Callable[[], _Result]) -> _Result:
         try:
             loop.call_soon_threadsafe(finish, result, error)
         except RuntimeError:
-            pass  # the loop is closed, and nobody waits any more
+            pass  # the loop is closed, and nothing waits for the result
 
     threading.Thread(target=run, name="cloudflare.magic.tunnels", daemon=True).start()
     return await done

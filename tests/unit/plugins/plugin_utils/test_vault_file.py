@@ -726,7 +726,7 @@ def test_mode_stays(tmp_path, mode):
             store.entries[f"{number:032x}"] = dict(NEW)
             store.save()
             assert stat.S_IMODE(os.stat(path).st_mode) == mode
-    # Anyone who may write the file may take its lock.
+    # Everyone with write access to the file may lock it.
     assert stat.S_IMODE(os.stat(tmp_path / ".keys.yml.lock").st_mode) == mode
 
 
