@@ -43,7 +43,7 @@ requirements:
 notes:
   - The API token needs one of the permissions C(Magic WAN Read), C(Magic Transit Read), C(Magic WAN Write) or C(Magic Transit Write) for the account.
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator needs no account.
-  - Credentials can be templates, for example C({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare') }}), and are otherwise read from the
+  - Credentials can be templates, for example V({{ lookup('ansible.builtin.file', '/run/secrets/cloudflare'\) }}), and are otherwise read from the
     environment.
   - Connectors need C(Magic WAN Read) or C(Magic WAN Write), also if they are read because O(kinds) contains V(site).
   - Sends one request for each of O(kinds). V(site) also requests the connectors. The cache contains what was read and the health of tunnels, but

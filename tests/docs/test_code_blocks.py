@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every fenced code block of README.md, CONTRIBUTING.md and docs, and the EXAMPLES of every module, run against the emulator.
+"""Every page of the documentation, run as a reader runs it: each fenced code block of README.md, CONTRIBUTING.md, docs and the roles, against the emulator.
 
-How a block is treated, by its language:
+A page is run from top to bottom, in an empty folder, with an empty home where the collection is installed, and with nothing in the environment: addresses,
+credentials and passwords are those that the page itself sets. How a block is treated depends on its language:
 
 yaml      A playbook, or a list of tasks, is run by ansible-playbook. It must succeed, and no key may be in its output.
-console   What follows ``$`` is run by bash. Exports last to the end of the document, a change of folder to the end of the block.
+console   What follows ``$`` is run by bash. Exports last to the end of the page, a change of folder to the end of the block.
           Other lines are the output to expect. What cannot be run here is in NOT_RUN, with the reason and with a check that takes its place.
 text      The output of the block before. A line ``...`` stands for any lines, ``...`` inside a line for any characters.
 jinja     Has to be a file (see below). The play that uses it is what tests it.
@@ -15,16 +16,17 @@ json      Must be JSON.
 
 Any other language fails. A comment before the block changes what is done with it:
 
-<!-- test: file NAME -->    Write the block to this file in the document's folder. Another block has to mention the file.
+<!-- test: file NAME -->    Write the block to this file in the page's folder. Another block has to mention the file.
 <!-- test: fails TEXT -->   The play has to fail, and this text has to be in its output.
 <!-- test: fault JSON -->   Give this fault to the emulator first.
 <!-- test: environment -->  Variables for the environment, below ``env``; the collection has to know them.
 <!-- test: tree -->         The first word of each line is a file or folder of the collection, and has to exist.
-<!-- test: elsewhere PATH --> It needs more than an emulator, such as a release. This test runs it, and names the document.
+<!-- test: elsewhere PATH --> It needs more than an emulator, such as a release. This test runs it, and names the page.
 
-Each document has its own folder, home and emulator, which begins with its default data. Documents write 127.0.0.1:8787 for its address.
-``swanctl`` is a stand-in that knows the commands which documents use. There is a password for the vault identity ``prod``.
-Below /etc, blocks write into the document's folder instead, and the owner root is left out.
+Pages write 127.0.0.1:8787 for the address of the emulator, which starts each page with its default data. It also stands for the reader's own account, from
+the first ``export CLOUDFLARE_API_TOKEN=your-token`` on. ``swanctl`` is a stand-in that knows the commands which pages use. Below /etc, blocks write into
+the page's folder instead, and the owner root is left out. Programs of Ansible are forks of a process that has done their imports, and lists of tasks that
+follow each other are plays of one run, each with a host of its own, so that no block sees what another one has registered.
 """
 
 from __future__ import annotations
@@ -34,9 +36,12 @@ import json
 import os
 import re
 import shlex
+import socketserver
 import subprocess
 import sys
-from contextlib import ExitStack
+import tempfile
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator
@@ -56,7 +61,7 @@ else:
 
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS += sorted((ROOT / "roles").rglob("*.md"))
+DOCUMENTS += [*sorted((ROOT / "roles").rglob("*.md")), *sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst"))]
 MODULES = sorted((ROOT / "plugins" / "modules").glob("[!_]*.py"))
 FILTERS = sorted((ROOT / "plugins" / "filter").glob("[!_]*.py"))
 INVENTORIES = sorted((ROOT / "plugins" / "inventory").glob("[!_]*.py"))
@@ -66,27 +71,42 @@ TIME_LIMIT = 120
 
 KNOWN_VARIABLES = re.findall(r"E\((\w+)\)", (ROOT / "plugins" / "doc_fragments" / "options.py").read_text(encoding="utf-8"))
 
-# The variables that blocks and EXAMPLES may use without defining them. Those in documents should rather be defined there.
+# --- what the EXAMPLES of plugins may use without defining it
 VARIABLES = {
     "cloudflare_account_id": Emulator.account_id,
     "my_vaulted_key": "a-key-of-ones-own-with-enough-characters",
     "my_vaulted_keys": {"paris-2": "another-key-of-ones-own-with-enough-characters"},
     "survey_tunnel": "berlin-1",
 }
-# The templates that EXAMPLES use.
 TEMPLATES = {
     f"ipsec.secrets{kind}.j2": f'secrets {{\n    ike-paris-1 {{\n        secret = "{{{{ {key} }}}}"\n    }}\n}}\n'
     for kind, key in (("", "paris.psk"), (".staged", "psk"))
 }
-# Ids of tunnels in EXAMPLES that the emulator has to have.
+# Ids of tunnels that the emulator has to have.
 TUNNEL_IDS = {"example-1": "c4a7362d577a6c3019a474fd6f485821"}
-INVENTORY = "localhost ansible_connection=local ansible_python_interpreter={python}\nbastion ansible_connection=local ansible_python_interpreter={python}\n"
+VAULT_PASSWORD = "only for tests\n"
+
 SWANCTL = """#!/bin/sh
 case "$*" in
     --load-creds | "--terminate --ike "* | "--initiate --child "*) exit 0 ;;
 esac
 echo "unknown: $*" >&2
 exit 22
+"""
+# Programs of Ansible, and the modules behind them.
+PROGRAMS = {f"ansible-{name}": f"ansible.cli.{name}" for name in ("playbook", "inventory", "vault", "doc", "galaxy")}
+PROGRAM = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as ours:
+    ours.connect({address!r})
+    with ours.makefile("rw", encoding="utf-8") as stream:
+        stdin = sys.stdin.buffer.read().decode("latin-1")
+        stream.write(json.dumps([["{module}", *sys.argv[1:]], os.getcwd(), dict(os.environ), stdin]) + "\\n")
+        stream.flush()
+        status, out, err = json.loads(stream.readline())
+sys.stdout.buffer.write(out.encode("latin-1"))
+sys.stderr.buffer.write(err.encode("latin-1"))
+sys.exit(status)
 """
 
 counts: dict[str, int] = {}
@@ -148,7 +168,6 @@ NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"ansible-galaxy collection install (\S+)", "needs the network; it has to be this collection", _is_collection),
     (r"python3? -m pip install ([a-z -]+)", "needs the network; the packages have to be known ones", _is_known_package),
     (r"apt-get install (\S+)", "needs root and the network; the tests have to install it, too", _is_installed_for_tests),
-    (r"export (CLOUDFLARE_\w+)=your-.*", "stands for the reader's own account; the variable has to exist", _is_known_variable),
     (r"python3? (benchmarks/\w+\.py).*", "takes minutes; the script and its options have to exist", _has_help),
     (r"unset (CLOUDFLARE_BASE_URL)", "leads to the reader's own account; the variable has to exist", _is_known_variable),
     (r"ansible-builder build --file (\S+) --tag \S+", "needs podman or Docker; the file has to exist, and tests/release makes a context of it", _is_file),
@@ -159,6 +178,8 @@ NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
 ]
 # A running emulator would never end: it is started with these arguments, on a free port, and stopped.
 START_EMULATOR = re.compile(r"(python3? \S+/tests/emulator\b(?: \S+)*)")
+# What only the reader knows. The emulator stands for the account; its token is what it has printed.
+READERS_OWN = re.compile(r"export (CLOUDFLARE_\w+|EMULATOR_TOKEN)=your-.*")
 
 
 # --- the blocks of a document
@@ -179,11 +200,16 @@ class Block:
 
 
 def blocks_of(document: Path) -> Iterator[Block]:
-    """Yield the fenced code blocks of a document.
+    """Yield the fenced code blocks of a document in Markdown, or the code blocks of one in RST.
 
     Raises:
         ValueError: if a fence is not closed.
     """
+    if document.suffix == ".rst":
+        text = document.read_text(encoding="utf-8")
+        for found in re.finditer(r"^\.\. code-block:: (\w+)\n\n((?:    .*\n|\n(?=    ))+)", text, re.MULTILINE):
+            yield Block(document, text.count("\n", 0, found.start()) + 1, found.group(1), re.sub(r"^    ", "", found.group(2), flags=re.MULTILINE))
+        return
     opened: Block | None = None
     fence, indent = "", 0
     notes: dict[str, str] = {}
@@ -210,67 +236,89 @@ def blocks_of(document: Path) -> Iterator[Block]:
 BLOCKS = [block for document in DOCUMENTS if document.exists() for block in blocks_of(document)]
 
 
-class Workshop:
-    """Where the blocks of one document run."""
+class Programs:
+    """Runs programs of Ansible for the files of the same names in ``folder``, by forks of a process that has done their imports."""
 
-    def __init__(self, folder: Path, emulator: Emulator) -> None:
-        self.emulator = emulator
+    def __init__(self, folder: Path) -> None:
+        class Handler(socketserver.StreamRequestHandler):
+            """Runs one program."""
+
+            def handle(self) -> None:
+                argv, cwd, env, stdin = json.loads(self.rfile.readline())
+                done = preloaded.run(argv, Path(cwd), env, stdin.encode("latin-1"))
+                self.wfile.write(json.dumps([done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")]).encode() + b"\n")
+
+        address = str(folder / "socket")
         self.folder = folder
-        self.here = folder
+        self._server = socketserver.UnixStreamServer(address, Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        for name, module in PROGRAMS.items():
+            (folder / name).write_text(PROGRAM.format(python=sys.executable, address=address, module=module), encoding="utf-8")
+            (folder / name).chmod(0o755)
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Workshop:
+    """Where the blocks of one page run: a folder with nothing in it, and a home with nothing in it but the installed collection."""
+
+    def __init__(self, folder: Path, emulator: Emulator, programs: Path | None = None) -> None:
+        self.emulator = emulator
+        self.folder = folder / "folder"
+        self.here = self.folder
         self.output = ""
-        home = folder / "home"
-        collections = home / ".ansible" / "collections"
-        link = collections / "ansible_collections" / GALAXY["namespace"] / GALAXY["name"]
-        link.parent.mkdir(parents=True)
+        self.home = folder / "home"
+        link = self.home / ".ansible" / "collections" / "ansible_collections" / GALAXY["namespace"] / GALAXY["name"]
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "swanctl").write_text(SWANCTL, encoding="utf-8")
+        (folder / "bin" / "swanctl").chmod(0o755)
+        for path in (self.folder, link.parent, folder / "etc" / "ipsec.d", folder / "etc" / "swanctl" / "conf.d"):
+            path.mkdir(parents=True)
         link.symlink_to(ROOT)
-        (folder / GALAXY["repository"].rsplit("/", 1)[1]).symlink_to(ROOT)
-        (folder / "etc" / "ipsec.d").mkdir(parents=True)
-        (folder / "etc" / "swanctl" / "conf.d").mkdir(parents=True)
-        (home / "bin").mkdir()
-        (home / "bin" / "swanctl").write_text(SWANCTL, encoding="utf-8")
-        (home / "bin" / "swanctl").chmod(0o755)
-        (home / ".vault-password").write_text("only for tests\n", encoding="utf-8")
-        (folder / "inventory.ini").write_text(INVENTORY.format(python=sys.executable), encoding="utf-8")
         self.environ = {
-            "HOME": str(home),
-            "PATH": f"{home / 'bin'}{os.pathsep}{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "HOME": str(self.home),
+            "PATH": os.pathsep.join([*map(str, filter(None, (folder / "bin", programs, BIN))), os.environ.get("PATH", os.defpath)]),
             "LC_ALL": "C.UTF-8",
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-            "ANSIBLE_HOME": str(home / ".ansible"),
-            "ANSIBLE_COLLECTIONS_PATH": str(collections),
-            "ANSIBLE_INVENTORY": str(folder / "inventory.ini"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_VAULT_IDENTITY_LIST": f"prod@{home}/.vault-password",
-            # What documents have the reader set to the token that the emulator prints.
-            "EMULATOR_TOKEN": emulator.control_headers["X-Emulator-Token"],
-            **emulator.environment(),
+            # Whatever would leave this machine fails.
+            **{name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy")},
+            **{name: "127.0.0.1" for name in ("NO_PROXY", "no_proxy")},
         }
 
     def adapt(self, text: str) -> str:
         """Apply what the head of this file says about addresses and /etc."""
         text = text.replace(ADDRESS, self.emulator.url.split("/")[2])
-        text = re.sub(r"(?<![\w./])/etc/", f"{self.folder}/etc/", text)
+        text = re.sub(r"(?<![\w./])/etc/", f"{self.folder.parent}/etc/", text)
         return re.sub(r"^ +(owner|group): root\n", "", text, flags=re.MULTILINE)
 
     def bash(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command; what it exports and its folder last."""
-        state = self.folder / "home" / "state"
+        state = self.folder.parent / "state"
         script = f'{command}\nstatus=$?\nenv -0 > {shlex.quote(str(state))}\nexit "$status"'
         done = subprocess.run(
             ["bash", "-c", script], env=self.environ, cwd=self.here, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
         )
         self.environ = dict(entry.split("=", 1) for entry in state.read_text(encoding="utf-8").split("\0") if entry)
         self.here = Path(self.environ["PWD"])
-        for name, value in self.emulator.environment().items():
-            assert self.environ.get(name) == value, f"{command}: from here on, {name} is not the emulator's"
         return done
 
-    def play(self, plays: list[Any], name: str, fails: str | None = None) -> None:
+    def read_own(self, name: str) -> None:
+        """Set what a page has the reader set to something that it cannot know."""
+        self.environ["EMULATOR_TOKEN"] = self.emulator.control_headers["X-Emulator-Token"]
+        if name != "EMULATOR_TOKEN":
+            assert name in KNOWN_VARIABLES, f"{name} is not a variable of the collection"
+            self.environ["CLOUDFLARE_BASE_URL"] = self.emulator.url
+            self.environ[name] = self.emulator.environment().get(name, self.emulator.account_id)
+
+    def play(self, plays: list[Any], name: str, *options: str, fails: str | None = None) -> None:
         """Run a playbook. No key may be in what it prints."""
         playbook, dumped = self.folder / f"{name}.yml", yaml.safe_dump(plays, sort_keys=False)
         playbook.write_text(self.adapt(dumped), encoding="utf-8")
-        done = preloaded.run(["ansible.cli.playbook", str(playbook), "-e", json.dumps(VARIABLES)], self.folder, self.environ)
+        done = preloaded.run(["ansible.cli.playbook", str(playbook), *options], self.folder, self.environ)
         self.output = (done.stdout + done.stderr).decode()
         if fails is None:
             assert done.returncode == 0, self.output
@@ -279,9 +327,19 @@ class Workshop:
             assert done.returncode == 2, f"it should have failed:\n{self.output}"
             # Ansible breaks lines in some of its output
             assert fails in " ".join(self.output.split()), self.output
-        shown = [entry["how"] for entry in self.emulator.key_log() if entry["psk"] in self.output]
-        shown += [f"license, {entry['how']}" for entry in self.emulator.license_log() if entry["license_key"] in self.output]
+
+    def check_output(self) -> None:
+        """Check that no key was printed."""
+        shown = [how for secret, how in secrets_of(self.emulator).items() if secret in self.output]
         assert not shown, f"keys in the output: {shown}"
+
+
+def secrets_of(emulator: Emulator) -> dict[str, str]:
+    """Return the keys and licence keys that have appeared since the start, and how."""
+    return {
+        **{entry["psk"]: entry["how"] for entry in emulator.key_log()},
+        **{entry["license_key"]: f"license, {entry['how']}" for entry in emulator.license_log()},
+    }
 
 
 @pytest.fixture(scope="session")
@@ -292,17 +350,13 @@ def shared() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def workshops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Workshop]]:
-    """Return a function that gives each document its workshop."""
-    made: dict[Path, Workshop] = {}
-    with ExitStack() as stack:
-
-        def workshop(document: Path) -> Workshop:
-            if document not in made:
-                made[document] = Workshop(tmp_path_factory.mktemp(document.stem), stack.enter_context(running(check_schema=False)))
-            return made[document]
-
-        yield workshop
+def programs() -> Iterator[Path]:
+    """Return a folder with the programs of Ansible."""
+    # The address of a socket must be short.
+    with tempfile.TemporaryDirectory(prefix="docs-") as folder:
+        made = Programs(Path(folder))
+        yield made.folder
+        made.close()
 
 
 def expect(output: str, expected: str) -> None:
@@ -326,6 +380,25 @@ def as_plays(content: list[Any]) -> list[Any]:
     return plays
 
 
+def is_list_of_tasks(block: Block) -> bool:
+    """Return whether a block is tasks that a reader puts into a play, and that are run without ado."""
+    if block.language != "yaml" or block.notes:
+        return False
+    content = yaml.safe_load(block.text)
+    return isinstance(content, list) and not any("hosts" in item or any("import_playbook" in key for key in item) for item in content)
+
+
+def run_tasks(blocks: list[Block], workshop: Workshop) -> None:
+    """Run blocks with tasks, one play for each."""
+    hosts = [f"line-{block.line}" for block in blocks]
+    plays = [{**as_plays(yaml.safe_load(block.text))[0], "name": str(block), "hosts": host} for block, host in zip(blocks, hosts)]
+    own = {"connection": "local", "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
+    workshop.play([{**play, **own} for play in plays], f"block-{blocks[0].line}", "-i", ",".join([*hosts, ""]))
+    ended = re.findall(r"^(line-\d+) .*\bok=[1-9]", workshop.output, re.MULTILINE)
+    assert sorted(ended) == sorted(hosts), f"not all blocks were run:\n{workshop.output}"
+    workshop.check_output()
+
+
 def run_yaml(block: Block, workshop: Workshop) -> None:
     """Run a playbook or tasks."""
     content = yaml.safe_load(block.text)
@@ -333,11 +406,12 @@ def run_yaml(block: Block, workshop: Workshop) -> None:
         assert all(name in KNOWN_VARIABLES for name in content["env"]), "not all of these variables are known"
         return
     assert isinstance(content, list), "neither a playbook nor tasks; if something else uses it, say <!-- test: file NAME -->"
-    workshop.play(as_plays(content), f"block-{block.line}", block.notes.get("fails"))
+    workshop.play(as_plays(content), f"block-{block.line}", fails=block.notes.get("fails"))
+    workshop.check_output()
 
 
-def run_console(block: Block, workshop: Workshop) -> None:
-    """Run commands, and compare what they print."""
+def steps_of(block: Block) -> list[list[str]]:
+    """Return the commands of a block, each with the output to expect."""
     steps: list[list[str]] = []
     for line in block.text.replace("\\\n", " ").splitlines():
         if line.startswith("$ "):
@@ -346,12 +420,25 @@ def run_console(block: Block, workshop: Workshop) -> None:
             assert steps, "a line before the first command; commands begin with '$ '"
             steps[-1][1] += line + "\n"
     assert steps, "no command; commands begin with '$ '"
+    long = [line for line in block.text.splitlines() if line.startswith("$ ") and len(line) > 120]
+    assert not long, f"break these commands with a backslash, for narrow screens and for paper: {long}"
+    return steps
+
+
+def run_console(block: Block, workshop: Workshop) -> None:
+    """Run commands, and compare what they print."""
+    steps = steps_of(block)
     workshop.output, workshop.here = "", workshop.folder
     for command, expected in steps:
+        if match := READERS_OWN.fullmatch(command):
+            workshop.read_own(match.group(1))
+            continue
         replacement = next(((match, reason, check) for pattern, reason, check in NOT_RUN if (match := re.fullmatch(pattern, command))), None)
         if replacement:
             match, reason, check = replacement
             assert check(match), f"{command}: not run, because it {reason}"
+            if command.startswith("git clone "):
+                (workshop.here / GALAXY["repository"].rsplit("/", 1)[1]).symlink_to(ROOT)
             counts["commands checked instead of run"] = counts.get("commands checked instead of run", 0) + 1
             continue
         if match := START_EMULATOR.fullmatch(command):
@@ -366,6 +453,7 @@ def run_console(block: Block, workshop: Workshop) -> None:
         assert block.notes.get("fails", "") in " ".join((done.stdout + done.stderr).split())
         expect(done.stdout + done.stderr, expected)
         counts["commands run"] = counts.get("commands run", 0) + 1
+    workshop.check_output()
 
 
 def run_text(block: Block, workshop: Workshop) -> None:
@@ -391,10 +479,8 @@ def run_json(block: Block, _workshop: Workshop) -> None:
 RUNNERS = {"yaml": run_yaml, "console": run_console, "text": run_text, "json": run_json}
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_block(block: Block, workshops: Callable[[Path], Workshop]) -> None:
+def run_block(block: Block, workshop: Workshop) -> None:
     """Run a block, as the head of this file says."""
-    workshop = workshops(block.document)
     unknown = set(block.notes) - {"file", "fails", "fault", "environment", "tree", "elsewhere"}
     assert not unknown, f"unknown: test: {unknown}"
     if "elsewhere" in block.notes:
@@ -420,6 +506,39 @@ def test_block(block: Block, workshops: Callable[[Path], Workshop]) -> None:
     counts[f"{block.language} blocks"] = counts.get(f"{block.language} blocks", 0) + 1
 
 
+@contextmanager
+def about(block: Block) -> Iterator[None]:
+    """Let an error name the block."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the code block at {block}")
+        raise
+
+
+def run_page(blocks: list[Block], workshop: Workshop) -> None:
+    """Run the blocks of a page, from top to bottom."""
+    workshop.emulator.reset()
+    while blocks:
+        following = next((number for number, block in enumerate(blocks) if not is_list_of_tasks(block)), len(blocks))
+        with about(blocks[0]):
+            if following:
+                run_tasks(blocks[:following], workshop)
+                counts["yaml blocks"] = counts.get("yaml blocks", 0) + following
+            else:
+                run_block(blocks[0], workshop)
+        blocks = blocks[max(1, following) :]
+
+
+PAGES = sorted({block.document for block in BLOCKS})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page(page: Path, shared: Emulator, programs: Path, tmp_path: Path) -> None:
+    """Run a page."""
+    run_page([block for block in BLOCKS if block.document == page], Workshop(tmp_path, shared, programs))
+
+
 def examples_of(plugin: Path) -> str:
     """Return the EXAMPLES of a plugin."""
     tree = ast.parse(plugin.read_text(encoding="utf-8"))
@@ -428,63 +547,106 @@ def examples_of(plugin: Path) -> str:
     return str(texts[0])
 
 
-@pytest.mark.parametrize("module", MODULES + FILTERS, ids=lambda path: path.stem)
-def test_examples(module: Path, tmp_path: Path, shared: Emulator) -> None:
-    """Run all tasks in the EXAMPLES of a module or a filter."""
-    plays = as_plays(yaml.safe_load(examples_of(module)))
-    shared.reset()
-    seed = shared.state()
+def host_of(plugin: Path) -> str:
+    """Return the host for the EXAMPLES of a plugin: a module and a filter may have the same name."""
+    return f"{plugin.stem}-{plugin.parent.name}"
+
+
+@dataclass
+class Examples:
+    """What came of EXAMPLES.
+
+    Attributes:
+        output: what was printed.
+        keys: all keys that appeared.
+    """
+
+    output: str
+    keys: set[str]
+
+    def check(self, plugin: Path) -> None:
+        """Check that all tasks of a plugin's EXAMPLES were run."""
+        name = re.escape(host_of(plugin))
+        recap = re.search(rf"^{name} .*", self.output.partition("PLAY RECAP")[2], re.MULTILINE)
+        part = re.search(rf"^PLAY \[Before {name}\](?:.|\n)*?(?=^PLAY (?:\[Before|RECAP)|\Z)", self.output, re.MULTILINE)
+        shown = part.group(0) if part else self.output
+        assert recap and re.search(r"\bok=(?:[2-9]|\d\d).* unreachable=0 +failed=0 +skipped=0 ", recap.group(0)), shown
+
+
+def run_examples(plugins: list[Path], workshop: Workshop) -> Examples:
+    """Run all EXAMPLES of modules and filters in one go: each plugin has its own folder, its own host, and the emulator as it starts."""
+    emulator, top = workshop.emulator, workshop.folder
+    emulator.reset()
+    seed = emulator.state()
     for number, (name, tunnel_id) in enumerate(TUNNEL_IDS.items()):
         seed["ipsec_tunnels"].append({**seed["ipsec_tunnels"][0], "id": tunnel_id, "name": name, "interface_address": f"10.214.0.{number * 2}/31"})
-    shared.set_state(seed)
-    workshop = Workshop(tmp_path, shared)
-    for name, content in TEMPLATES.items():
-        tmp_path.joinpath(name).write_text(content, encoding="utf-8")
-    (tmp_path / "group_vars" / "all").mkdir(parents=True)
-    workshop.play(plays, "examples")
-    recap = workshop.output[workshop.output.index("PLAY RECAP") :]
-    assert re.search(r"skipped=0", recap), f"a task was skipped:\n{workshop.output}"
+    (top / "seed.json").write_text(json.dumps(seed), encoding="utf-8")
+    (top / "password").write_text(VAULT_PASSWORD, encoding="utf-8")
+    start = {"url": emulator.url, "token": emulator.control_headers["X-Emulator-Token"], "seed": str(top / "seed.json"), "keys": str(top / "keys.txt")}
+    imports = []
+    for plugin in plugins:
+        host = host_of(plugin)
+        (top / host / "group_vars" / "all").mkdir(parents=True)
+        for name, content in TEMPLATES.items():
+            (top / host / name).write_text(content, encoding="utf-8")
+        own: dict[str, Any] = {"hosts": host, "gather_facts": False}
+        plays = [{**play, **own, "name": f"{host}, {number}"} for number, play in enumerate(as_plays(yaml.safe_load(examples_of(plugin))))]
+        plays.insert(0, {**own, "name": f"Before {host}", "tasks": [{"name": "Start", "emulator_start": start}]})
+        (top / host / "examples.yml").write_text(workshop.adapt(yaml.safe_dump(plays, sort_keys=False)), encoding="utf-8")
+        imports.append({"name": host, "ansible.builtin.import_playbook": f"{host}/examples.yml"})
+    (top / "all.yml").write_text(yaml.safe_dump(imports), encoding="utf-8")
+    environ = {
+        **workshop.environ,
+        **emulator.environment(),
+        "ANSIBLE_ACTION_PLUGINS": str(Path(__file__).parent / "action_plugins"),
+        "ANSIBLE_VAULT_IDENTITY_LIST": f"prod@{top}/password",
+    }
+    variables = {**VARIABLES, "ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    argv = ["ansible.cli.playbook", str(top / "all.yml"), "-i", ",".join(["bastion", *map(host_of, plugins)]), "-e", json.dumps(variables)]
+    done = preloaded.run(argv, top, environ)
+    keys = {*(top / "keys.txt").read_text(encoding="utf-8").split("\n"), *secrets_of(emulator)} - {""}
+    return Examples((done.stdout + done.stderr).decode(), keys)
+
+
+@pytest.fixture(scope="session")
+def examples(shared: Emulator, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    """Run the EXAMPLES of all modules and filters."""
+    return run_examples(MODULES + FILTERS, Workshop(tmp_path_factory.mktemp("examples"), shared, programs))
+
+
+@pytest.mark.parametrize("plugin", MODULES + FILTERS, ids=host_of)
+def test_examples(plugin: Path, examples: Examples) -> None:
+    """All tasks in the EXAMPLES of a module or a filter have run."""
+    examples.check(plugin)
     counts["modules' examples"] = counts.get("modules' examples", 0) + 1
 
 
-@pytest.mark.parametrize("plugin", INVENTORIES, ids=lambda path: path.stem)
-def test_inventory_examples(plugin: Path, tmp_path: Path) -> None:
-    """Read the inventory of each document in the EXAMPLES of an inventory plugin."""
+def test_examples_show_no_key(examples: Examples) -> None:
+    """No key that appeared while the EXAMPLES ran is in what they printed."""
+    assert len(examples.keys) > 10
+    assert not [key for key in examples.keys if key in examples.output]
+
+
+def check_inventories(plugin: Path, workshop: Workshop) -> int:
+    """Read the inventory of each document in the EXAMPLES of an inventory plugin, and return how many there are."""
+    emulator = workshop.emulator
     documents = list(yaml.safe_load_all(examples_of(plugin)))
-    with running(check_schema=False) as emulator:
-        workshop = Workshop(tmp_path, emulator)
-        for number, content in enumerate(documents):
-            name = f"{number}.magic.yml"
-            tmp_path.joinpath(name).write_text(yaml.safe_dump(content), encoding="utf-8")
-            done = workshop.bash(f"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true MAGIC_READ_TOKEN={emulator.read_token} ansible-inventory -i {name} --list")
-            assert done.returncode == 0, done.stderr
-            expected = {"EMU-0001", "EMU-0002"} if "connector" in content.get("kinds", ()) else {"paris-1", "oslo-1"}
-            assert expected <= set(json.loads(done.stdout)["_meta"]["hostvars"]), done.stdout
-    counts["inventory examples"] = counts.get("inventory examples", 0) + len(documents)
+    emulator.reset()
+    workshop.environ.update(emulator.environment(), ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true", MAGIC_READ_TOKEN=emulator.read_token)
+    for number, content in enumerate(documents):
+        name = f"{number}.magic.yml"
+        workshop.folder.joinpath(name).write_text(yaml.safe_dump(content), encoding="utf-8")
+        done = workshop.bash(f"ansible-inventory -i {name} --list")
+        assert done.returncode == 0, done.stderr
+        expected = {"EMU-0001", "EMU-0002"} if "connector" in content.get("kinds", ()) else {"paris-1", "oslo-1"}
+        assert expected <= set(json.loads(done.stdout)["_meta"]["hostvars"]), done.stdout
+    return len(documents)
 
 
-def _anchors(document: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("document", [document for document in (*DOCUMENTS, ROOT / "CODE_OF_CONDUCT.md") if document.exists()], ids=lambda path: path.name)
-def test_links(document: Path) -> None:
-    """Links to files of the collection lead somewhere; README.md has absolute ones only, because Galaxy shows it too."""
-    text = document.read_text(encoding="utf-8")
-    prefix = re.escape(GALAXY["repository"])
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        absolute = re.match(rf"{prefix}/(?:blob|tree)/main/([^#]*)(?:#(.*))?$", link)
-        if absolute:
-            target, anchor = ROOT / absolute.group(1), absolute.group(2)
-        elif re.match(r"https://", link):
-            continue
-        else:
-            assert document.name != "README.md", f"{link} is not absolute"
-            relative, dummy, anchor = link.partition("#")
-            target = document.parent / relative if relative else document
-        assert target.exists(), f"{link} leads nowhere"
-        assert not anchor or anchor in _anchors(target), f"{link}: {target.name} has no such heading"
+@pytest.mark.parametrize("plugin", INVENTORIES, ids=lambda path: path.stem)
+def test_inventory_examples(plugin: Path, shared: Emulator, programs: Path, tmp_path: Path) -> None:
+    """The EXAMPLES of an inventory plugin are inventories."""
+    counts["inventory examples"] = counts.get("inventory examples", 0) + check_inventories(plugin, Workshop(tmp_path, shared, programs))
 
 
 def test_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ def blocks_as_document(document: Path) -> str:
 def record(folder: Path) -> None:
     """Write the record into a folder, whose content is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
-    documents = [document for document in machinery.DOCUMENTS if document.exists() and document.stem not in INTERNAL]
+    documents = [document for document in machinery.DOCUMENTS if document.suffix == ".md" and document.exists() and document.stem not in INTERNAL]
     for document in documents:
         if any(True for _block in machinery.blocks_of(document)):
             target = folder / document.relative_to(ROOT)

@@ -145,19 +145,25 @@ class Repository:
 
     def __init__(self, folder: Path, emulator: t.Any) -> None:
         self.workshop = machinery.Workshop(folder, emulator)
-        self.folder, self.emulator = folder, emulator
+        self.folder, self.emulator = self.workshop.folder, emulator
         for name in ("accounts/production/inventory.yml", "requirements.txt", "requirements.yml"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(GUIDE[name], encoding="utf-8")
-        self.design = folder / "accounts" / "production" / "network.yml"
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(GUIDE[name], encoding="utf-8")
+        self.design = self.folder / "accounts" / "production" / "network.yml"
         for name in ("gh", "curl"):
-            program = folder / "home" / "bin" / name
+            program = folder / "bin" / name
             program.write_text(PROGRAM, encoding="utf-8")
             program.chmod(0o755)
 
     def run(self, command: str, token: str = "", fails: bool = False, **environ: str) -> None:
         """Run a command as a pipeline's shell does: it ends at the first that fails."""
-        environment = {**self.workshop.environ, "ACCOUNT": "production", "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"), **environ}
+        environment = {
+            **self.workshop.environ,
+            **self.emulator.environment(),
+            "ACCOUNT": "production",
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
+            **environ,
+        }
         environment["CLOUDFLARE_API_TOKEN"] = token or self.emulator.read_token
         done = subprocess.run(["bash", "-e", "-c", command], env=environment, cwd=self.folder, capture_output=True, text=True, check=False, timeout=300)
         assert (done.returncode != 0) == fails, done.stdout + done.stderr

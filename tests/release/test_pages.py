@@ -2,22 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pages that tell facts which are somewhere else, too: the advice on errors, the messages, the checklist."""
+"""Pages that tell facts which are somewhere else, too: the advice on errors, the messages, the checklist. And links in the repository and in the archive;
+test_site.py looks at those of the site."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tarfile
 import typing as t
+from pathlib import Path
 
+import pytest
 import yaml
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.release.advice_table import PAGE, errors, table, with_table
-    from ansible_collections.cloudflare.magic.tests.release.conftest import ROOT
+    from ansible_collections.cloudflare.magic.tests.release.conftest import GALAXY, ROOT
 else:
     from advice_table import PAGE, errors, table, with_table
-    from conftest import ROOT
+    from conftest import GALAXY, ROOT
 
 CHECKLIST = ROOT / "docs" / "requirements_checklist.md"
 
@@ -82,3 +86,56 @@ def test_policies_name_the_versions_of_the_code() -> None:
     match = re.fullmatch(r">=(\d+\.\d+)\.0", oldest)
     assert match
     assert f"ansible-core {match.group(1)}" in (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+
+
+# --- links
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(root: Path) -> t.Iterator[str]:
+    """Yield each link that leads to nothing, of the pages below a folder. Absolute links to the repository lead to files of the checkout."""
+    repository = re.compile(rf"{re.escape(GALAXY['repository'])}/(?:blob|tree)/main/([^#]*)(?:#(.*))?")
+    site = re.compile(rf"{re.escape(GALAXY['documentation'])}(?:([^#]+?)\.html)?(?:#.*)?")
+    for page in sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md"), *(root / "roles").rglob("*.md"), *(root / "docs").rglob("*.rst")]):
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"<(https://[^>\s]+)>`__", text) + re.findall(r"^\[[^]]+\]: (\S+)", text, re.MULTILINE):
+            if match := repository.fullmatch(link):
+                target, anchor = ROOT / match[1], match[2]
+            elif match := site.fullmatch(link):
+                target, anchor = ROOT / f"{match[1] or 'README'}.md", ""
+            elif link.startswith("https://"):
+                continue
+            else:
+                relative, dummy, anchor = link.partition("#")
+                target = page.parent / relative if relative else page
+                if page == root / "README.md":
+                    yield f"README.md: {link} is not absolute, and Galaxy shows this page"
+            if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+                yield f"{page.relative_to(root)}: {link}"
+
+
+def test_links_in_the_repository() -> None:
+    """Every link leads to a file, and to a heading that is there."""
+    assert not list(broken_links(ROOT))
+
+
+def test_links_in_the_archive(archive: Path, tmp_path: Path) -> None:
+    """The same in what is installed: there are fewer files, and a page must not lead to one that is left out."""
+    with tarfile.open(archive) as file:
+        file.extractall(tmp_path, filter="data")
+    assert len(list((tmp_path / "docs").rglob("*.md"))) > 15
+    assert not list(broken_links(tmp_path))
+
+
+@pytest.mark.parametrize("before", ["](emulator.md#start)", "](emulator.md)"])
+def test_broken_links_are_found(before: str, tmp_path: Path) -> None:
+    """The check finds a page and a heading that are not there."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "emulator.md").write_text("# The emulator\n", encoding="utf-8")
+    (tmp_path / "docs" / "page.md").write_text(f"[a{before.replace('emulator.md)', 'simulator.md)')}", encoding="utf-8")
+    assert len(list(broken_links(tmp_path))) == 1

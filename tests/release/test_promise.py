@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import typing as t
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,12 @@ import yaml
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.docs import test_code_blocks as machinery
-    from ansible_collections.cloudflare.magic.tests.emulator.client import running
+    from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
     from ansible_collections.cloudflare.magic.tests.release.record_promise import PROMISE, ROOT, plugins, record
 else:
     from record_promise import PROMISE, ROOT, machinery, plugins, record
 
-    running = machinery.running
+shared, programs = machinery.shared, machinery.programs
 
 VERSIONS = sorted(path for path in PROMISE.iterdir() if path.is_dir())
 
@@ -58,7 +57,7 @@ _DOCUMENTS = [document for version in VERSIONS for document in sorted(version.rg
 RECORDED = [block for document in _DOCUMENTS for block in machinery.blocks_of(document)]
 # README always, so that this machinery is known to work.
 CHANGED = [path for path in [*_DOCUMENTS, *EXAMPLES] if path.name == "README.md" or not is_as_today(path)]
-BLOCKS = [block for block in RECORDED if block.document in CHANGED]
+PAGES = sorted({block.document for block in RECORDED if block.document in CHANGED})
 
 
 def go_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,40 +70,28 @@ def go_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machinery, "examples_of", lambda example: example.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def workshops(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[[Path], machinery.Workshop]]:
-    """Return a function that gives each recorded document a folder and an emulator of its own."""
-    made: dict[Path, machinery.Workshop] = {}
-    with ExitStack() as stack:
-
-        def workshop(document: Path) -> machinery.Workshop:
-            if document not in made:
-                made[document] = machinery.Workshop(tmp_path_factory.mktemp(document.stem), stack.enter_context(running(check_schema=False)))
-            return made[document]
-
-        yield workshop
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROMISE)))
+def test_page(page: Path, shared: Emulator, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pylint: disable=redefined-outer-name
+    """Run a page of that version's documentation."""
+    go_back(page, monkeypatch)
+    machinery.run_page([block for block in RECORDED if block.document == page], machinery.Workshop(tmp_path, shared, programs))
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_block(block: machinery.Block, workshops: t.Callable[[Path], machinery.Workshop], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a code block of that version's documentation."""
-    go_back(block.document, monkeypatch)
-    machinery.test_block(block, workshops)
-
-
-def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# pylint: disable-next=redefined-outer-name
+def test_examples(shared: Emulator, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the examples of modules and plugins of that version which are others today."""
-    for path in EXAMPLES:
-        if path in CHANGED:
-            with monkeypatch.context() as patch:
-                go_back(path, patch)
-                folder = tmp_path / path.parent.name / path.stem
-                folder.mkdir(parents=True)
-                if path.parent.name == "inventory":
-                    machinery.test_inventory_examples(path, folder)
-                else:
-                    with running(check_schema=False) as emulator:
-                        machinery.test_examples(path, folder, emulator)
+    for version in VERSIONS:
+        changed = [path for path in EXAMPLES if path in CHANGED and version_of(path) == version]
+        inventories = [path for path in changed if path.parent.name == "inventory"]
+        others = [path for path in changed if path not in inventories]
+        with monkeypatch.context() as patch:
+            go_back(version / "support.yml", patch)
+            for path in inventories:
+                machinery.check_inventories(path, machinery.Workshop(tmp_path / version.name / path.stem, shared, programs))
+            if others:
+                examples = machinery.run_examples(others, machinery.Workshop(tmp_path / version.name / "examples", shared, programs))
+                for path in others:
+                    examples.check(path)
 
 
 def test_a_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
