@@ -41,16 +41,62 @@ def test_a_run_of_the_preloaded_process_is_like_any_other(tmp_path, end):
         assert [line for line in run.stderr.splitlines() if b"runpy" not in line][-1:] == real.stderr.splitlines()[-1:]
 
 
+# What Ansible has made of its configuration: constants, what it has read when it was imported, and where it writes its log.
+SETTINGS = """
+import json, logging, sys
+early = [name for name in sys.modules if name.startswith("ansible_collections")]
+import ansible.cli
+from ansible import constants
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins import loader
+
+loader.init_plugin_loader()
+plugins = [len(list(plugins.all(class_only=True))) for plugins in (loader.connection_loader, loader.shell_loader, loader.callback_loader)]
+options = {kind: constants.config.get_configuration_definitions(kind) for kind in ("connection", "shell", "callback")}
+known = {name: repr(value) for name, value in vars(constants).items() if name.isupper() and name != "DEFAULT_LOCAL_TMP"}
+known.update({f"paths of {name}": value.config for name, value in vars(loader).items() if isinstance(value, loader.PluginLoader)})
+known.update(plugins=plugins, options=repr(options), early=early)
+known.update(log=[handler.baseFilename for handler in logging.root.handlers], file=constants.config._config_file, timeout=PlayContext().timeout)
+print(json.dumps(known))
+"""
+
+
+def test_each_run_has_its_own_settings(tmp_path):
+    """Runs of the same configuration in their own folders, one with another environment, one with a file, and one without a log."""
+    (tmp_path / "settings.py").write_text(SETTINGS, encoding="utf-8")
+    common = [("5", "")] * (preloaded.WORTH_IT + 1)
+    for number, (timeout, line) in enumerate([*common, ("6", ""), ("5", "forks = 9\n"), ("5", "")]):
+        folders = {name: str(tmp_path / f"{number}-{name}") for name in ("HOME", "TMPDIR", "ANSIBLE_REMOTE_TEMP", "ANSIBLE_INVENTORY")}
+        for name in folders.values():
+            os.mkdir(name)
+        home = tmp_path / f"{number}-HOME"
+        (home / "ansible.cfg").write_text("[defaults]\n" + line, encoding="utf-8")
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": "0", "ANSIBLE_TIMEOUT": timeout, **folders}
+        if number < len(common) + 2:
+            env["ANSIBLE_LOG_PATH"] = str(home / "log")
+        mine = json.loads(preloaded.run(["settings"], home, env).stdout)
+        assert mine["timeout"] == int(timeout)
+        if number >= preloaded.WORTH_IT:
+            real = json.loads(subprocess.run([sys.executable, "-m", "settings"], cwd=home, env=env, stdout=subprocess.PIPE, check=True).stdout)
+            # Plugins in a home are the one thing that such a process does not know.
+            different = {name for name in real if mine[name] != real[name] and not (name.startswith("paths of") and "preloaded-" in str(mine[name]))}
+            assert different == set()
+
+
 TASKS = [{"cloudflare.magic.gre_tunnel_info": {}}, {"cloudflare.magic.ipsec_psk": {"name": "nowhere"}, "ignore_errors": True}]
 
 
 def test_ansible_says_the_same_in_the_preloaded_process(emulator: Emulator, command, tmp_path):
     (tmp_path / "playbook.json").write_text(json.dumps([{"hosts": "here", "gather_facts": False, "tasks": TASKS}]), encoding="utf-8")
     argv = ["ansible.cli.playbook", "playbook.json", "-v"]
-    played = command(argv[0], argv[1:], tmp_path, emulator.environment())
-    assert played.rc == 0, played.screen
+    screens = set()
+    for dummy in range(preloaded.WORTH_IT + 2):
+        (tmp_path / "ansible.log").unlink(missing_ok=True)
+        played = command(argv[0], argv[1:], tmp_path, emulator.environment())
+        assert played.rc == 0 and played.screen.splitlines()[0] in (tmp_path / "ansible.log").read_text(encoding="utf-8"), played.screen
+        screens.add(played.screen)
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | emulator.environment()
     env.update(HOME=str(tmp_path), ANSIBLE_CONFIG=str(tmp_path / "ansible.cfg"), ANSIBLE_INVENTORY=str(tmp_path / "hosts.json"), ANSIBLE_NOCOLOR="1")
     env["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS_PATH
     real = subprocess.run([sys.executable, "-m", *argv], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    assert played.screen == real.stdout + real.stderr
+    assert screens == {real.stdout + real.stderr}
