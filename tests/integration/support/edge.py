@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
-from ansible_collections.cloudflare.magic.tests.integration.support.playing import HERE, checked_emulator, leaked
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import checked_emulator, leaked
 from ansible_collections.cloudflare.magic.tests.integration.support.vault_site import VARIABLE, Site, _emulator
 
 __all__ = ["Edges", "_emulator", "checked_emulator", "edges", "leaked"]
@@ -149,7 +149,6 @@ class Edges:
             [{"ansible.builtin.include_role": {"name": "cloudflare.magic.rotate_edge"}}],
             hosts="all",
             args=["--vault-id", "prod@password", "-vvv", "--diff", *args],
-            env={"ANSIBLE_ACTION_PLUGINS": str(HERE / "action_plugins")},
             rc=rc,
             warns=warns,
             module_defaults=defaults,

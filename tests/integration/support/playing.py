@@ -140,6 +140,7 @@ def command(tmp_path_factory: pytest.TempPathFactory):
             "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
             "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
             "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH,
+            "ANSIBLE_ACTION_PLUGINS": str(HERE / "action_plugins"),
             "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
             "ANSIBLE_INVENTORY": str(folder / "hosts.json"),
             "ANSIBLE_NOCOLOR": "1",
@@ -178,16 +179,8 @@ def play(command, tmp_path_factory: pytest.TempPathFactory):
         content = ", ".join(f"'{name}': {expression}" for name, expression in {**names, **(save or {})}.items())
         report = {
             "name": "Write down what was registered",
-            "ansible.builtin.copy": {
-                "content": "{{ {" + content + "} | to_json }}",
-                "dest": str(folder / "results") + "/{{ inventory_hostname }}",
-                "mode": "0600",
-            },
-            "delegate_to": "localhost",
-            "check_mode": False,
-            "diff": False,
+            "ansible.legacy.write_down": {"content": "{{ {" + content + "} | to_json }}", "path": str(folder / "results") + "/{{ inventory_hostname }}"},
             "no_log": True,
-            "environment": {},
         }
         whole = {"hosts": list(hosts), "gather_facts": False, **keywords, "tasks": [*tasks, report]}
         (folder / "playbook.json").write_text(json.dumps([whole]), encoding="utf-8")

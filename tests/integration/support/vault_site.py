@@ -103,6 +103,7 @@ class Site:
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH,
+            "ANSIBLE_ACTION_PLUGINS": str(HERE / "action_plugins"),
             "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
             "ANSIBLE_INVENTORY": str(self.folder / "hosts.json"),
             "ANSIBLE_NOCOLOR": "1",
@@ -115,14 +116,7 @@ class Site:
         wanted = ", ".join(f"'{task['register']}': {task['register']}" for task in _flat(tasks) if "register" in task)
         report = {
             "name": "Write down what was registered",
-            "ansible.builtin.copy": {
-                "content": "{{ {" + wanted + "} | to_json }}",
-                "dest": str(self.folder / "results") + "/{{ inventory_hostname }}",
-                "mode": "0600",
-            },
-            "delegate_to": "localhost",
-            "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-            "check_mode": False,
+            "ansible.legacy.write_down": {"content": "{{ {" + wanted + "} | to_json }}", "path": str(self.folder / "results") + "/{{ inventory_hostname }}"},
             "no_log": True,
         }
         play = {"hosts": hosts, "gather_facts": False, **keywords, "tasks": [*tasks, *([report] if wanted else [])]}
