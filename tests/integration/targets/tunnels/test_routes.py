@@ -67,26 +67,48 @@ def seeded(emulator):
     return seed
 
 
+# Each has a prefix of its own, so that one run does all of them.
+PREFIXES = {label: f"192.0.{number}.0/24" for number, label in enumerate(PLAYS)}
+# There, a dry run cannot know what the task before would have made.
+IN_TURN = ("one route by two tasks", "one is deleted, the other stays", "the one that is there is meant by the second task")
+
+
+@pytest.fixture(scope="module")
+def runs(emulator, play):
+    """What the tasks of all plays register in a dry run, in the first and in the second one, and the routes after each, and what the second one sends."""
+    start_again(emulator)
+    state = emulator.state()
+    there = [(label, priority, scope) for label, (routes, dummy, dummy_expected) in PLAYS.items() for priority, scope in routes]
+    for number, (label, priority, scope) in enumerate(there):
+        new = {**WAY, "prefix": PREFIXES[label], "id": f"{number:032x}", "priority": priority, "account_id": emulator.account_id}
+        state["routes"].append({**new, "scope": scope} if scope else new)
+    emulator.set_state(state)
+    found = []
+    for args in (["--check", "--diff"], ["--diff"], []):
+        tasks = []
+        for number, (label, (dummy, options, dummy_expected)) in enumerate(PLAYS.items()):
+            several = options[:1] if label == "one route by two tasks" and "--check" in args else options
+            tasks += [task("route", {**WAY, "prefix": PREFIXES[label], **one}, f"play_{number}_{place}") for place, one in enumerate(several)]
+        emulator.clear_requests()
+        played = play(tasks, env=emulator.environment(), args=args)
+        assert played.rc == 0, played.screen
+        found.append((played["here"], {label: routes_of(emulator, prefix) for label, prefix in PREFIXES.items()}))
+    return found, emulator.requests()
+
+
 @pytest.mark.parametrize("label", PLAYS)
-def test_a_second_run_changes_nothing(emulator, play, seeded, label):
+def test_a_second_run_changes_nothing(runs, label):
     there, options, expected = PLAYS[label]
-    seeded(there)
-    dry = options[:1] if label == "one route by two tasks" else options
-    checked = play(tasks_of(*dry), env=emulator.environment(), args=["--check", "--diff"])
-    assert checked.rc == 0, checked.screen
-    assert routes_of(emulator) == sorted((priority, tuple((scope or {}).get("colo_names", [])), 0) for priority, scope in there)
-    first = play(tasks_of(*options), env=emulator.environment(), args=["--diff"])
-    assert first.rc == 0, first.screen
-    assert routes_of(emulator) == expected
-    if label not in ("one route by two tasks", "one is deleted, the other stays", "the one that is there is meant by the second task"):
-        # There, a dry run cannot know what the task before would have made.
-        assert [one["changed"] for one in checked["here"].values()] == [one["changed"] for one in first["here"].values()]
-        assert [one["diff"] for one in checked["here"].values()] == [one["diff"] for one in first["here"].values()]
-    emulator.clear_requests()
-    second = play(tasks_of(*options), env=emulator.environment())
-    assert second.rc == 0, second.screen
-    assert [one["changed"] for one in second["here"].values()] == [False] * len(options)
-    assert writes(emulator.requests()) == [] and routes_of(emulator) == expected
+    (dry, before), (first, after), (second, at_last) = runs[0]
+    mine = f"play_{list(PLAYS).index(label)}_"
+    checked, made, again = ([result for name, result in results.items() if name.startswith(mine)] for results in (dry, first, second))
+    assert before[label] == sorted((priority, tuple((scope or {}).get("colo_names", [])), 0) for priority, scope in there)
+    assert len(made) == len(options) and after[label] == expected
+    if label not in IN_TURN:
+        assert [one["changed"] for one in checked] == [one["changed"] for one in made]
+        assert [one["diff"] for one in checked] == [one["diff"] for one in made]
+    assert [one["changed"] for one in again] == [False] * len(options)
+    assert writes(runs[1]) == [] and at_last[label] == expected
 
 
 def test_hosts_that_stand_for_one_priority_each(emulator, play, seeded):
@@ -127,22 +149,21 @@ def test_a_dry_look_decides_nothing_for_the_run(emulator, play, seeded):
     assert routes_of(emulator) == [(200, (), 0)]
 
 
-@pytest.mark.parametrize("options", [{}, {"state": "absent"}, {"description": "which?"}, {"scope": AMS}], ids=str)
-def test_of_several_none_is_chosen(emulator, play, seeded, options):
+def test_of_several_none_is_chosen(emulator, play, seeded):
     seeded([(100, None), (200, FRA)])
     before = emulator.state()
-    played = play(tasks_of(options, ignore_errors=True), env=emulator.environment())
-    result = played["here"]["task_0"]
-    assert (result["failed"], result["changed"]) == (True, False)
-    for word in ("0" * 32 + " (priority 100)", "1" * 32 + " (priority 200, scope colo_names fra01)", "Give static_route_id"):
-        assert word in result["msg"]
-    assert emulator.state() == before and writes(emulator.requests()) == []
-    chosen = play(tasks_of({**options, "static_route_id": "1" * 32}), env=emulator.environment())
+    cases: list[dict] = [{}, {"description": "which?"}, {"scope": AMS}, {"state": "absent"}]
+    played = play(tasks_of(*cases, ignore_errors=True), env=emulator.environment())
+    for result in played["here"].values():
+        assert (result["failed"], result["changed"]) == (True, False)
+        for word in ("0" * 32 + " (priority 100)", "1" * 32 + " (priority 200, scope colo_names fra01)", "Give static_route_id"):
+            assert word in result["msg"]
+    assert len(played["here"]) == len(cases) and emulator.state() == before and writes(emulator.requests()) == []
+    chosen = play(tasks_of(*({**options, "static_route_id": "1" * 32} for options in cases)), env=emulator.environment())
     assert chosen.rc == 0, chosen.screen
-    known = {route["id"]: route for route in emulator.state()["routes"]}
-    others = {route["id"]: route for route in before["routes"] if route["id"] != "1" * 32}
-    changed = known.pop("1" * 32, None)
-    assert known == others and (changed is None) is (options.get("state") == "absent")
+    assert [chosen["here"][f"task_{number}"]["changed"] for number in range(len(cases))] == [False, True, True, True]
+    assert [chosen["here"][f"task_{number}"]["static_route"]["id"] for number in range(len(cases))] == ["1" * 32] * len(cases)
+    assert emulator.state()["routes"] == [route for route in before["routes"] if route["id"] != "1" * 32]
 
 
 def test_nothing_is_left_of_a_run(emulator, play, seeded):
