@@ -15,18 +15,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
 from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH, _emulator, checked_emulator
 from ansible_collections.cloudflare.magic.tests.integration.support.quiet import assert_quiet
 
-__all__ = ["_emulator", "checked_emulator"]
+__all__ = ["_emulator", "checked_emulator", "decrypt", "encrypt", "environ"]
 
+PASSWORD = "only for tests"
 SOURCE = Path(COLLECTIONS_PATH, "ansible_collections", "cloudflare", "magic")
 
 
-def _environ(folder: Path) -> dict[str, str]:
+def encrypt(file: Path) -> None:
+    """Encrypt a file as ``ansible-vault`` does."""
+    secret = VaultSecret(PASSWORD.encode())
+    file.write_bytes(VaultLib([("prod", secret)]).encrypt(file.read_bytes(), secret=secret, vault_id="prod"))
+
+
+def decrypt(file: Path) -> bytes:
+    """Return what is in an encrypted file."""
+    return bytes(VaultLib([("prod", VaultSecret(PASSWORD.encode()))]).decrypt(file.read_bytes()))
+
+
+def environ(folder: Path) -> dict[str, str]:
     """Return an environment in which only this folder is the user's."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDFLARE_")) and not name.lower().endswith("_proxy")}
     (folder / "ansible.cfg").touch()
@@ -50,10 +63,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     galaxy = [sys.executable, "-m", "ansible.cli.galaxy", "collection"]
     build = [*galaxy, "build", str(SOURCE.resolve()), "--output-path", str(folder)]
-    subprocess.run(build, env=_environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(build, env=environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
     (archive,) = folder.glob("*.tar.gz")
     install = [*galaxy, "install", str(archive), "--offline", "--collections-path", str(folder / "collections")]
-    subprocess.run(install, env=_environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(install, env=environ(folder), cwd=folder, stdin=subprocess.DEVNULL, check=True)
     return folder / "collections"
 
 
@@ -91,14 +104,14 @@ def run(installed: Path, emulator: Emulator, tmp_path: Path):
     """
     folder = tmp_path / "user"
     folder.mkdir()
-    (folder / ".vault-password").write_text("only for tests\n", encoding="utf-8")
+    (folder / ".vault-password").write_text(f"{PASSWORD}\n", encoding="utf-8")
 
     def start(name: str, *args: str, env: dict[str, str] | None = None, vault: bool = True, warns=()) -> Ran:
         command = ["ansible.cli.playbook", f"cloudflare.magic.{name}", *args]
         if vault:
             command += ["--vault-id", f"prod@{folder / '.vault-password'}"]
-        environ = {**_environ(folder), "ANSIBLE_COLLECTIONS_PATH": str(installed), **(emulator.environment() if env is None else env)}
-        done = preloaded.run(command, folder, environ, merged=True)
+        env = {**environ(folder), "ANSIBLE_COLLECTIONS_PATH": str(installed), **(emulator.environment() if env is None else env)}
+        done = preloaded.run(command, folder, env, merged=True)
         screen = done.stdout.decode("utf-8")
         assert_quiet(screen, warns)
         return Ran(done.returncode, screen, folder)

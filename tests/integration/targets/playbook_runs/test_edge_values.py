@@ -9,8 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
 from pathlib import Path
+
+from conftest import environ
+
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH
 
 TUNNEL = {"name": "a", "cloudflare_endpoint": "203.0.113.1", "remote_identities": {"fqdn_id": "a.example.com"}}
 
@@ -25,10 +29,11 @@ def run(tmp_path, tasks):
     variables = {"strongswan_edge_swanctl_dir": str(swanctl), "strongswan_edge_settings_dir": str(swanctl), "strongswan_edge_if_id": 1}
     play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}]
     (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
-    command = ["ansible-playbook", "-i", "localhost,", str(tmp_path / "play.yml")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout, [path for path in swanctl.rglob("*") if path.is_file()]
+    env = {**environ(tmp_path), "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH}
+    ended = preloaded.run(["ansible.cli.playbook", "-i", "localhost,", "play.yml"], tmp_path, env)
+    screen = ended.stdout.decode("utf-8")
+    assert ended.returncode == 0, screen + ended.stderr.decode("utf-8")
+    return screen, [path for path in swanctl.rglob("*") if path.is_file()]
 
 
 def verdicts(tmp_path, cases):
@@ -40,7 +45,17 @@ def verdicts(tmp_path, cases):
         tasks.append({"block": [{"ansible.builtin.include_role": CHECK, "vars": variables}, fine], "rescue": [refused]})
     screen, files = run(tmp_path, tasks)
     assert files == []
+    return numbered(screen)
+
+
+def numbered(screen):
+    """Return what stands on a screen by the number of the case."""
     return {int(number): said for number, said in re.findall('"msg": "<([0-9]+): (.*?)>"', screen)}
+
+
+def public(tunnel):
+    """A task after which the play has the role's variables."""
+    return {"ansible.builtin.include_role": {**CHECK, "public": True}, "vars": {"strongswan_edge_tunnel": tunnel}}
 
 
 def suffix(name):
@@ -67,7 +82,7 @@ NAMES = {
 
 def test_no_two_names_share_a_connection(tmp_path):
     tunnels = [{**TUNNEL, "name": name} for name in NAMES]
-    tasks = [{"ansible.builtin.include_role": {**CHECK, "public": True}, "vars": {"strongswan_edge_tunnel": tunnels[0]}}]
+    tasks = [public(tunnels[0])]
     said = {"msg": "{{ strongswan_edge_tunnel.name }}:{{ strongswan_edge_connection }}:"}
     tasks += [{"ansible.builtin.debug": said, "vars": {"strongswan_edge_tunnel": tunnel}} for tunnel in tunnels]
     screen, _files = run(tmp_path, tasks)
@@ -167,12 +182,22 @@ def hostile():
 
 
 def test_hostile_values_are_refused(tmp_path):
+    """What the role finds of each value; and that it stops there, for one of each kind."""
     cases = list(hostile())
-    found = verdicts(tmp_path, [variables for _named, variables in cases])
-    assert sorted(found) == list(range(len(cases)))
-    for number, (named, variables) in enumerate(cases):
-        said = found[number]
-        assert said.startswith((f"Not usable for strongSwan: {named}. ", f"{named} is 'a")), (variables, said)
+    said = "{{ strongswan_edge_unfit | join(', ') or strongswan_edge_connection is not match('[A-Za-z0-9_-]+\\\\Z') }}"
+    # One task for those that differ in the tunnel and the identity alone: most of the time is that of tasks.
+    alike = [{"strongswan_edge_identity": "fqdn", **variables} for _named, variables in cases[: -len(VARIABLES)]]
+    each = {name: f"{{{{ item.{name} }}}}" for name in ("strongswan_edge_tunnel", "strongswan_edge_identity")}
+    shown = {"ansible.builtin.debug": {"msg": f"<{{{{ number }}}}: {said}>"}}
+    tasks: list[dict] = [{**shown, "vars": each, "loop": alike, "loop_control": {"index_var": "number"}}]
+    tasks += [{**shown, "vars": {"number": number, **variables}} for number, (_named, variables) in enumerate(cases) if number >= len(alike)]
+    screen, _files = run(tmp_path / "values", [public(TUNNEL), *tasks])
+    assert numbered(screen) == {number: "True" if named == "strongswan_edge_connection" else named for number, (named, _variables) in enumerate(cases)}
+    of_each = list({named: variables for named, variables in cases}.items())
+    said = verdicts(tmp_path / "role", [variables for _named, variables in of_each])
+    assert sorted(said) == list(range(len(of_each)))
+    for number, (named, _variables) in enumerate(of_each):
+        assert said[number].startswith((f"Not usable for strongSwan: {named}. ", f"{named} is 'a")), (named, said)
 
 
 TUNNEL_OF_CLOUDFLARE = {
@@ -235,13 +260,12 @@ def test_what_rotate_edge_gives_to_devices(tmp_path):
     files = [str(roles / "strongswan_edge/vars/main/forms.yml"), str(roles / "rotate_edge/vars/main.yml")]
     tasks = [{"ansible.builtin.include_vars": {"file": file}} for file in files]
     cases = [*FINE, *(changes for _field, changes in UNFIT)]
-    for number, changes in enumerate(cases):
-        tunnel = {**TUNNEL_OF_CLOUDFLARE, **changes}
-        others = [{**tunnel, "name": "another", "cloudflare_endpoint": "of no interest\n"}]
-        variables = {"rotate_edge_account": {"ipsec_tunnels": [tunnel, *others]}, "rotate_edge_tunnels": [tunnel["name"]]}
-        tasks.append({"ansible.builtin.debug": {"msg": f"<{number}: {{{{ rotate_edge_unfit }}}}>"}, "vars": variables})
+    others = "[item, item | combine({'name': 'another', 'cloudflare_endpoint': 'of no interest\\n'})]"
+    variables = {"rotate_edge_account": {"ipsec_tunnels": f"{{{{ {others} }}}}"}, "rotate_edge_tunnels": ["{{ item.name }}"]}
+    shown = {"ansible.builtin.debug": {"msg": "<{{ number }}: {{ rotate_edge_unfit }}>"}, "loop_control": {"index_var": "number"}}
+    tasks.append({**shown, "loop": [{**TUNNEL_OF_CLOUDFLARE, **changes} for changes in cases], "vars": variables})
     for number, said in enumerate(SAID_OF_HEALTH, start=len(cases)):
         tasks.append({"ansible.builtin.debug": {"msg": f"<{number}: {{{{ rotate_edge_health_reason }}}}>"}, "vars": {"ansible_failed_result": {"msg": said}}})
     screen, _files = run(tmp_path, tasks)
-    found = {int(number): said.split(" of the tunnel ")[0] for number, said in re.findall('"msg": "<([0-9]+): (.*?)>"', screen)}
+    found = {number: said.split(" of the tunnel ")[0] for number, said in numbered(screen).items()}
     assert found == dict(enumerate([*("" for _fine in FINE), *(field for field, _changes in UNFIT), *SAID_OF_HEALTH.values()]))

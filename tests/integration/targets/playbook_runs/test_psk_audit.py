@@ -14,13 +14,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from conftest import encrypt
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
 
@@ -279,8 +279,7 @@ def write_file(folder: Path, content: object) -> None:
     file = folder / "keys.yml"
     # A key with braces is no template; modules write it so.
     file.write_text(re.sub(r"psk: (?=.*\{\{)", "psk: !unsafe ", yaml.safe_dump(content)), encoding="utf-8")
-    command = [sys.executable, "-m", "ansible.cli.vault", "encrypt", "--vault-id", f"prod@{folder / '.vault-password'}", str(file)]
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    encrypt(file)
 
 
 def test_keys_in_doubt(emulator, run, tmp_path):
@@ -423,8 +422,7 @@ def browser(tmp_path):
     return look
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 500])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (500, "dark")])
 def test_it_looks_right(emulator, run, browser, tmp_path, width, theme):
     fleet(emulator, [10, None, 45, 400, 100, 85, 500, 0.5])
     for name, state in (("branch-1", 0.5), ("branch-3", 0), ("branch-6", None)):

@@ -10,7 +10,11 @@ import json
 import os
 import re
 import stat
-import subprocess
+
+from conftest import environ
+
+from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
+from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH
 
 # No template, and nothing that YAML or JSON would read as something else.
 TEXT = "[1, 2]\n\u00fc {{ 1 + 1 }} \u202e\r\n"
@@ -23,9 +27,11 @@ def play(folder, *tasks, args=()):
     plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [one for task in tasks for one in (task, said)]}]
     (folder / "play.yml").write_text(json.dumps(plays), encoding="utf-8")
     (folder / "text.txt").write_bytes(TEXT.encode())
-    ended = subprocess.run(["ansible-playbook", "play.yml", *args], cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout, re.findall('"msg": "<(.*?)>"', ended.stdout)
+    env = {**environ(folder), "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH}
+    ended = preloaded.run(["ansible.cli.playbook", "play.yml", *args], folder, env)
+    screen = ended.stdout.decode("utf-8")
+    assert ended.returncode == 0, screen + ended.stderr.decode("utf-8")
+    return screen, re.findall('"msg": "<(.*?)>"', screen)
 
 
 def file(path):

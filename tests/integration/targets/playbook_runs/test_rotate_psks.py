@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from datetime import datetime
 
 import pytest
 import yaml
+from conftest import decrypt
 
 FILE = ("-e", "vault_file=keys.yml")
 # Cloudflare counts for five minutes.
@@ -27,8 +26,7 @@ def sent(emulator) -> list[str]:
 
 def saved(ran) -> dict[str, dict]:
     """Return what is in the vault file, by the tunnel's name."""
-    command = [sys.executable, "-m", "ansible.cli.vault", "view", "--vault-id", str(ran.folder / ".vault-password"), str(ran.folder / "keys.yml")]
-    content = yaml.safe_load(subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout)
+    content = yaml.safe_load(decrypt(ran.folder / "keys.yml"))
     return {entry["name"]: entry for entry in content["cloudflare_magic_ipsec_psks"].values()}
 
 
