@@ -298,37 +298,44 @@ def unit_tests(every_core: bool) -> list[str]:
     return [str(file) for file in files if bool(_OF_CORE.search((ROOT / file).read_text(encoding="utf-8"))) is every_core]
 
 
+def run_core_tests(session: nox.Session, name: str, units: list[str], targets: set[str], classes: set[str]) -> None:
+    """Run unit tests and integration targets on an ansible-core, to the end even if some fail.
+
+    :arg targets: the classes of the targets.
+    :arg classes: the classes of the tests in them.
+    """
+    install_core(session, name, "-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
+    tree = refresh_tree(session.name)
+    if session.posargs:
+        run_pytest(session, tree, *session.posargs)
+        return
+    steps = {"unit tests": functools.partial(run_pytest, session, tree, *units)}
+    for target, declared in declared_targets().items():
+        if declared in targets:
+            steps[target] = functools.partial(run_target, session, tree, target, classes=" ".join(sorted(classes)))
+    failed = []
+    for step, run in steps.items():
+        try:
+            run()
+        except nox.command.CommandFailed:
+            failed.append(step)
+    if failed:
+        session.error(f"Failed: {', '.join(failed)}")
+
+
 def add_core_sessions(name: str, core: Core) -> None:
-    """Add the sessions of one ansible-core: core-X, every-target-X and sanity-X."""
-    requirements = ("-r", "tests/unit/requirements.txt", "-r", "tests/integration/requirements.txt")
+    """Add the sessions of one ansible-core: core-X, every-target-X and sanity-X, and once-X for what one ansible-core is enough for."""
     version = python_of(core)
     python = find_python(version) if version else None
 
-    def tests(session: nox.Session, units: list[str], classes: set[str]) -> None:
-        install_core(session, name, *requirements)
-        tree = refresh_tree(session.name)
-        if session.posargs:
-            run_pytest(session, tree, *session.posargs)
-            return
-        steps = {"unit tests": functools.partial(run_pytest, session, tree, *units)}
-        for target, declared in declared_targets().items():
-            if declared in classes:
-                steps[target] = functools.partial(run_target, session, tree, target, classes=" ".join(sorted(classes)))
-        failed = []
-        for step, run in steps.items():
-            try:
-                run()
-            except nox.command.CommandFailed:
-                failed.append(step)
-        if failed:
-            session.error(f"Failed: {', '.join(failed)}")
-
     def by_class(session: nox.Session) -> None:
-        once = unit_tests(every_core=False) if name == newest_release() else []
-        tests(session, [*unit_tests(every_core=True), *once], classes_of(name))
+        run_core_tests(session, name, unit_tests(every_core=True), classes_of(name) - {"one"}, classes_of(name))
+
+    def once(session: nox.Session) -> None:
+        run_core_tests(session, name, unit_tests(every_core=False), {"one"}, {"one"})
 
     def every(session: nox.Session) -> None:
-        tests(session, ["tests/unit/plugins"], {"all", "ends", "one"})
+        run_core_tests(session, name, ["tests/unit/plugins"], {"all", "ends", "one"}, {"all", "ends", "one"})
 
     def sanity(session: nox.Session) -> None:
         install_core(session, name)
@@ -342,12 +349,15 @@ def add_core_sessions(name: str, core: Core) -> None:
             ansible_test(session, name, "sanity", "--test", "pylint", "plugins/")
 
     by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
+    once.__doc__ = f"Run the unit tests and the integration targets for which one ansible-core is enough, on {name}."
     every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
     sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
     quick_sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}, its pylint on the newest alone and on plugins alone."
     if core is DEVEL:
         nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
         return
+    if name == newest_release():
+        nox.session(name=f"once-{name}", python=python, default=False, tags=["test", "core"])(once)
     nox.session(name=f"core-{name}", python=python, default=False, tags=["test", "core"])(by_class)
     nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
     nox.session(name=f"sanity-{name}", python=python, default=False, tags=["sanity", "test-all"])(sanity)
@@ -510,17 +520,22 @@ def site(session: nox.Session) -> None:
 
 
 def crash(session: nox.Session) -> None:
-    """Kill real runs at 200 instants for the vault file and 300 for a fleet, and try 20,000 sequences and 20,000 designs. Other sessions take a sample."""
+    """Kill real runs at 200 instants for the vault file and 300 for a fleet, try 20,000 sequences and 20,000 designs, and longer runs of many processes.
+
+    Other sessions take a sample.
+    """
     session.install(CORES["2.19"].requirement, "-r", "tests/integration/requirements.txt", "-r", "tests/unit/requirements.txt")
     tree = refresh_tree(session.name)
     with session.chdir(tree):
         environment = {"CRASH_SEQUENCES": "20000", "NETWORK_PAIRS": "20000", "HEALTH_AT_SCALE": "1", "PYTHONPATH": str(tree.parents[2])}
         at_scale = ("tests/unit/crash", "tests/unit/network", "tests/unit/plugins/module_utils/test_health.py")
         session.run("python", "-m", "pytest", "-p", "no:cacheprovider", *at_scale, *session.posargs, env=environment)
-    for target, instants in (("vault_file", 200), ("ipsec_psks", 300)):
-        environment = {"CRASH_INSTANTS": str(instants), "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
+    long = {"vault_file/test_crash.py": {"CRASH_INSTANTS": "200"}, "ipsec_psks/test_crash.py": {"CRASH_INSTANTS": "300"}, "forks": {"FORKS_ROUNDS": "10"}}
+    for path, environment in long.items():
+        target, dummy, file = path.partition("/")
+        environment = {**environment, "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2])}
         with session.chdir(tree / "tests" / "integration" / "targets" / target):
-            session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "test_crash.py", *session.posargs, env=environment)
+            session.run("python", "-m", "pytest", "-p", "no:cacheprovider", file or ".", *session.posargs, env=environment)
 
 
 # An environment that is made here may keep what Python has compiled: without that, each start of a program of Ansible compiles all that it imports.

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts of the inventory plugin, worked on by many processes at once: each gets the answer to its own question, and changes its own tunnel."""
+"""Hosts of the inventory plugin, worked on by many processes at once: each gets the answer to its own question, and changes its own tunnel.
+
+FORKS_ROUNDS says how often each host reads and changes its tunnel.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ import pytest
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import COLLECTIONS_PATH
 
 HOSTS = 20
-ROUNDS = 10
+ROUNDS = int(os.environ.get("FORKS_ROUNDS", "3"))
 # How many processes there are, by the names of the tunnels that each run works on.
 RUNS = {"http-few": (), "http-many": ("--forks", "20"), "tls-few": (), "tls-many": ("--forks", "20")}
 
