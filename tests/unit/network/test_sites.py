@@ -189,6 +189,27 @@ def test_the_work_grows_with_the_sites_and_not_faster(monkeypatch):
     assert counts[1] <= 4 * counts[0], counts
 
 
+# Of Cloudflare's, for five minutes.
+RATE_LIMIT = 1200
+
+
+def test_how_many_requests_sites_cost(cloud):
+    """One for the sites, and one for each list of a site that the design has: what 500 sites with LANs and WANs need fits into five minutes."""
+    wan = {"name": "fiber", "physport": 1}
+    sites = [{"name": f"site-{number}", "lans": LANS, "wans": [wan]} for number in range(25)]
+    done(cloud, with_sites(*sites))
+    again = done(cloud, with_sites(*sites))
+    assert not again["changed"] and again["requests"] == len(cloud.sent) == len(cloud.lists) == 1 + 2 * len(sites) and 1 + 2 * 500 < RATE_LIMIT
+    assert {path.rpartition("/")[2] for path in cloud.lists} == {"sites", "lans", "wans"}
+    # What is not named costs nothing, unless it is to go.
+    assert done(cloud, with_sites(sites[0], *({"name": site["name"]} for site in sites[1:])))["requests"] == 1 + 2
+    gone = done(cloud, with_sites(*({"name": site["name"]} for site in sites[1:])), "overridden", **MANY)
+    assert [path.rpartition("/")[2] for path in cloud.lists] == ["sites", "lans", "wans", "acls", "app_configs"]
+    assert len(gone["changes"]) == 1 + 2 + 1
+    # One that is created is not asked for its lists.
+    assert done(cloud, with_sites({"name": "new", "lans": LANS}))["requests"] == 1 + 1 + len(LANS)
+
+
 def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
     data = cloud.export()
     cloud.replace({**data, "settings": {**data["settings"], "connectors_make_tunnels": True}})
