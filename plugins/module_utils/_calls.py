@@ -17,7 +17,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import RE
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import SHORTEST_KEY
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, scrub
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW, REFERRED
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -96,11 +96,28 @@ def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = Non
     return found[0]
 
 
+class Foreseen(t.NamedTuple):
+    """What an earlier task of this run would have created, had it not run in check mode.
+
+    :ivar account: the API's URL and the account.
+    :ivar kind: its ``several``.
+    :ivar item: the object, whose id begins with ``NEW``; None if a later task would delete it.
+    """
+
+    account: str
+    kind: str
+    parent_id: str | None
+    object_id: str
+    item: Json | None
+
+
 class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
     """What an account has: the objects of each kind by ``key_of``, read when they are asked for, each kind once."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, foreseen: Sequence[Foreseen] = ()) -> None:
         self._client = client
+        # The last word on each.
+        self._foreseen = {(one.kind, one.parent_id, one.object_id): one.item for one in foreseen}
         self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
         self._read: dict[tuple[str, str | None], list[Json]] = {}
 
@@ -113,7 +130,8 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
         key = kind.several, parent_id
         if key not in self._read:
             try:
-                self._read[key] = list_all(self._client, kind, parent_id)
+                there = [] if parent_id is not None and parent_id.startswith(NEW) else list_all(self._client, kind, parent_id)
+                self._read[key] = [*there, *(item for (*place, dummy), item in self._foreseen.items() if tuple(place) == key and item is not None)]
             except MagicError as error:
                 error.unreadable = True
                 raise

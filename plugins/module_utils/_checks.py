@@ -12,10 +12,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import DEFAULT_MAX_DELETIONS
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._gather import with_connectors
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Later, as_it_is, label_of, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import check_unused
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Later, as_it_is, label_of, objects_after, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
@@ -67,6 +69,18 @@ def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
                 f"{name}: the {what} is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
                 f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {name} out of {whole}."
             )
+
+
+def check_used(account: Account, changes: Changes) -> None:
+    """Note what is to go although another object refers to it, once all else is done."""
+    for step in changes.steps:
+        if step.action == "delete" and step.actual is not None:
+            try:
+                check_unused(step.kind, step.actual, lambda kind: objects_after(account, changes, kind))
+            except MagicError as error:
+                if error.unreadable:
+                    raise
+                changes.say(step, str(error))
 
 
 def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:

@@ -99,6 +99,7 @@ class Kind:
     :ivar within: for fields that have another place in the API, their path there.
     :ivar hidden: fields of responses that are never shown, because they are secret.
     :ivar mixed: the field that is one list of objects of several kinds in the API. Answers to writes do not have it.
+    :ivar guarded: whether it is not deleted as long as another object refers to it.
     :ivar wrapped: whether the list of them has their name around it, though ``bare``.
     """
 
@@ -140,6 +141,7 @@ class Kind:
     hidden: tuple[str, ...] = ()
     mixed: Mixed | None = None
     wrapped: bool = False
+    guarded: bool = False
 
     def path(self, parent_id: str | None = None) -> list[str]:
         """Return the path of all of them, or of those of one parent."""

@@ -62,6 +62,7 @@ BGP_FILTER_PROFILE = Kind(
     },
     required=("name", "match_action", "targets"),
     repeated=(),
+    guarded=True,
     bare=True,
     validates=False,
     many=(),

@@ -13,7 +13,7 @@ import typing as t
 from contextlib import nullcontext
 from functools import partial
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, carry_out, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, carry_out, read, send
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
@@ -23,10 +23,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import 
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import meant, resolved, the_one
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import NotThere, check_unused, meant, resolved, the_one
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NEW
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,8 @@ if t.TYPE_CHECKING:
     Json = dict[str, t.Any]
     # Within the context, no other task decides; what is appended to its list is kept for later tasks.
     Claims = Callable[[], AbstractContextManager[list[Claim]]]
+    # The same for what tasks in check mode would have created.
+    Foresight = Callable[[], AbstractContextManager[list[Foreseen]]]
 
 
 _NOTHING_TO_DO: dict[str, t.Any] = {"changed": False, "diff": {"before": {}, "after": {}}}
@@ -79,21 +82,42 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return check_key("psk", key)
 
 
-def apply_one(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claims: Claims = _nobody_else) -> Json:
+def _nothing_foreseen() -> AbstractContextManager[list[Foreseen]]:
+    """Return what a run with a single task foresees."""
+    return nullcontext([])
+
+
+def apply_one(
+    kind: Kind,
+    client: Client,
+    options: Mapping[str, t.Any],
+    check_mode: bool,
+    claims: Claims = _nobody_else,
+    foresight: Foresight = _nothing_foreseen,
+) -> Json:
     """Do the work of the module that manages objects of this kind.
 
     :arg options: validated by ``kind.options`` and ``check``.
     :arg claims: the claims of the tasks of this run so far; see ``Claim``.
+    :arg foresight: what they would have created in check mode; see ``Foreseen``.
     :returns: the module's result.
     :raises MagicError: if it failed; the text describes the state of the object.
     """
     # Held until the response arrives: another task of this run must see what this one does before it decides.
-    with claims() as claimed:
-        return _apply(kind, client, options, check_mode, claimed)
+    with claims() as claimed, (foresight if check_mode else _nothing_foreseen)() as foreseen:
+        try:
+            return _apply(kind, client, options, check_mode, claimed, foreseen)
+        except NotThere as error:
+            if not check_mode:
+                raise
+            raise MagicError(
+                f"{error} In check mode, nothing is created: if an earlier task would create it, that task has to be part of the same run."
+            ) from None
 
 
-def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim]) -> Json:
-    desired, account = desired_of(kind, options), Account(client)
+def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim], foreseen: list[Foreseen]) -> Json:
+    whose = _account_of(client)
+    desired, account = desired_of(kind, options), Account(client, [one for one in foreseen if one.account == whose])
     object_id, absent = options.get(kind.id_option), options["state"] == "absent"
     parent_id = _parent_id(kind, account, options, absent)
     if kind.parent is not None and parent_id is None:
@@ -106,6 +130,8 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
         return dict(_NOTHING_TO_DO)
     desired = resolved(kind.fields, desired, look_up, ids=not kind.validates and not absent)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
+    if planned.method == "DELETE":
+        check_unused(kind, there[0] if object_id is not None else planned.result or {}, account.of)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
     shown = planned.result
@@ -113,8 +139,9 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
         answer = None
         if not check_mode:
             shown = answer = carry_out(kind, client, planned, secret, {str(item.get("id")) for item in there}, parent_id) or shown
-        elif not kind.validates:
+        elif not kind.validates or any(one.object_id in str(planned.body) for one in foreseen):
             result["validated"] = False
+            foreseen += _foreseen(kind, planned, whose, parent_id)
         elif planned.method != "DELETE" or kind.validates_delete:
             answer = send(kind, client, planned, secret, ASK)
             result["validated"] = True
@@ -124,6 +151,19 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     if shown is not None:
         result[kind.result] = normal(kind, shown)
     return result
+
+
+def _account_of(client: Client) -> str:
+    return f"{client.settings.api_url} {client.settings.account_id}"
+
+
+def _foreseen(kind: Kind, planned: Plan, account: str, parent_id: str | None) -> list[Foreseen]:
+    """Return what later tasks in check mode have to know of this one: an object that it would create, or what it would do with such an object."""
+    item = planned.result or {}
+    object_id = f"{NEW}{kind.several} {label_of(kind, item) or parent_id})" if planned.method == "POST" else str(item.get("id", ""))
+    if kind.validates or not object_id.startswith(NEW):
+        return []
+    return [Foreseen(account, kind.several, parent_id, object_id, None if planned.method == "DELETE" else {**item, "id": object_id})]
 
 
 def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absent: bool) -> str | None:
@@ -191,7 +231,7 @@ def _decide(
     :arg there: all objects, or the one with the id.
     """
     absent = options["state"] == "absent"
-    account = f"{client.settings.api_url} {client.settings.account_id}"
+    account = _account_of(client)
     if options.get(kind.id_option) is None:
         claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
         actual = find(kind, there, desired, absent=absent, claims=claims)

@@ -27,9 +27,9 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import NEW, label_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

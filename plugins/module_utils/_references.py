@@ -15,9 +15,10 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import in_order, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
@@ -25,6 +26,10 @@ if t.TYPE_CHECKING:
     Json = dict[str, t.Any]
     # Returns the objects of a kind, for a child those of the same parent.
     Lookup = Callable[[Kind], Sequence[Json]]
+
+
+class NotThere(MagicError):
+    """A task refers to an object that does not exist."""
 
 
 def meant(kind: Kind, objects: Sequence[Json], text: str) -> list[Json]:
@@ -47,7 +52,7 @@ def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Js
         raise MagicError(f"{option}: '{text}' matches {len(found)} of them: {listing(str(item['id']) for item in found)}. Give the id of the {nouns}.")
     if not found:
         there = listing(str(item.get(kind.keys[0])) for kind in kinds for item in lookup(kind))
-        raise MagicError(f"{option}: there is no {nouns} '{text}'. These exist: {there or 'none'}.")
+        raise NotThere(f"{option}: there is no {nouns} '{text}'. These exist: {there or 'none'}.")
     return found[0]
 
 
@@ -71,6 +76,40 @@ def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
     """Return the name of the object with an id; empty if there is none, or if others have its name."""
     word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == object_id), "")
     return word if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1 else ""
+
+
+def check_unused(kind: Kind, item: Json, lookup: Lookup) -> None:
+    """Check that nothing refers to an object that is to be deleted, where that matters.
+
+    :raises MagicError: naming what does, and the options to empty.
+    """
+    found: dict[str, list[str]] = {}
+    # Those that belong to other objects would have to be asked for one by one.
+    for other in [other for other in KINDS if other.parent is None and _can_refer(other.fields, kind)] if kind.guarded else []:
+        for user in lookup(other):
+            for option in _referring(other.fields, user, kind, str(item.get("id"))):
+                found.setdefault(option, []).append(f"{other.noun} {user.get(other.keys[0])}")
+    if found:
+        where = listing(dict.fromkeys(user for users in found.values() for user in users))
+        name = f"{kind.noun} '{item.get(kind.keys[0])}'"
+        raise MagicError(
+            f"The {name} is in use, so it cannot be deleted, and nothing was changed. It is used by: {where}. "
+            f"First remove it there ({', '.join(found)}: ''), or delete these objects."
+        )
+
+
+def _can_refer(fields: Mapping[str, Field], kind: Kind) -> bool:
+    return any(kind in one.of or _can_refer({**one.parts, **one.entry}, kind) for one in fields.values())
+
+
+def _referring(fields: Mapping[str, Field], item: Json, kind: Kind, object_id: str, path: str = "") -> Iterator[str]:
+    """Yield the options of an object that refer to another one."""
+    for name, one in fields.items():
+        value = item.get(one.stands_for or name)
+        if one.parts and isinstance(value, dict):
+            yield from _referring(one.parts, value, kind, object_id, f"{path}{name}.")
+        elif kind in one.of and object_id in (value if isinstance(value, list) else [value]):
+            yield f"{path}{name}"
 
 
 def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "", ids: bool = False) -> Json:
@@ -107,5 +146,5 @@ def _with_id(kinds: Sequence[Kind], option: str, object_id: str, lookup: Lookup)
     found = [str(item["id"]) for kind in kinds for item in lookup(kind) if canonical(str(item.get("id"))) == canonical(object_id)]
     if not found:
         there = listing(f"{item.get(kind.keys[0])} ({item['id']})" for kind in kinds for item in lookup(kind))
-        raise MagicError(f"{option}: there is no {' or '.join(kind.noun for kind in kinds)} with the id '{object_id}'. These exist: {there or 'none'}.")
+        raise NotThere(f"{option}: there is no {' or '.join(kind.noun for kind in kinds)} with the id '{object_id}'. These exist: {there or 'none'}.")
     return found[0]

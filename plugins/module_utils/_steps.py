@@ -19,7 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import key_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NEW, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,10 +33,6 @@ if t.TYPE_CHECKING:
     Account = Mapping[str, list[Json]]
 
 _OPTION = re.compile(r"[a-z0-9_., ]+: ")
-
-
-# The beginning of a token; no ID has a bracket.
-NEW = "(new: "
 
 
 @dataclass(frozen=True)

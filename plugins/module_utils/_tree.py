@@ -59,6 +59,10 @@ USUAL = NETWORK
 ROOTS = tuple(kind for kind in KINDS if kind.parent is None)
 
 
+# What the id of an object that does not exist yet begins with; no id has a bracket.
+NEW = "(new: "
+
+
 def children_of(kind: Kind) -> tuple[Kind, ...]:
     """Return the kinds whose objects belong to one of this kind."""
     return tuple(child for child in KINDS if child.parent is kind)

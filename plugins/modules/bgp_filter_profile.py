@@ -15,7 +15,8 @@ author:
 description:
   - Creates, updates, renames and deletes the profiles that BGP sessions of Cloudflare WAN (formerly Magic WAN) or Magic Transit use to filter routes.
   - Tunnels and interconnects refer to a profile by name in the options C(import_filter) and C(export_filter) of C(bgp). Create the profile before
-    them, and delete it after them.
+    them, and delete it after them. As long as a tunnel or an interconnect refers to a profile, a task that would delete the profile fails, and names
+    them.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes

@@ -17,38 +17,43 @@ from contextlib import contextmanager
 from functools import partial
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _objects
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Foreseen
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
 
 @contextmanager
-def claims_of_this_run() -> Iterator[list[Claim]]:
-    """Provide the claims of the tasks so far, and store what is appended. Each task is a process, so they are in a file that is deleted with the run.
+def _notes_of_this_run(sort: Callable[..., t.Any], name: str) -> Iterator[list[t.Any]]:
+    """Provide the notes of the tasks so far, and store what is appended. Each task is a process, so they are in a file that is deleted with the run.
 
     :raises MagicError: if they cannot be stored.
     """
-    path = os.path.join(_core.folder_of_this_run(), "cloudflare_magic_claims")
+    path = os.path.join(_core.folder_of_this_run(), name)
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+", encoding="utf-8")
     except OSError as exc:
         raise MagicError(
-            f"{path}: {exc.strerror}. Nothing was changed. The file records the routes that this run has handled. Make Ansible's local_tmp directory writable."
+            f"{path}: {exc.strerror}. Nothing was changed. The file records what earlier tasks decided. Make Ansible's local_tmp directory writable."
         ) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        claims = [Claim(*json.loads(line)) for line in file]
-        before = len(claims)
-        yield claims
-        for claim in claims[before:]:
-            file.write(json.dumps(claim) + "\n")
+        notes = [sort(*json.loads(line)) for line in file]
+        before = len(notes)
+        yield notes
+        for note in notes[before:]:
+            file.write(json.dumps(note) + "\n")
+
+
+claims_of_this_run = partial(_notes_of_this_run, Claim, "cloudflare_magic_claims")
+foreseen_in_this_run = partial(_notes_of_this_run, Foreseen, "cloudflare_magic_foreseen")
 
 
 def manages(kind: Kind) -> type[ClientAction]:
@@ -60,9 +65,10 @@ def manages(kind: Kind) -> type[ClientAction]:
         check = staticmethod(partial(_objects.check, kind))
 
         def work(self, client: Client) -> dict[str, t.Any]:
-            if kind.apart and not _core.is_ad_hoc():
-                return _objects.apply_one(kind, client, self.options, self._task.check_mode, claims_of_this_run)
-            return _objects.apply_one(kind, client, self.options, self._task.check_mode)
+            known: dict[str, t.Any] = {}
+            if not _core.is_ad_hoc():
+                known = {"foresight": foreseen_in_this_run, **({"claims": claims_of_this_run} if kind.apart else {})}
+            return _objects.apply_one(kind, client, self.options, self._task.check_mode, **known)
 
     return ActionModule
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import copy
 import typing as t
+from contextlib import nullcontext
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import apply_one, check, read_some
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_LAN
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.unit.kinds.rows import ROWS, Row
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
@@ -34,12 +37,15 @@ def options_of(kind: t.Any, chosen: dict[str, t.Any], spec: t.Any = None) -> dic
     return {name: result.validated_parameters.get(name) for name in own.argument_spec}
 
 
-def run(cloud: Cloud, kind: Kind, chosen: dict[str, t.Any], check_mode: bool = False) -> dict[str, t.Any]:
-    """Do the work of a module of this kind."""
+def run(cloud: Cloud, kind: Kind, chosen: dict[str, t.Any], check_mode: bool = False, foreseen: list[t.Any] | None = None) -> dict[str, t.Any]:
+    """Do the work of a module of this kind.
+
+    :arg foreseen: what the tasks of a run would have created in check mode.
+    """
     cloud.sent = []
     options = options_of(kind, chosen)
     check(kind, options)
-    return apply_one(kind, cloud._client, options, check_mode)
+    return apply_one(kind, cloud._client, options, check_mode, foresight=lambda: nullcontext([] if foreseen is None else foreseen))
 
 
 def sent(cloud: Cloud) -> list[t.Any]:
@@ -155,3 +161,51 @@ def test_it_is_read(cloud, row):
         again = run(cloud, row.kind, {**parent, **written})
         new = {"id", row.kind.id_field, "created_on", *FOLLOWS}
         assert again["changed"] and {name for name in {*one, *again[row.kind.result]} if one.get(name) != again[row.kind.result].get(name)} <= new
+
+
+def test_a_filter_in_use_is_not_deleted(cloud):
+    prepare(cloud, next(row for row in ROWS if row.kind is BGP_FILTER_PROFILE))
+    run(cloud, INTERCONNECT, {"name": "frankfurt-1", "bgp": {"customer_asn": 65030, "export_filter": "branches"}})
+    gone = {"name": "branches", "state": "absent"}
+    for chosen in (gone, {"bgp_filter_profile_id": run(cloud, BGP_FILTER_PROFILE, {"name": "branches"})["bgp_filter_profile"]["id"], "state": "absent"}):
+        for check_mode in (True, False):
+            with pytest.raises(MagicError) as caught:
+                run(cloud, BGP_FILTER_PROFILE, chosen, check_mode)
+            assert "It is used by: interconnect frankfurt-1. First remove it there (bgp.export_filter: '')" in str(caught.value) and sent(cloud) == []
+    run(cloud, INTERCONNECT, {"name": "frankfurt-1", "bgp": {"export_filter": ""}})
+    assert run(cloud, BGP_FILTER_PROFILE, gone)["changed"]
+
+
+def test_check_mode_builds_on_what_earlier_tasks_would_create(cloud):
+    """Each row as the tasks of one play: what its object needs is not there yet."""
+    for row in ROWS:
+        before, foreseen = cloud.export(), []
+        # What Cloudflare validates is not foreseen, and has to be there.
+        for kind, chosen in row.above:
+            assert run(cloud, kind, chosen, check_mode=not kind.validates, foreseen=foreseen)["changed"], row.kind.noun
+        there = cloud.export()
+        if row.kind.given or row.kind.validates:
+            continue
+        assert run(cloud, row.kind, row.new, True, foreseen)["validated"] is False and sent(cloud) == []
+        again = run(cloud, row.kind, row.new, True, foreseen)
+        assert not again["changed"] and "(new: " in str(again[row.kind.result].get("id", "(new: ")), row.kind.noun
+        for change in row.changes[:2]:
+            assert run(cloud, row.kind, {**row.keys, **change}, True, foreseen)["changed"] and sent(cloud) == []
+            assert not run(cloud, row.kind, {**row.keys, **change}, True, foreseen)["changed"]
+        assert run(cloud, row.kind, {**row.keys, "state": "absent"}, True, foreseen)["changed"]
+        assert not run(cloud, row.kind, {**row.keys, "state": "absent"}, True, foreseen)["changed"] and sent(cloud) == []
+        assert cloud.export() == there
+        cloud.replace(before)
+
+
+def test_check_mode_says_what_may_be_missing(cloud):
+    for check_mode in (True, False):
+        with pytest.raises(MagicError) as caught:
+            run(cloud, SITE_LAN, {"site": "paris", "name": "office"}, check_mode)
+        assert "site: there is no site 'paris'" in str(caught.value)
+        assert ("if an earlier task would create it" in str(caught.value)) is check_mode
+    # A tunnel with a filter that an earlier task would create cannot be validated yet.
+    foreseen: list[t.Any] = []
+    run(cloud, BGP_FILTER_PROFILE, {"name": "branches", "match_action": "allow", "targets": ["10.0.0.0/8"]}, True, foreseen)
+    dry = run(cloud, INTERCONNECT, {"name": "frankfurt-1", "bgp": {"customer_asn": 65030, "import_filter": "branches"}}, True, foreseen)
+    assert dry["changed"] and dry["validated"] is False and sent(cloud) == []

@@ -199,7 +199,7 @@ def test_how_many_requests_sites_cost(cloud):
     sites = [{"name": f"site-{number}", "lans": LANS, "wans": [wan]} for number in range(25)]
     done(cloud, with_sites(*sites))
     again = done(cloud, with_sites(*sites))
-    assert not again["changed"] and again["requests"] == len(cloud.sent) == len(cloud.lists) == 1 + 2 * len(sites) and 1 + 2 * 500 < RATE_LIMIT
+    assert not again["changed"] and again["requests"] == len(cloud.sent) == len(cloud.lists) == 1 + 2 * len(sites) and RATE_LIMIT > 1 + 2 * 500
     assert {path.rpartition("/")[2] for path in cloud.lists} == {"sites", "lans", "wans"}
     # What is not named costs nothing, unless it is to go.
     assert done(cloud, with_sites(sites[0], *({"name": site["name"]} for site in sites[1:])))["requests"] == 1 + 2
@@ -241,6 +241,22 @@ def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
     assert sorted(change["action"] for change in done(cloud, config, "overridden", keep=[], **MANY)["changes"]) == ["delete", "delete"]
 
 
+def test_a_filter_that_is_in_use_is_not_deleted(cloud):
+    done(cloud)
+    gone = {"bgp_filter_profiles": [{"name": "branches"}]}
+    for check in (True, False):
+        refused = cloud.run(gone, "deleted", check)
+        assert refused["failed"] and cloud.writes == []
+        assert "bgp_filter_profiles[0]: The BGP filter profile 'branches' is in use" in refused["msg"]
+        assert "It is used by: IPsec tunnel site-1. First remove it there (bgp.import_filter: '')" in refused["msg"]
+    # What the same run takes out of it, or deletes, does not count.
+    freed = {"ipsec_tunnels": [tunnel(1, bgp={"customer_asn": 65010, "import_filter": ""})], "bgp_filter_profiles": [{"name": "other", **OTHER}]}
+    assert names(done(cloud, freed, "overridden", keep=[]))[-1] == "delete bgp_filter_profiles branches"
+    done(cloud)
+    assert len(done(cloud, {**gone, "ipsec_tunnels": [{"name": "site-1"}]}, "deleted")["changes"]) == 2
+
+
+OTHER = {"match_action": "deny", "targets": ["0.0.0.0/0"]}
 MONITORED: dict[str, Any] = {
     "mnm_config": {"name": "Example", "default_sampling": 10, "router_ips": ["203.0.113.9"]},
     "mnm_rules": [{"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"], "bandwidth_threshold": 1000}],

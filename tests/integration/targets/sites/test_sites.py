@@ -79,8 +79,15 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
     dry = {"cloudflare.magic.network": {"config": {**DESIGN, "sites": [{"name": "nice", "lans": LANS}]}}, "register": "dry", "check_mode": True}
     reboot = {"cloudflare.magic.connector_interrupt": {"connector": "MC-1", "interrupt": "reboot", "confirm": True}, "register": "repeated"}
     repeated = {**reboot, "until": "repeated is success", "retries": 1, "delay": 0, "ignore_errors": True}
+    # In check mode a task builds on what the ones before would have created; otherwise not.
+    new: list[tuple[str, dict]] = [("connector", {"serial_number": "MC-9"}), ("site", {"name": "tours", "connector": "MC-9"})]
+    new += [("site_lan", {"site": "tours", **lan}) for lan in LANS] + [("site_acl", {"site": "tours", **ACL})]
+    checked = [
+        {f"cloudflare.magic.{module}": options, "register": f"new_{number}", "check_mode": True} for number, (module, options) in enumerate([*new, new[-1]])
+    ]
+    lost = {"cloudflare.magic.site_lan": {"site": "tours", **LANS[0]}, "register": "lost", "ignore_errors": True}
     try:
-        played = play([*tasks, dry, repeated], env=server.environment, args=["-vvv", "--diff"])
+        played = play([*tasks, dry, repeated, *checked, lost], env=server.environment, args=["-vvv", "--diff"])
     finally:
         server.close()
     assert played.rc == 0, played.screen
@@ -88,6 +95,8 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
     assert {name: found[name]["changed"] for name, dummy, dummy_options, changed in TASKS if changed is not None} == {
         name: changed for name, dummy, dummy_options, changed in TASKS if changed is not None
     }
+    assert [found[f"new_{number}"]["changed"] for number in range(len(checked))] == [True] * len(new) + [False]
+    assert found["lost"]["msg"].startswith("site: there is no site 'tours'.") and "check mode" not in found["lost"]["msg"]
     assert found["refused"]["failed"] and "(license ********)" in found["refused"]["msg"]
     assert "each attempt of the task would interrupt" in found["repeated"]["msg"]
     assert found["read"]["connectors"][-1]["last_heartbeat"] and found["dry"]["not_validated"]
