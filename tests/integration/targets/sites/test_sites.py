@@ -56,7 +56,7 @@ TASKS = [
     ("link", "interconnect", {"name": "frankfurt-1", "bgp": {"customer_asn": 65030, "import_filter": "lyon"}}, True),
     ("links", "interconnect_info", {}, False),
     ("group", "redundancy_group", {"name": "frankfurt", "members": {"interconnects": ["frankfurt-1"]}}, True),
-    ("groups", "redundancy_group_info", {}, False),
+    ("grouped", "redundancy_group_info", {}, False),
     ("app", "app", {"name": "payroll", "type": "Business"}, True),
     ("apps", "app_info", {}, False),
     ("breakout", "site_app_config", {"site": "lyon", "app": "payroll", "breakout": True, "preferred_wans": ["fiber"]}, True),
