@@ -179,7 +179,8 @@ def test_a_filter_in_use_is_not_deleted(cloud):
 def test_check_mode_builds_on_what_earlier_tasks_would_create(cloud):
     """Each row as the tasks of one play: what its object needs is not there yet."""
     for row in ROWS:
-        before, foreseen = cloud.export(), []
+        before = cloud.export()
+        foreseen: list[t.Any] = []
         # What Cloudflare validates is not foreseen, and has to be there.
         for kind, chosen in row.above:
             assert run(cloud, kind, chosen, check_mode=not kind.validates, foreseen=foreseen)["changed"], row.kind.noun
