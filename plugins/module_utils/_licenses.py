@@ -153,19 +153,24 @@ def _register(client: Client, notes: str, account: _Account, warnings: list[str]
 
 
 def _lost(error: MagicError) -> MagicError:
-    """Return an error without the words of an answer that may quote a license key that nobody knows.
+    """Return the error of a request whose answer was lost.
 
     :raises MagicError: the error itself, if the request certainly changed nothing.
     """
     if error.reached != UNKNOWN:
         raise error
+    return _wordless(error)
+
+
+def _wordless(error: MagicError) -> MagicError:
+    """Return an error without the words of an answer that may quote a license key that nobody knows."""
     failure = error.failure or {}
     if not failure.get("errors"):
         return error  # all words are ours
     codes = [{name: entry[name] for name in ("code",) if name in entry} for entry in failure["errors"]]
     known = ", ".join(str(entry["code"]) for entry in codes if "code" in entry)
     text = f"HTTP status {failure['status']}, codes: {known or 'none'}. The rest of the response is omitted, because it may quote the license key"
-    return MagicError(text, failure={**failure, "errors": codes}, reached=UNKNOWN)
+    return MagicError(text, failure={**failure, "errors": codes}, reached=error.reached)
 
 
 def _provision_once(client: Client, connector_id: str, before: str | None) -> str:
@@ -206,9 +211,8 @@ def _provision(client: Client, connector_id: str, before: str | None, warnings: 
             if key != ours:
                 raise MagicError("One more license key was provisioned, but the connector does not confirm that it is the latest one.")
     except MagicError as error:
-        again = error if error.reached != UNKNOWN else _lost(error)
         # The failure is that of the first request, which may have changed the key, regardless of the next one.
-        raise lost.explained(f"{story}, and it could not be recovered: {str(again).rstrip('.')}. {_HEAL}") from None
+        raise lost.explained(f"{story}, and it could not be recovered: {str(_wordless(error)).rstrip('.')}. {_HEAL}") from None
     warnings.append(f"{story}. {done}")
     return key
 

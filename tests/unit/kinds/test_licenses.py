@@ -277,23 +277,25 @@ def test_the_key_from_before_is_no_new_one(cloud, virtual):
     assert done["license_key"] == in_force(cloud, virtual) != before and writes(cloud) == [PROVISION]
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["read afterwards", "never read"])
-def test_an_error_that_quotes_the_new_key(cloud, virtual, known):
-    """The answer to the request says no, with the key that it has provisioned."""
+@pytest.mark.parametrize("then", ["read", "lost", "quoted"])
+def test_an_error_that_quotes_the_new_key(cloud, virtual, then):
+    """The answer to the request says no, with the key that it has provisioned; those that follow may do the same, or not come."""
     quoted: list[str] = []
 
     def between(request, forward):
         reply = forward()
-        if request.method == "PATCH" and not quoted:
+        first = request.method == "PATCH" and not quoted
+        if first:
             quoted.append(json.loads(reply.body)["result"]["license_key"])
+        if first or (quoted and then == "quoted"):
             errors = [{"code": 1, "message": f"the license {quoted[0]} was not sent"}]
             return Reply(500, {"Content-Type": "application/json"}, json.dumps({"success": False, "errors": errors, "result": None}).encode())
-        if quoted and not known:
+        if quoted and then == "lost":
             raise requests.ConnectionError("lost")
         return reply
 
     cloud.between = between
-    if known:
+    if then == "read":
         text = json.dumps({**run(cloud, connector=virtual, rotate="always"), "license_key": None})
     else:
         with pytest.raises(MagicError) as caught:
