@@ -9,7 +9,7 @@
 """Sessions for nox: what antsibull-nox.toml sets up, and the tests on each ansible-core, in virtual environments instead of containers.
 
 ``nox --list`` names them. Sessions and ansible-cores are named here and nowhere else: tests/tools/run_sessions.py runs those with a tag, in the order of
-this file, which has the long ones first. ``check`` is for while you work, ``test`` proves a change, ``test-all`` runs every target on every ansible-core.
+this file, which has the long ones first. ``check`` is for use while you work, ``test`` proves a change, ``test-all`` runs every target on every ansible-core.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """One ansible-core series: the Pythons to run it with, the first one found is taken, and what to install.
+    """One ansible-core series: the Pythons to run it with, of which the first one found is used, and what to install.
 
-    :ivar early: whether it is not released yet, so that a machine which cannot install it skips it, by name.
+    :ivar early: whether it is not released yet, so that a machine that cannot install it skips it and reports that.
     """
 
     pythons: tuple[str, ...]
@@ -58,10 +58,10 @@ CORES = {
     "2.19": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.19,<2.20"),
     "2.20": Core(("3.12", "3.13", "3.14"), "ansible-core>=2.20,<2.21"),
     "2.21": Core(("3.13", "3.12", "3.14"), "ansible-core>=2.21,<2.22"),
-    # Naming a pre-release in the requirement is what makes pip and uv take one where there is no final release yet.
+    # A pre-release in the requirement lets pip and uv install one if there is no final release yet.
     "2.22": Core(("3.13", "3.14", "3.15"), "ansible-core>=2.22.0a0,<2.23", early=True),
 }
-# What is being worked on, for the nightly run alone.
+# The development version, for the nightly run only.
 DEVEL = Core(("3.14", "3.13", "3.15"), "ansible-core @ https://github.com/ansible/ansible/archive/devel.tar.gz", early=True)
 
 ROOT = Path(__file__).resolve().parent
@@ -70,18 +70,18 @@ PYTHONS_DIR = NOX_DIR / "pythons"
 
 
 def base_python(candidate: str, version: str) -> str | None:
-    """Return the path of the interpreter behind a candidate, if that is the wanted version and can make virtual environments."""
+    """Return the path of the interpreter behind a candidate, if it has the requested version and can create virtual environments."""
     code = "import sys, ensurepip, venv; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
     try:
         answer = subprocess.run([candidate, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60).stdout.split(None, 1)
     except (OSError, subprocess.SubprocessError):
-        return None  # such as a shim of pyenv for a version that is not switched on
+        return None  # such as a shim of pyenv for a version that is not active
     return answer[1].strip() if len(answer) == 2 and answer[0] == version else None
 
 
 @functools.cache
 def find_python(version: str) -> str | None:
-    """Find a Python of the given version on PATH, or else among those of pyenv, whether these are switched on or not."""
+    """Find a Python of the given version on PATH, or else among those of pyenv, whether they are active or not."""
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     candidates = [os.path.join(directory, f"python{version}") for directory in os.get_exec_path() if directory != str(PYTHONS_DIR)]
     candidates += sorted(glob.glob(os.path.join(glob.escape(pyenv), "versions", f"{version}.*", "bin", f"python{version}")), reverse=True)
@@ -92,9 +92,9 @@ def find_python(version: str) -> str | None:
 
 
 def provide_pythons() -> None:
-    """Put a small wrapper for each Python first on PATH.
+    """Put a small wrapper for each Python at the beginning of PATH.
 
-    ansible-test looks for ``pythonX.Y`` on PATH, and runs it without most of the environment: shims that need a variable of their own fail there.
+    ansible-test looks for ``pythonX.Y`` on PATH, and runs it without most of the environment: shims that need their own variable fail there.
     """
     PYTHONS_DIR.mkdir(parents=True, exist_ok=True)
     # ansible-test sanity also compiles the modules with each Python that a host may have: see tests/config.yml.
@@ -116,7 +116,7 @@ def provide_pythons() -> None:
 
 
 def collection_files() -> list[Path]:
-    """List the files of the collection: what git tracks or would track, or everything where there is no git."""
+    """List the files of the collection: what git tracks or would track, or everything without git."""
     try:
         output = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -129,9 +129,9 @@ def collection_files() -> list[Path]:
 
 
 def refresh_tree(version: str) -> Path:
-    """Bring a session's, or an ansible-core's, own copy of the collection up to date.
+    """Update the copy of the collection for a session or an ansible-core.
 
-    ansible-test wants a directory ansible_collections/cloudflare/magic. It makes its environments in there, below tests/output; they stay, so that
+    ansible-test wants a directory ansible_collections/cloudflare/magic. It creates its environments in there, below tests/output; they are kept, so that
     unit tests, integration tests and the next run share them.
     """
     tree = NOX_DIR / "trees" / version / "ansible_collections" / "cloudflare" / "magic"
@@ -146,15 +146,15 @@ def refresh_tree(version: str) -> Path:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
     if not (tree / ".git").exists():
-        # A repository of its own: ansible-test would else find the one around it, which ignores this directory.
+        # A separate repository: otherwise, ansible-test would find the outer one, which ignores this directory.
         subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
     return tree
 
 
 def private_home(version: str) -> Path:
-    """Make a home directory for this ansible-core's ansible-test, which keeps its environments and its cache in ~/.ansible/test.
+    """Create a home directory for this ansible-core's ansible-test, which keeps its environments and its cache in ~/.ansible/test.
 
-    Series can then run at the same time, and the user's own ~/.ansible is left alone. pip finds its cache and its configuration.
+    Series can then run at the same time, and the user's own ~/.ansible is not changed. pip finds its cache and its configuration.
     """
     home = NOX_DIR / "homes" / version
     user = Path.home()
@@ -167,7 +167,7 @@ def private_home(version: str) -> Path:
             link.unlink()
         if target.exists() and not link.is_symlink():
             link.symlink_to(target)
-    # ansible-test does not pass the environment's settings for pip on.
+    # ansible-test does not pass on the environment's settings for pip.
     settings = {key[4:].lower().replace("_", "-"): value for key, value in os.environ.items() if key.startswith("PIP_") and key != "PIP_CONFIG_FILE"}
     (home / ".pip").mkdir(exist_ok=True)
     lines = [f"{key} = {' '.join(value.split())}\n" for key, value in sorted(settings.items()) if value and key != "cache-dir"]
@@ -176,7 +176,7 @@ def private_home(version: str) -> Path:
 
 
 def provide_get_pip(session: nox.Session, home: Path) -> None:
-    """Put tests/tools/get_pip.py where ansible-test keeps the script that it would otherwise download."""
+    """Copy tests/tools/get_pip.py to where ansible-test stores the script that it would otherwise download."""
     location = session.run("python", "-c", "import ansible_test._internal as package; print(package.__path__[0])", silent=True)
     source = Path(str(location).strip(), "python_requirements.py").read_text(encoding="utf-8")
     cache = home / ".ansible" / "test" / "cache"
@@ -188,9 +188,9 @@ def provide_get_pip(session: nox.Session, home: Path) -> None:
 
 
 def use_released_requirements(session: nox.Session) -> None:
-    """Take packages that ansible-test wants from an archive of their source code from the package index instead.
+    """Install packages from the package index that ansible-test requires from an archive of their source code.
 
-    2.22.0rc1 has such a requirement: of dill, for the sake of Python 3.15. Not every network has a way to the host of that archive.
+    2.22.0rc1 has such a requirement: of dill, for the sake of Python 3.15. Not every network can reach the host of that archive.
     """
     location = session.run("python", "-c", "import ansible_test; print(ansible_test.__path__[0])", silent=True)
     for path in Path(str(location).strip(), "_data", "requirements").glob("sanity.*.txt"):
@@ -203,12 +203,12 @@ def use_released_requirements(session: nox.Session) -> None:
 
 
 def python_of(core: Core) -> str | None:
-    """Return the version of the Python to run an ansible-core with, or None if this machine has none that does."""
+    """Return the version of the Python to run an ansible-core with, or None if this machine has none."""
     return next((version for version in core.pythons if find_python(version)), None)
 
 
 def install_core(session: nox.Session, name: str, *more: str) -> None:
-    """Install an ansible-core and what else is wanted, or skip the session by name where that cannot be had."""
+    """Install an ansible-core and other requirements, or skip the session with a message if that is not available."""
     core = CORES.get(name, DEVEL)
     if python_of(core) is None:
         session.skip(f"ansible-core {name} needs one of Python {', '.join(core.pythons)}, and none is here")
@@ -238,7 +238,7 @@ def ends() -> tuple[str, str]:
 
 
 def newest_release() -> str:
-    """Return the newest ansible-core that is released and that this machine has a Python for, or the newest that there is."""
+    """Return the newest released ansible-core that this machine has a Python for, or the newest one of all."""
     return next((name for name, core in reversed(CORES.items()) if not core.early and python_of(core)), ends()[1])
 
 
@@ -262,9 +262,9 @@ def declared_targets() -> dict[str, str]:
 
 
 def run_target(session: nox.Session, tree: Path, target: str, *args: str, classes: str = "all ends one") -> None:
-    """Run an integration target by pytest, which is all that its runme.sh does.
+    """Run an integration target by pytest, which is what its runme.sh does.
 
-    Once more on failure, as ``ansible-test integration --retry-on-error`` does: these tests run real programs against each other on machines of any speed.
+    Again after a failure, as ``ansible-test integration --retry-on-error`` does: these tests run real programs against each other on machines of any speed.
     """
     environment = {"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]), "PYTHONPATH": str(tree.parents[2]), "CORE_CLASSES": classes}
     command = ("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", ".", *args)
@@ -278,21 +278,21 @@ def run_target(session: nox.Session, tree: Path, target: str, *args: str, classe
 
 
 def run_pytest(session: nox.Session, tree: Path, *args: str) -> None:
-    """Run tests in a copy of the collection by pytest. What ansible-test adds to that for unit tests are environments, which are made here already."""
+    """Run tests in a copy of the collection by pytest. For unit tests, ansible-test only adds environments, which already exist here."""
     with session.chdir(tree):
         session.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", *args, env={"PYTHONPATH": str(tree.parents[2])})
 
 
-# What is of ansible-core: itself, and the room that has its private interfaces.
+# Imports of ansible-core: its own modules, and the file with its private interfaces.
 _OF_CORE = re.compile(
     r"^\s*(?:from|import) (?:ansible[. ]|ansible_collections\.cloudflare\.magic\.plugins\.(?:plugin_utils(?:\._core| import _core)))", re.MULTILINE
 )
 
 
 def unit_tests(every_core: bool) -> list[str]:
-    """Return the files of unit tests that meet ansible-core, which are those that import something of it, or the others.
+    """Return the files of unit tests that depend on ansible-core, or the others.
 
-    Nothing has to be declared: what a test is about it has to import.
+    Nothing has to be declared: a test imports what it depends on.
     """
     files = (path.relative_to(ROOT) for path in sorted((ROOT / "tests" / "unit" / "plugins").rglob("test_*.py")))
     return [str(file) for file in files if bool(_OF_CORE.search((ROOT / file).read_text(encoding="utf-8"))) is every_core]
@@ -345,7 +345,7 @@ def add_core_sessions(name: str, core: Core) -> None:
         install_core(session, name)
         ansible_test(session, name, "sanity", "--skip-test", "pylint", *session.posargs)
         if name == ends()[1]:
-            # With what it knows of ansible-core. The session "codeqa" has everything else for pylint.
+            # With ansible-core installed. The session "codeqa" has everything else for pylint.
             ansible_test(session, name, "sanity", "--test", "pylint", "plugins/")
 
     by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
@@ -366,7 +366,7 @@ def add_core_sessions(name: str, core: Core) -> None:
 
 
 def as_ansible_test(session: nox.Session) -> None:
-    """Run unit tests and a target by ansible-test itself, as a proof that they work there: an editor or another project may call it."""
+    """Run unit tests and a target by ansible-test itself, to prove that they work there: editors and other projects may use it."""
     name = newest_release()
     python = str(python_of(CORES[name]))
     install_core(session, name)
@@ -384,7 +384,7 @@ def as_ansible_test(session: nox.Session) -> None:
     ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk")
 
 
-# What antsibull-nox makes of antsibull-nox.toml.
+# The sessions that antsibull-nox creates from antsibull-nox.toml, and words.
 _CHECKS = ("formatters", "words", "codeqa", "yamllint", "typing", "antsibull-nox-config", "docs-check", "license-check", "extra-checks")
 _CHECKS += ("build-import-check", "ansible-lint")
 
@@ -396,13 +396,13 @@ def checks(session: nox.Session) -> None:
 
 
 def emulator(session: nox.Session) -> None:
-    """Run the emulator's own tests, which know no ansible-core."""
+    """Run the emulator's own tests, which do not depend on ansible-core."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
     run_pytest(session, refresh_tree(session.name), "tests/unit/emulator", *session.posargs)
 
 
 def boundaries(session: nox.Session) -> None:
-    """End runs at every boundary, in process, and try each field of each kind and sequences of what can happen; they know no ansible-core either."""
+    """Interrupt runs at every boundary, in one process, and test each field of each kind and sequences of events; these tests do not depend on ansible-core."""
     install_core(session, newest_release(), "-r", "tests/unit/requirements.txt")
     run_pytest(session, refresh_tree(session.name), "tests/unit/crash", "tests/unit/network", "tests/unit/kinds", *session.posargs)
 
@@ -419,7 +419,7 @@ def words(session: nox.Session) -> None:
 
 
 def check_code(session: nox.Session) -> None:
-    """Run ruff, codespell, mypy, validate-modules and ansible-doc: what takes seconds of that which looks at the code alone."""
+    """Run ruff, codespell, mypy, validate-modules and ansible-doc: the fast checks of the code."""
     name = ends()[1]
     lint = tomllib.loads((ROOT / "antsibull-nox.toml").read_text(encoding="utf-8"))["sessions"]["lint"]
     install_core(session, name, "ruff", "codespell", "mypy", *lint["mypy_extra_deps"])
@@ -452,18 +452,18 @@ def check_plays(session: nox.Session) -> None:
 
 
 def pytest_session(session: nox.Session, directory: str) -> None:
-    """Run tests of the whole collection with pytest, in a tree of its own and with the packages that the tests name."""
+    """Run tests of the whole collection with pytest, in its own tree and with the packages that the tests require."""
     session.install("-r", f"{directory}/requirements.txt")
     run_pytest(session, refresh_tree(session.name), directory, *session.posargs)
 
 
 def sdk(session: nox.Session) -> None:
-    """Compare the collection and its emulator with Cloudflare's own SDKs, and ask the language server what it offers."""
+    """Compare the collection and its emulator with Cloudflare's own SDKs, and query the completions of the language server."""
     pytest_session(session, "tests/sdk")
 
 
 def description(session: nox.Session) -> None:
-    """Compare the emulator's description of the API with Cloudflare's newest SDKs, field by field; fails if something is new, gone or changed."""
+    """Compare the emulator's description of the API with Cloudflare's newest SDKs, field by field; fails if something was added, removed or changed."""
     session.install("--upgrade", "cloudflare", "pyyaml")
     folder = Path(session.create_tmp()).resolve()
     watch = ROOT / "tests" / "tools" / "watch"
@@ -473,7 +473,7 @@ def description(session: nox.Session) -> None:
     if shutil.which("node") and shutil.which("npm"):
         found["typescript"] = folder / "typescript.json"
         (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
-        # From version 7 on, the compiler has no interface for programs.
+        # From version 7 on, the compiler has no API.
         packages = ("cloudflare@latest", "typescript@5")
         quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
         with session.chdir(folder):
@@ -491,13 +491,13 @@ def docs_examples(session: nox.Session) -> None:
 
 
 def ike(session: nox.Session) -> None:
-    """Rotate keys between two real strongSwan daemons, with the ansible-core that IKE_CORE names. Needs Linux and Debian's packages; else says why."""
+    """Rotate keys between two real strongSwan daemons, with the ansible-core that IKE_CORE names. Needs Linux and Debian's packages; else it is skipped."""
     session.install(CORES[os.environ.get("IKE_CORE", "2.19")].requirement)
     pytest_session(session, "tests/ike")
 
 
 def events(session: nox.Session) -> None:
-    """Run the rulebooks with the real ansible-rulebook. Needs Java; else says so."""
+    """Run the rulebooks with the real ansible-rulebook. Needs Java; otherwise, it is skipped with a message."""
     session.install(CORES[newest_release()].requirement)
     pytest_session(session, "tests/events")
 
@@ -538,15 +538,15 @@ def crash(session: nox.Session) -> None:
             session.run("python", "-m", "pytest", "-p", "no:cacheprovider", file or ".", *session.posargs, env=environment)
 
 
-# An environment that is made here may keep what Python has compiled: without that, each start of a program of Ansible compiles all that it imports.
+# Environments that are created here may keep Python's compiled files: otherwise, each start of a program of Ansible compiles everything that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
-# One file system may be read-only or another device than uv's cache: copying is always right, and quiet.
+# The file system may be read-only or on another device than uv's cache: copying always works, without warnings.
 os.environ.setdefault("UV_LINK_MODE", "copy")
-# pip trusts what the system trusts, such as the certificate of a company's proxy; uv does so only when it is told to.
+# pip trusts what the system trusts, such as the certificate of a company's proxy; uv does so only with this setting.
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 provide_pythons()
@@ -559,7 +559,7 @@ def add(function: Callable[[nox.Session], None], *tags: str, name: str = "", pyt
 
 
 _ONE = find_python(python_of(CORES[newest_release()]) or "")
-# The longest first: the newest release has all that one ansible-core is enough for.
+# The longest first: the newest release also has the tests that need only one ansible-core.
 for _name in sorted(CORES, key=lambda name: name != newest_release()):
     add_core_sessions(_name, CORES[_name])
 add_core_sessions("devel", DEVEL)
@@ -577,7 +577,7 @@ add(check_units, "check", python=_ONE)
 add(check_plays, "check", python=_ONE)
 add(check_code, "check", python=find_python(python_of(CORES[ends()[1]]) or ""))
 add(crash, "test-all")
-# Asks what others have released: a workflow of its own does so each week.
+# Queries the latest releases of others: a separate workflow does so each week.
 add(description)
 add(site)
 add(words)

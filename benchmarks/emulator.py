@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long the emulator takes for a request when it has many objects: what other measurements have to take off.
+"""Measures how long the emulator takes for a request with many objects, which other measurements must subtract.
 
     python benchmarks/emulator.py [--tunnels 2000] [--routes 10000] [--seconds 2] [--latency 40]
 
-Each kind of request is sent for some seconds over one connection, without latency; the client does next to nothing. "Processor" is what the
-emulator's own process has used. The last lines are reads by ten threads with latency. Needs requests and Flask. Prints the table of docs/benchmarks.md.
+Each kind of request is sent for some seconds over one connection, without latency; the client does next to nothing. "Processor" is the processor time of the
+emulator's process. The last lines are reads by ten threads with latency. Needs requests and Flask. Prints the table of docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
     from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 else:
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
     from emulator.client import Emulator, running
     from emulator.seed import default_seed
@@ -46,7 +46,7 @@ def _inside(number: int) -> str:
 
 
 def tunnel(number: int) -> dict[str, Any]:
-    """Return the body of one tunnel among many; numbers up to 2**20 do not get in each other's way."""
+    """Return the body of one tunnel among many; numbers up to 2**20 do not conflict."""
     ends = {"cloudflare_endpoint": "203.0.113.1", "customer_endpoint": f"100.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"}
     return {"name": f"branch-{number}", "interface_address": f"{_inside(number)}/31", **ends}
 
@@ -58,7 +58,7 @@ def route(number: int, tunnels: int) -> dict[str, Any]:
 
 
 def seed_of(tunnels: int, routes: int) -> dict[str, Any]:
-    """Return the data to start with: an account with so many of each."""
+    """Return the initial data: an account with this many objects of each kind."""
     account = {"account_id": Emulator.account_id}
     many = [{**account, "id": f"{number:032x}", **tunnel(number)} for number in range(tunnels)]
     ways = [{**account, "id": f"{number:032x}", **route(number, tunnels)} for number in range(routes)]
@@ -86,7 +86,7 @@ class Connection:
 
 
 def kinds(tunnels: int, routes: int) -> dict[str, Iterator[Request]]:
-    """Return what is measured: endless requests by the words of the table."""
+    """Return what is measured: endless requests by their names in the table."""
 
     def batches(plural: str, size: int) -> Iterator[Request]:
         for turn in itertools.count():
@@ -111,7 +111,7 @@ def _processor(pid: int) -> float:
 
 
 def measure(emulator: Emulator, requests: Iterator[Request], seconds: float) -> tuple[int, float, float]:
-    """Send for some seconds; return how often, and the seconds of the wall clock and of the emulator's processor."""
+    """Send requests for some seconds; return their number, and the seconds of the wall clock and of the emulator's processor."""
     connection = Connection(emulator)
     connection.send(next(requests))
     start, used, count = time.perf_counter(), _processor(emulator.pid), 0

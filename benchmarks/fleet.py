@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""New keys for all tunnels of an account: what ipsec_psks costs, and what other ways cost. Time, requests and memory.
+"""Compares the time of the module ipsec_psks with other ways to set new keys for all tunnels of an account. Time, requests and memory.
 
     python benchmarks/fleet.py [--tunnels 1,50,500,2000] [--rounds 3] [--slow-up-to 500] [--latency 40] [--leave-out WAY ...] [--plot FILE.svg]
 
@@ -33,15 +33,15 @@ BATCH = 50
 
 @dataclass(frozen=True)
 class Way:
-    """A way to the goal.
+    """One way to do the job.
 
     Attributes:
-        text: what the table calls it.
-        label: what the plot calls it.
-        script: what is run: a playbook, or a script in Python.
+        text: its name in the table.
+        label: its name in the plot.
+        script: what to run: a playbook or a Python script.
         slow: whether it sends a request for each tunnel.
         vault: whether the keys are kept in a vault file.
-        colours: in the plot, on light and on dark ground.
+        colours: in the plot, on light and on dark background.
     """
 
     text: str
@@ -64,7 +64,7 @@ WAYS = {
 
 
 def seed(emulator: Emulator, model: dict[str, object], count: int) -> list[str]:
-    """Give the emulator that many tunnels; return their ids."""
+    """Create this many tunnels in the emulator; return their IDs."""
     state = emulator.state()
     state["ipsec_tunnels"] = [
         {**model, "id": f"{number:032x}", "name": f"branch-{number}", "interface_address": f"10.{number // 32768}.{number // 128 % 256}.{number % 128 * 2}/31"}
@@ -75,10 +75,10 @@ def seed(emulator: Emulator, model: dict[str, object], count: int) -> list[str]:
 
 
 def measure(kind: str, emulator: Emulator, tunnel_ids: list[str], folder: Path) -> Measured:
-    """Go one way once.
+    """Run one way once.
 
     Raises:
-        RuntimeError: if it failed, did not change every key, or did not send the requests that it should.
+        RuntimeError: if it failed, did not change every key, or did not send the expected requests.
     """
     way = WAYS[kind]
     keys = folder / "keys.yml"
@@ -113,7 +113,7 @@ def median(results: Results, count: int, kind: str, what: str = "seconds") -> fl
 
 
 def tables(results: Results) -> str:
-    """Return the measurements as tables in Markdown: times, then requests and memory, then what is wanted of them."""
+    """Return the measurements as tables in Markdown: times, then requests and memory, then the ratios that matter."""
     counts = sorted(results)
     kinds = [kind for kind in WAYS if any(results[count].get(kind) for count in counts)]
     head = [f"{count:,} tunnel{'s' if count > 1 else ''}" for count in counts]
@@ -155,7 +155,7 @@ def drawn(results: Results) -> str:
         points = [(count, time) for count in sorted(results) if (time := median(results, count, kind)) is not None]
         if points:
             lines[kind] = Line(way.label, way.colours, points, dashed=kind == "empty")
-    return plot("Time to give new keys to all tunnels of an account", {"": lines}, "fleet.py")
+    return plot("Time to set new keys for all tunnels of an account", {"": lines}, "fleet.py")
 
 
 def run(options: argparse.Namespace) -> Results:
@@ -168,7 +168,7 @@ def run(options: argparse.Namespace) -> Results:
         model = emulator.state()["ipsec_tunnels"][0]
         tunnel_ids = seed(emulator, model, 1)
         for kind in set(WAYS) - set(options.leave_out):
-            measure(kind, emulator, tunnel_ids, folder)  # so that none has to compile what Python keeps compiled
+            measure(kind, emulator, tunnel_ids, folder)  # so that none has to compile Python files
         for count in options.tunnels:
             tunnel_ids = seed(emulator, model, count)
             results[count] = {}
@@ -176,7 +176,7 @@ def run(options: argparse.Namespace) -> Results:
                 for kind, way in WAYS.items():
                     if kind in options.leave_out:
                         continue
-                    # SDK's script is the one that is compared with: it runs for every number of tunnels.
+                    # The SDK's script is the reference: it runs for every number of tunnels.
                     if way.slow and count > 1 and (number or (count > options.slow_up_to and kind != "sdk")):
                         continue
                     runs = results[count].setdefault(kind, [])
@@ -187,14 +187,14 @@ def run(options: argparse.Namespace) -> Results:
 
 def main() -> None:
     """Measure, print the tables, draw the plot."""
-    parser = argparse.ArgumentParser(description="New keys for all tunnels of an account: what ipsec_psks costs, and what other ways cost.")
+    parser = argparse.ArgumentParser(description="Compares the time of the module ipsec_psks with other ways to set new keys for all tunnels of an account.")
     parser.add_argument("--tunnels", type=lambda text: [int(part) for part in text.split(",")], default=[1, 50, 500, 2000], help="default: 1,50,500,2000")
     parser.add_argument("--rounds", type=int, default=3, help="how often the fast ways run (default: 3); the slow ones run once above one tunnel")
     parser.add_argument("--slow-up-to", type=int, default=500, metavar="N", help="loops in playbooks run up to this number of tunnels (default: 500)")
-    parser.add_argument("--latency", type=float, default=40, metavar="MS", help="milliseconds that the emulator waits before each answer (default: 40)")
+    parser.add_argument("--latency", type=float, default=40, metavar="MS", help="milliseconds that the emulator waits before each response (default: 40)")
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(WAYS), metavar="WAY", help=f"ways to leave out: {', '.join(WAYS)}")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the times into this file")
-    parser.add_argument("--save", type=Path, metavar="FILE.json", help="write what was measured into this file")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a chart of the times to this file")
+    parser.add_argument("--save", type=Path, metavar="FILE.json", help="write the results to this file")
     options = parser.parse_args()
     results = run(options)
     if options.save:

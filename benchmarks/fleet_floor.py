@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no tool that sets the keys of a whole account can be faster than: the requests alone. Started by fleet.py."""
+"""The lower limit for any tool that sets the keys of an account: only the requests. Started by fleet.py."""
 
 from __future__ import annotations
 

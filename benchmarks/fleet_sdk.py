@@ -15,7 +15,7 @@ def main() -> None:
     """List the tunnels, and have a key generated for each."""
     account_id = os.environ["CLOUDFLARE_ACCOUNT_ID"]
     keys = {}
-    with Cloudflare() as client:  # it finds the address and the token in the environment
+    with Cloudflare() as client:  # the address and the token are in the environment
         for tunnel in client.magic_transit.ipsec_tunnels.list(account_id=account_id).ipsec_tunnels or []:
             assert tunnel.id
             answer = client.magic_transit.ipsec_tunnels.psk_generate(tunnel.id, account_id=account_id)

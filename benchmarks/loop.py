@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long a loop over 50 tunnels takes: ansible.builtin.uri against cloudflare.magic.ipsec_psk, and what Ansible needs for itself.
+"""How long a loop over 50 tunnels takes: ansible.builtin.uri against cloudflare.magic.ipsec_psk, and the time that Ansible itself needs.
 
     python benchmarks/loop.py [--rounds 5] [--tunnels 50] [--latency 0]
 
@@ -30,11 +30,11 @@ ROOT = HERE.parent
 if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 else:
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import Emulator, running
 
-# What is measured: what the table calls it, the playbook, the connection.
+# What is measured: its name in the table, the playbook, the connection.
 PLAYS = {
     "uri": ("`ansible.builtin.uri` in a loop", "uri.yml", "local"),
     "here": ("`cloudflare.magic.ipsec_psk` in a loop", "ipsec_psk.yml", "local"),
@@ -43,7 +43,7 @@ PLAYS = {
 
 
 def seed_of(emulator: Emulator, count: int) -> list[str]:
-    """Give the emulator that many tunnels; return their ids."""
+    """Create this many tunnels in the emulator; return their IDs."""
     seed = emulator.state()
     model = seed["ipsec_tunnels"][0]
     seed["ipsec_tunnels"] = [
@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Loop over many tunnels: ansible.builtin.uri against cloudflare.magic.ipsec_psk.")
     parser.add_argument("--rounds", type=int, default=5, help="how often each play runs (default: 5)")
     parser.add_argument("--tunnels", type=int, default=50, help="how many tunnels (default: 50)")
-    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that the emulator waits before each answer (default: 0)")
+    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that the emulator waits before each response (default: 0)")
     options = parser.parse_args()
     times: dict[str, list[float]] = {kind: [] for kind in PLAYS}
     with tempfile.TemporaryDirectory() as name, running(check_schema=False, rate_limit="1000000/60", latency=options.latency) as emulator:
@@ -119,7 +119,7 @@ def main() -> None:
         link.symlink_to(ROOT)
         (folder / "ansible.cfg").touch()
         tunnel_ids = seed_of(emulator, options.tunnels)
-        measure("floor", emulator, tunnel_ids, folder)  # so that no play has to compile what Python keeps compiled
+        measure("floor", emulator, tunnel_ids, folder)  # so that no play has to compile Python files
         for number in range(options.rounds):
             kinds = list(PLAYS)
             kinds = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]

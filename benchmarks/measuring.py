@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the benchmarks have in common: how a command is measured, and how the times are drawn."""
+"""Shared functions of the benchmarks: they measure a command, and draw a chart of the times."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ROOT = HERE.parent
 if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 else:
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import Emulator, running
 
 __all__ = ["HERE", "Emulator", "Line", "Measured", "about", "ansible", "environment", "launch", "plot", "prepare", "running"]
 
-# Runs a command in a small process, so that the peak of its memory is its own: a process starts with the peak of the one that started it.
+# Runs a command in a small process, so that its peak memory is its own: a process starts with the peak of its parent.
 LAUNCHER = """
 import json, os, sys, time
 start = time.monotonic()
@@ -42,14 +42,14 @@ print(json.dumps([time.monotonic() - start, os.waitstatus_to_exitcode(status), u
 
 @dataclass
 class Measured:
-    """What one run took.
+    """The measurements of one run.
 
     Attributes:
         seconds: from start to end.
-        requests: how many it sent.
+        requests: the number of requests.
         memory: KiB of its largest process.
         cpu: processor seconds of all of its processes.
-        emulator: processor seconds of the emulator meanwhile.
+        emulator: processor seconds of the emulator in the same time.
     """
 
     seconds: float
@@ -60,7 +60,7 @@ class Measured:
 
 
 def prepare(folder: Path) -> None:
-    """Make a folder from which commands run: Ansible finds this collection there, and no settings."""
+    """Create a folder in which commands run: Ansible finds this collection there, and no settings."""
     link = folder / "ansible_collections" / "cloudflare" / "magic"
     link.parent.mkdir(parents=True)
     link.symlink_to(ROOT)
@@ -68,7 +68,7 @@ def prepare(folder: Path) -> None:
 
 
 def environment(emulator: Emulator, folder: Path) -> dict[str, str]:
-    """Return the variables of a command, without those that this process has for Ansible and Cloudflare."""
+    """Return the variables of a command, without this process's variables for Ansible and Cloudflare."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDFLARE_")) and not name.lower().endswith("_proxy")}
     return {
         **environ,
@@ -111,7 +111,7 @@ def launch(command: list[str], emulator: Emulator, folder: Path) -> Measured:
 
 
 def processor_seconds(pid: int) -> float:
-    """Return what a process has used so far; 0 where the system does not tell."""
+    """Return the processor time that a process has used; 0 if the system does not report it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -137,7 +137,7 @@ class Line:
 
     Attributes:
         label: at its end.
-        colours: on light and on dark ground.
+        colours: on light and on dark background.
         points: numbers of tunnels, and seconds.
         dashed: whether it is.
     """
@@ -152,12 +152,12 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 860, 470, 74, 190, 56, 56
 
 
 def plot(title: str, panels: dict[str, dict[str, Line]], script: str) -> str:
-    """Return a plot of times, both axes logarithmic, as SVG that is readable on light and dark ground.
+    """Return a plot of times, both axes logarithmic, as SVG that is readable on light and dark background.
 
     Args:
-        title: what is drawn.
+        title: of the chart.
         panels: the lines of each part by their names, one below the other, with a heading that may be empty.
-        script: that draws it.
+        script: the script that draws it.
     """
     names = {name: line for lines in panels.values() for name, line in lines.items()}
     style = [
@@ -214,7 +214,7 @@ def _panel(lines: dict[str, Line]) -> list[str]:
                 result.append(f'<text class="quiet" x="{_LEFT - 10}" y="{y(seconds) + 4:.1f}" text-anchor="end">{seconds:g} s</text>')
     for count in counts:
         result.append(f'<text class="quiet" x="{x(count):.1f}" y="{_HEIGHT - _BOTTOM + 22}" text-anchor="middle">{count:,}</text>')
-    # The names stand at the ends of the lines, moved apart where these are close.
+    # The names are at the ends of the lines, and are moved apart if these are close.
     ends = sorted(((y(line.points[-1][1]), name) for name, line in lines.items() if line.points[-1][0] == counts[-1]), reverse=True)
     places: dict[str, float] = {}
     last = _HEIGHT - _BOTTOM + 18.0
@@ -226,7 +226,7 @@ def _panel(lines: dict[str, Line]) -> list[str]:
         result.append(f'<path class="{name}" d="{course}"/>')
         dots = "".join(f'<circle cx="{x(count):.1f}" cy="{y(time):.1f}" r="3.5"/>' for count, time in line.points)
         result.append(f'<g class="{name}">{dots}</g>')
-        # A line that ends early has its name before its end, where no other line can be; a point alone at the edge has it behind.
+        # A line that ends early has its name before its end, where no other line can be; a single point at the edge has it after the point.
         end = line.points[-1]
         if end[0] == counts[-1]:
             spot = f'x="{x(counts[-1]) + 12:.1f}" y="{places[name]:.1f}"'

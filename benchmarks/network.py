@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A network as code: what network costs, and what other ways cost. Time, requests and memory.
+"""Compares the time of the module network with other ways to apply a network as code. Time, requests and memory.
 
     python benchmarks/network.py [--tunnels 50,500,2000] [--rounds 3] [--slow-up-to 500] [--latency 40] [--leave-out WAY ...] [--plot FILE.svg]
 
-Each tunnel has two routes. The design is a file of variables, in YAML, in group_vars. For each job the account begins with what the job before has made of it;
-all ways do it against one emulator, in turns, and each has to leave the account as network does. Time is the wall clock of the whole command, memory the
+Each tunnel has two routes. The design is a file of variables, in YAML, in group_vars. Each job starts with the account that the previous job left;
+all ways run against one emulator, in turns, and each must leave the account as network does. Time is the wall clock of the whole command, memory the
 peak of its largest process. The slow ways, those with a request for each object, run once; nothing is extrapolated: what was not measured is a dash. Needs
 ansible-core, requests, Flask and Cloudflare's SDK (cloudflare) in the Python that runs it. Prints the tables of docs/benchmarks.md, and draws its plot.
 """
@@ -38,14 +38,14 @@ BATCH = 50
 
 @dataclass(frozen=True)
 class Way:
-    """A way to the goal.
+    """One way to do the job.
 
     Attributes:
-        text: what the tables call it.
-        label: what the plot calls it.
+        text: its name in the tables.
+        label: its name in the plot.
         slow: whether it sends a request for each object.
         up_to_limit: whether it is left out for more tunnels than ``--slow-up-to``.
-        colours: in the plot, on light and on dark ground.
+        colours: in the plot, on light and on dark background.
     """
 
     text: str
@@ -65,14 +65,14 @@ WAYS = {
     "empty": Way("a play without tasks that loads nothing", "empty play", colours=("#b3bac6", "#6a7384")),
 }
 
-# Those whose speed the task's is held against: each round runs them next to it.
+# The references for the speed of the task: each round runs them next to it.
 FAST = ("network", "floor", "loads", "empty")
 
 JOBS = {"make": "create all", "again": "run again, unchanged", "change": "change one field of all tunnels", "half": "delete half"}
 
 
 def design_of(count: int, rate: str = "low") -> Json:
-    """Return a design with so many tunnels, and twice as many routes."""
+    """Return a design with this many tunnels, and twice as many routes."""
     tunnels = [
         {
             "name": f"branch-{number:04}",
@@ -112,7 +112,7 @@ class Job:
     """A job for all ways.
 
     Attributes:
-        design: what is to be.
+        design: the desired state.
         start: the data of the emulator before it.
         end: what the account should have then.
         requests: those of network.
@@ -125,7 +125,7 @@ class Job:
 
 
 def shown(state: Json) -> list[Json]:
-    """Return the data of the emulator without what each run makes anew."""
+    """Return the data of the emulator without what differs in each run."""
     new = ("id", "created_on", "modified_on")
     kinds: list[list[Json]] = [[{name: value for name, value in one.items() if name not in new} for one in state[kind]] for kind in ("ipsec_tunnels", "routes")]
     return [{"kind": sorted(kind, key=json.dumps)} for kind in kinds]
@@ -169,20 +169,20 @@ class Bench:
         """Do a job in one way once.
 
         Raises:
-            RuntimeError: if it failed, or left the account otherwise than it should.
+            RuntimeError: if it failed, or left the account in an unexpected state.
         """
         self.emulator.set_state(job.start)
         measured = launch(self.command(kind, job), self.emulator, self.folder)
         if shown(self.emulator.state()) != (shown(job.start) if kind in ("loads", "empty") else job.end):
-            raise RuntimeError(f"{kind} left the account otherwise than it should")
+            raise RuntimeError(f"{kind} left the account in an unexpected state")
         return measured
 
     def learn(self, job: Job) -> Json:
-        """Do a job with network, note what it comes to, and return the data of the emulator then."""
+        """Do a job with network, record the result, and return the data of the emulator."""
         self.emulator.set_state(job.start)
         launch(self.command("network", job), self.emulator, self.folder)
         job.requests = [{name: request[name] for name in ("method", "path", "body")} for request in self.emulator.requests()]
-        # Paths begin with the prefix that is in the URL already.
+        # Paths begin with the prefix that is already in the URL.
         prefix = self.emulator.url.partition("//")[2].partition("/")[2]
         job.requests = [{**request, "path": request["path"].removeprefix(f"/{prefix}")} for request in job.requests]
         state = self.emulator.state()
@@ -200,7 +200,7 @@ class Bench:
         kept = design_of(count // 2, "high")
         found["half"] = Job(kept, self.learn(found["change"]))
         self.learn(found["half"])
-        # The names of tunnels in the routes could be those of GRE tunnels, too.
+        # The names of tunnels in the routes could also be those of GRE tunnels.
         lists = 3
         wanted = {"make": lists + count + math.ceil(2 * count / BATCH), "again": lists, "change": lists + math.ceil(count / BATCH)}
         wanted["half"] = lists + math.ceil(2 * (count - count // 2) / BATCH) + count - count // 2
@@ -268,7 +268,7 @@ def drawn(results: Results) -> str:
             if points:
                 lines[kind] = Line(way.label, way.colours, points, dashed=kind in ("loads", "empty"))
         panels[text] = lines
-    return plot("Time to bring a network into line with a design", panels, "network.py")
+    return plot("Time to apply a design to a network", panels, "network.py")
 
 
 def run(options: argparse.Namespace) -> Results:
@@ -281,7 +281,7 @@ def run(options: argparse.Namespace) -> Results:
         bench = Bench(emulator, folder)
         for job in bench.jobs(2).values():
             for kind in kinds:
-                bench.measure(kind, job)  # so that none has to compile what Python keeps compiled
+                bench.measure(kind, job)  # so that none has to compile Python files
         for count in options.tunnels:
             results[count] = {}
             for job_name, job in bench.jobs(count).items():
@@ -291,7 +291,7 @@ def run(options: argparse.Namespace) -> Results:
                 for number in range(options.rounds):
                     for kind in kinds if number % 2 else reversed(kinds):
                         way = WAYS[kind]
-                        # A job with a request for each object takes minutes, and differs little from one time to the next.
+                        # A job with a request for each object takes minutes, and varies little.
                         long = job_name in ("make", "half") and count > options.slow_up_to
                         if number and (way.slow or long) or way.up_to_limit and count > options.slow_up_to:
                             continue
@@ -302,19 +302,23 @@ def run(options: argparse.Namespace) -> Results:
 
 def main() -> None:
     """Measure, print the tables, draw the plot."""
-    parser = argparse.ArgumentParser(description="A network as code: what network costs, and what other ways cost.")
+    parser = argparse.ArgumentParser(description="Compares the time of the module network with other ways to apply a network as code.")
     numbers: Json = {"type": lambda text: [int(part) for part in text.split(",")], "metavar": "N,N,..."}
     parser.add_argument("--tunnels", default=[50, 500, 2000], help="numbers of tunnels (default: 50,500,2000)", **numbers)
     parser.add_argument("--rounds", type=int, default=3, help="how often the fast ways run (default: 3)")
     parser.add_argument(
-        "--slow-up-to", type=int, default=500, metavar="N", help="up to so many tunnels, loops run, and all fast ways several times (default: 500)"
+        "--slow-up-to",
+        type=int,
+        default=500,
+        metavar="N",
+        help="the maximum number of tunnels for loops, and for several rounds of the fast ways (default: 500)",
     )
-    parser.add_argument("--latency", type=float, default=40, metavar="MS", help="milliseconds that the emulator waits before each answer (default: 40)")
+    parser.add_argument("--latency", type=float, default=40, metavar="MS", help="milliseconds that the emulator waits before each response (default: 40)")
     parser.add_argument("--leave-out", nargs="*", choices=WAYS, default=[], metavar="WAY", help=f"of {', '.join(WAYS)}")
     parser.add_argument("--jobs", nargs="*", choices=JOBS, default=list(JOBS), metavar="JOB", help=f"of {', '.join(JOBS)} (default: all)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the times into this file")
-    parser.add_argument("--save", type=Path, metavar="FILE.json", help="write what was measured into this file")
-    parser.add_argument("--load", type=Path, nargs="*", metavar="FILE.json", help="measure nothing, and take what was written into these files")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a chart of the times to this file")
+    parser.add_argument("--save", type=Path, metavar="FILE.json", help="write the results to this file")
+    parser.add_argument("--load", type=Path, nargs="*", metavar="FILE.json", help="measure nothing, and use the results in these files")
     options = parser.parse_args()
     results = loaded(options.load) if options.load else run(options)
     if options.save:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no tool that sends these requests can be faster than: the requests of network alone, as they were recorded. Started by network.py."""
+"""The lower limit for any tool that sends these requests: only the recorded requests of network. Started by network.py."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
 
 """The same job with Cloudflare's own SDK for Python, a request for each object that differs. Started by network.py.
 
-With one thread it is a script as one writes it: it lists what there is, and compares. With more it works as Terraform does: it knows the ids of what
-it has made, reads each object by itself, and has so many requests under way at a time.
+With one thread it is a usual script: it lists the objects, and compares them. With more threads it works like Terraform: it knows the IDs of the objects
+that it created, reads each object separately, and has this many requests in progress at a time.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Json = dict[str, Any]
 
 
 def main() -> None:
-    """Bring the account into line with the file."""
+    """Apply the file to the account."""
     job, threads = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), int(sys.argv[2])
     account = {"account_id": os.environ["CLOUDFLARE_ACCOUNT_ID"]}
-    with Cloudflare(max_retries=2) as client, ThreadPoolExecutor(threads) as pool:  # it finds the address and the token in the environment
+    with Cloudflare(max_retries=2) as client, ThreadPoolExecutor(threads) as pool:  # the address and the token are in the environment
         tunnels, routes = client.magic_transit.ipsec_tunnels, client.magic_transit.routes
         if threads == 1:
             there = tunnels.list(**account).ipsec_tunnels or []
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def differs(now: Json, then: Json) -> bool:
-    """Return whether a field that is to be set has another value."""
+    """Return whether a field has another value than the desired one."""
     return any(differs(now.get(name) or {}, value) if isinstance(value, dict) else now.get(name) != value for name, value in then.items())
 
 

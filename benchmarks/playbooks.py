@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What people type against what it stands on: the playbooks against one task with their module, the inventory against a static file of the same hosts.
+"""Compares playbooks with one task of their module, and the inventory with a static file of the same hosts.
 
     python benchmarks/playbooks.py [--rounds 5] [--tunnels 2000] [--latency 0]
 
-The two of a pair run in turns against one emulator, and each time the other one first. What is measured is the wall clock of the whole command. The ratio
-is that of the medians, so it means something on a busy machine, too. Needs ansible-core, requests and Flask in the Python that runs it. Prints the table of
+The two commands of a pair run in turns against one emulator, in alternating order. What is measured is the wall clock of the whole command. The ratio
+is that of the medians, so it is also meaningful on a busy machine. Needs ansible-core, requests and Flask in the Python that runs it. Prints the table of
 docs/benchmarks.md.
 """
 
@@ -32,7 +32,7 @@ ROOT = HERE.parent
 if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
 else:
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import Emulator, running
 
@@ -50,10 +50,10 @@ class Pair:
     """Two commands that do the same work.
 
     Attributes:
-        text: what the table calls the one that people type, and what it stands on.
+        text: the names in the table of the measured command and of its reference.
         program: what runs them.
         arguments: of each.
-        limit: how many times as long the first one may take.
+        limit: the maximum ratio of their times.
     """
 
     text: tuple[str, str]
@@ -149,7 +149,7 @@ def static_file(emulator: Emulator, folder: Path) -> None:
 
 def table(times: dict[str, tuple[list[float], list[float]]]) -> str:
     """Return the measurements as a table in Markdown."""
-    lines = ["| | median | it stands on | median | ratio | at most |", "|---|---|---|---|---|---|"]
+    lines = ["| | median | based on | median | ratio | at most |", "|---|---|---|---|---|---|"]
     for kind, several in times.items():
         ours, floor = map(statistics.median, several)
         text = PAIRS[kind].text
@@ -159,10 +159,10 @@ def table(times: dict[str, tuple[list[float], list[float]]]) -> str:
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description="Playbooks and the inventory against what they stand on.")
+    parser = argparse.ArgumentParser(description="Compares playbooks and the inventory with what they are based on.")
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs (default: 5)")
     parser.add_argument("--tunnels", type=int, default=2000, help="how many tunnels, a multiple of 4 (default: 2000)")
-    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that the emulator waits before each answer (default: 0)")
+    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that the emulator waits before each response (default: 0)")
     options = parser.parse_args()
     times: dict[str, tuple[list[float], list[float]]] = {kind: ([], []) for kind in PAIRS}
     with tempfile.TemporaryDirectory() as name, running(check_schema=False, rate_limit="1000000/60", latency=options.latency) as emulator:
@@ -176,7 +176,7 @@ def main() -> None:
         seed = seed_of(emulator, options.tunnels)
         emulator.set_state(seed)
         static_file(emulator, folder)
-        # The first round makes Python compile what it keeps compiled, and does not count.
+        # In the first round, Python compiles its files, so it does not count.
         for number in range(options.rounds + 1):
             for kind, pair in PAIRS.items():
                 for place in (0, 1) if number % 2 else (1, 0):

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows the collection at work: builds and installs it, starts its emulator, runs rotate.yml. ``make demo`` calls it.
+"""Demonstrates the collection: builds and installs it, starts its emulator, runs rotate.yml. ``make demo`` calls it.
 
 It needs Python 3.11 or newer and nothing else; everything it creates is in .venv-demo and in a temporary folder.
 
 With TUNNEL (or CLOUDFLARE_TUNNEL), CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID in the environment it works on that account
 instead, after it has listed what it is going to change and the user has confirmed it (CONFIRM=yes confirms in advance).
-Arguments are handed to ansible-playbook, such as -vv.
+Arguments such as -vv are passed to ansible-playbook.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HOME = ROOT / ".venv-demo"
 PYTHON = HOME / "bin" / "python"
 COLLECTIONS = HOME / "collections"
 EMULATOR = COLLECTIONS / "ansible_collections" / "cloudflare" / "magic" / "tests" / "emulator"
-# pip takes the newest ansible-core that runs on this Python: 2.19 on Python 3.11.
+# pip installs the newest ansible-core that runs on this Python: 2.19 on Python 3.11.
 PACKAGES = ("ansible-core>=2.18", "requests>=2.25", "flask")
 
 
@@ -43,7 +43,7 @@ class Problem(Exception):
 
 
 def say(text: str = "") -> None:
-    """Print a line of the runner's own."""
+    """Print a line of this script."""
     print(text, flush=True)
 
 
@@ -55,7 +55,7 @@ def run_quietly(command: list[str], what: str, **options: t.Any) -> None:
 
 
 def make_environment() -> None:
-    """Create .venv-demo, unless it is there and complete."""
+    """Create .venv-demo, unless it exists and is complete."""
     if sys.version_info < (3, 11):
         raise Problem("The demo needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 demo")
     marker, content = HOME / "ready", "\n".join((sys.version, os.path.realpath(sys.executable), *PACKAGES))
@@ -72,7 +72,7 @@ def make_environment() -> None:
 
 
 def clean_environ() -> dict[str, str]:
-    """Return this process's environment without what would make Ansible behave differently from elsewhere."""
+    """Return this process's environment without variables that change the behavior of Ansible."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
     environ.update(
         ANSIBLE_CONFIG=str(HERE / "ansible.cfg"),
@@ -100,7 +100,7 @@ def install_collection(environ: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def emulator(environ: dict[str, str], folder: str) -> t.Iterator[tuple[str, str]]:
-    """Run the emulator of the installed collection; give its address and the token for its control endpoints, and stop it at the end."""
+    """Run the emulator of the installed collection; yield its address and the token for its control endpoints, and stop it at the end."""
     token_file = Path(folder, "token")
     command = [str(PYTHON), str(EMULATOR), "--stop-with-stdin", "--token-file", str(token_file)]
     with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -119,7 +119,7 @@ def emulator(environ: dict[str, str], folder: str) -> t.Iterator[tuple[str, str]
 
 
 def ask_emulator(address: str, token: str, what: str) -> t.Any:
-    """Ask the emulator, not the API that it stands in for."""
+    """Query the emulator's control endpoints."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     question = urllib.request.Request(address.replace("/client/v4", f"/_emulator/{what}"), headers={"X-Emulator-Token": token})
     with opener.open(question, timeout=10) as answer:
@@ -139,7 +139,7 @@ def play(environ: dict[str, str], variables: dict[str, t.Any]) -> str:
                 print(line, end="", flush=True)
                 lines.append(line)
         except BaseException:
-            # On Ctrl-C the playbook has got the signal, too, and ends in its own way; on SIGTERM it has not.
+            # On Ctrl-C the playbook also gets the signal and ends by itself; on SIGTERM it does not.
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(timeout=10)
@@ -168,7 +168,7 @@ def key_in(file: Path) -> str:
 
 
 def on_emulator(environ: dict[str, str]) -> None:
-    """Show everything on the emulator."""
+    """Run the demonstration on the emulator."""
     environ = {name: value for name, value in environ.items() if not name.startswith("CLOUDFLARE_")}
     with tempfile.TemporaryDirectory() as folder, emulator(environ, folder) as asked:
         address = asked[0]
@@ -236,7 +236,7 @@ def on_account(environ: dict[str, str], tunnel: str, folder: Path) -> None:
 
 
 def main() -> int:
-    """Do it, and return the exit status."""
+    """Run the demonstration, and return the exit status."""
     tunnel = os.environ.get("TUNNEL") or os.environ.get("CLOUDFLARE_TUNNEL")
     # Not in this folder, where it could get into a commit or an archive.
     folder = Path.home() / "cloudflare-magic-demo"

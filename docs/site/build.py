@@ -73,7 +73,7 @@ def build(target: Path) -> None:
 def main() -> int:
     """Build the site into the folder that the command line names."""
     parser = argparse.ArgumentParser(description="Builds the documentation site.")
-    parser.add_argument("folder", type=Path, help="where to put the pages; what is there is replaced")
+    parser.add_argument("folder", type=Path, help="the folder for the pages, which is replaced")
     folder = parser.parse_args().folder.resolve()
     build(folder)
     print(f"The site is built: {folder / 'index.html'}")

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
     from ansible_collections.cloudflare.magic.tests.integration.support import preloaded
 else:
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import Emulator, running
     from integration.support import preloaded

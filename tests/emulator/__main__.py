@@ -22,14 +22,14 @@ def _rate_limit(text: str) -> tuple[int, float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="emulator", description="A stand-in for Cloudflare's Magic API, to try playbooks on. It only listens on this machine."
+        prog="emulator", description="Emulates Cloudflare's Magic API, so that you can try playbooks. It listens only on this machine."
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that every request waits")
+    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds to delay each request")
     parser.add_argument("--rate-limit", type=_rate_limit, default=(1200, 300.0), metavar="N/SECONDS", help="requests a window (default: 1200/300)")
     parser.add_argument("--seed", metavar="FILE.json", help="start with this data; /_emulator/state shows the form")
-    parser.add_argument("--token-file", metavar="FILE", help="write the token for /_emulator/ to this file, for you alone, instead of printing it")
+    parser.add_argument("--token-file", metavar="FILE", help="write the token for /_emulator/ to this file, readable only by you, instead of printing it")
     parser.add_argument("--stop-with-stdin", action="store_true", help="exit as soon as standard input ends")
     parser.add_argument("--check-schema", action="store_true", help="compare requests and answers with Cloudflare's description")
     parser.add_argument("--access-log", action="store_true", help="log requests to standard error")

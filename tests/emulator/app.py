@@ -113,7 +113,7 @@ class Emulator:
             return failure(403, [{"code": 1000, "message": reason}]) if is_api else as_json({"error": reason}, 403)
         if not is_api:
             if not same(request.headers.get(HEADER, ""), self.token):
-                return as_json({"error": f"what is not below {PREFIX} needs the header {HEADER}; the emulator says the token when it starts"}, 401)
+                return as_json({"error": f"paths outside {PREFIX} need the header {HEADER}; the emulator prints the token when it starts"}, 401)
             request.get_data()
             return None
         g.is_api = True
@@ -189,7 +189,7 @@ class Emulator:
         if isinstance(error, HTTPException):
             status = error.code or 500
             if not g.get("is_api"):
-                return as_json({"error": f"{error.name}; GET /_emulator/ lists what there is"}, status)
+                return as_json({"error": f"{error.name}; GET /_emulator/ lists the endpoints"}, status)
             if status == 404:
                 return failure(404, _no_route().errors)
             if status == 405:

@@ -81,7 +81,7 @@ def token_file(path: str | None, token: str) -> Iterator[None]:
         return
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise OSError(f"{path}: is there already, and is no file; the token goes into a file of its own")
+            raise OSError(f"{path}: exists and is not a file; give the token its own file")
     # A new file takes the old one's place: anyone who has that one open reads no token, and its mode does not matter.
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".token-")
     try:

@@ -52,7 +52,7 @@ class Rules:
     def _check_route(self, route: Item, names: set[str], pointer: str) -> None:
         # Choice: Cloudflare's tables show a prefix by the same tunnel twice, with another priority. So it is with another scope.
         if names.intersection(("prefix", "nexthop", "priority", "scope")) and self._items.sharing(route, way_of(route)):
-            raise invalid("a route with this prefix, nexthop, priority and scope exists already", pointer + "/prefix")
+            raise invalid("a route with this prefix, nexthop, priority and scope already exists", pointer + "/prefix")
         # Choice: any address inside a tunnel or interconnect of the account will do. A tunnel can be deleted although
         # routes point at it, and those can still be changed.
         if "nexthop" in names and not self._items.sharing(route, target_of(route)):
@@ -62,7 +62,7 @@ class Rules:
         fields, kind = tunnel.fields, tunnel.kind
         named = [other for other in self._items.sharing(tunnel, name_of(tunnel)) if self._settings["one_name_space"] or other.kind is kind]
         if "name" in names and named:
-            raise invalid("a tunnel with this name exists already", pointer + "/name")
+            raise invalid("a tunnel with this name already exists", pointer + "/name")
         if fields.get("automatic_return_routing") and not self._accounts[tunnel.account_id].get("coupler_integration"):
             raise invalid("automatic_return_routing needs the coupler_integration account flag", pointer + "/automatic_return_routing")
         # Choice: a pair of outer addresses belongs to one tunnel of a kind.
@@ -88,7 +88,7 @@ class Rules:
         if source and not newer:
             raise invalid("source is for version 1.5 interconnects only", where)
         if newer and "health_check" in names and bool(source) != (check.get("direction") == "bidirectional"):
-            raise invalid("source must be there for checks in both directions, and for those alone", where)
+            raise invalid("source is required for checks in both directions, and not allowed for others", where)
         if source and not is_source(source):
             raise invalid("source must be inside RFC 1918, 169.254.240.0/20 or 198.41.199.224/27", where)
 

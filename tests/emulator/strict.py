@@ -11,7 +11,7 @@ from typing import Any
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _number(text: str) -> float:

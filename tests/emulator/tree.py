@@ -181,7 +181,7 @@ def _check_lan(look: Any) -> None:
         raise invalid("another LAN of the site is the ha_link", "/ha_link")
     # Choice: one of the two.
     if "dhcp_server" in addressing and "dhcp_relay" in addressing:
-        raise invalid("dhcp_server and dhcp_relay exclude each other", where + "/dhcp_relay")
+        raise invalid("dhcp_server and dhcp_relay cannot be combined", where + "/dhcp_relay")
     server = addressing.get("dhcp_server", {})
     for name in ("dhcp_pool_start", "dhcp_pool_end"):
         # Choice: the pool is inside the LAN.
@@ -380,7 +380,7 @@ NETFLOW_CONFIG = Kind(
         merges=True,
         created=201,
         # Choice: no code is known for a second one.
-        exists=(1022, "the site has a NetFlow configuration already"),
+        exists=(1022, "the site already has a NetFlow configuration"),
         shown=lambda fields, _beside, _doing: {key: value for key, value in fields.items() if key not in ("id", "site_id")},
     ),
 )
@@ -402,7 +402,7 @@ def _date(value: Any, pointer: str) -> Any:
 def _device(value: Any, pointer: str) -> Any:
     found = v.object_of({"id": v.filled, "serial_number": v.filled, "provision_license": v.boolean})(value, pointer)
     if len(found) != 1:
-        raise invalid("exactly one of id, serial_number and provision_license must be there", pointer)
+        raise invalid("exactly one of id, serial_number and provision_license is required", pointer)
     return found
 
 
@@ -417,7 +417,7 @@ def _complete_connector(fields: Json, before: Json, body: Json) -> None:
         given = fields["device"]
         licensed = given.pop("provision_license", None)
         if licensed is False:
-            raise invalid("exactly one of id, serial_number and provision_license must be there", "/device")
+            raise invalid("exactly one of id, serial_number and provision_license is required", "/device")
         identity = given.get("serial_number", "")
         # Choice: what the id of a device is made of.
         given.setdefault("id", hashlib.sha256(identity.encode()).hexdigest()[:32] if identity else secrets.token_hex(16))
@@ -490,7 +490,7 @@ _INTERRUPTS = ("reboot", "restart", "shutdown")
 def _complete_interrupt(fields: Json, before: Json, _body: Json) -> None:
     if not before:
         if len([name for name in _INTERRUPTS if name in fields]) != 1:
-            raise invalid("exactly one of reboot, restart and shutdown must be there", "")
+            raise invalid("exactly one of reboot, restart and shutdown is required", "")
         fields["submitted_at"] = _now()
 
 
@@ -689,7 +689,7 @@ def _check_ramp(look: Any) -> None:
     if kind == "interconnects" and ("gre" in source.fields) != (fields["type"] == "gre_interconnect"):
         raise invalid("this interconnect is of the other type", "/type")
     if look.named_by(kind, fields["source_ramp_id"], "ramps"):
-        raise invalid("this is a ramp already", "/source_ramp_id")
+        raise invalid("this is already a ramp", "/source_ramp_id")
 
 
 def _ramp_shown(fields: Json, beside: Any, _doing: str) -> Json:

@@ -33,7 +33,7 @@ ROOT = Path(os.path.abspath(__file__)).parents[2]
 if TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.emulator.client import running
 else:
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import running
 

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 else:
     from conftest import GALAXY, ROOT, WHEN, commit, run
 
-    # The checkout need not be in a folder of collections.
+    # The checkout does not have to be in a folder of collections.
     sys.path.insert(0, str(ROOT / "tests"))
     from emulator.client import running
 
