@@ -5,7 +5,7 @@
 """Runs programs of Ansible as ``python -m`` does, by forks of a process that has the imports behind it, which take most of a launch.
 
 There are two kinds of such processes. One has imported what knows no configuration; what Python reads of the environment when it starts decides which of
-several forks. Ansible reads its configuration when it is imported. So where several runs have the same one, but for the folders that they work in, there is
+several forks. Ansible reads its configuration when it is imported. So where several runs have the same one, except for the folders that they work in, there is
 a process for it, which has imported Ansible as well. The rest is each run's own: arguments, environment, folder, standard streams, exit status.
 """
 
