@@ -30,7 +30,7 @@ INTERRUPTS = ("reboot", "restart", "shutdown")
 # A task that is tried again interrupts again.
 REPEATED = (
     "until and retries: each attempt of the task would interrupt the connector once more. Nothing was sent. Leave them out, and wait with "
-    "cloudflare.magic.connector_info in a task of its own."
+    "cloudflare.magic.connector_info in a separate task."
 )
 
 OPTIONS = SHARED.merge(

@@ -120,7 +120,7 @@ def _ambiguous(kind: Kind, items: list[Json], desired: Json) -> str:
     for item in items:
         parts = [f"{name} {_in_words(value)}" for name, value in values_of(kind, kind.apart, item).items() if _in_words(value)]
         labels.append(f"{item['id']} ({', '.join(parts)})" if parts else str(item["id"]))
-    apart = f", or {' and '.join(kind.apart)} such that one is meant" if kind.apart else " as well"
+    apart = f", or {' and '.join(kind.apart)} that match only one" if kind.apart else " as well"
     return f"{len(items)} {kind.noun}s have the {what}: {listing(labels)}. Give {kind.id_option}{apart}."
 
 

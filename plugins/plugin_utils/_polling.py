@@ -125,7 +125,7 @@ class Polling:
             self._file.save(self._state)
             self._saved = True
         except MagicError as error:
-            self._warn_once(f"{error} If ansible-rulebook ended now, events that it has taken would be emitted once more.")
+            self._warn_once(f"{error} If ansible-rulebook stops now, events that it has already received will be emitted once more.")
 
     def is_hopeless(self, error: MagicError) -> bool:
         """Return whether an error is caused by the options: Cloudflare rejected the first poll, and would reject the next one."""

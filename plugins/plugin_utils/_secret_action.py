@@ -167,7 +167,7 @@ class SecretAction(ClientAction):
                 reason = (
                     "Ansible drops the facts of a task that failed_when, changed_when or until makes fail, and those of a host that is not in the inventory"
                 )
-            why = f"the fact alone is no receiver here, because {reason}"
+            why = f"the fact alone is not a receiver here, because {reason}"
         elif not lasting:
             why = "an ad-hoc command ends with this task"
         elif self.options["set_fact"]:
@@ -278,7 +278,7 @@ class SecretAction(ClientAction):
         """Censor a result with keys, and print what can be shown about it."""
         result["_ansible_no_log"] = True
         fact = "" if "fact" not in self.receivers or self.fact_is_certain() else " The fact has it only if no item of the loop fails."
-        self.notice(f"{text} The result holds {what} and is therefore not shown.{fact}")
+        self.notice(f"{text} The result contains {what} and is therefore not shown.{fact}")
 
     def not_saved(self, store: VaultFile, exc: Exception) -> str:
         """Return a message for keys that are in force and could not be saved to the file."""

@@ -45,7 +45,7 @@ _COMPUTED = frozenset(
 _SHORTEST_KEY = 8
 
 _KEY = "A key is not part of a design. It is in the state file in clear, so replace it with cloudflare.magic.ipsec_psks."
-_HIDDEN = "Terraform treats it as sensitive, or it holds a key. Add it to the design if others may read it."
+_HIDDEN = "Terraform treats it as sensitive, or it contains a key. Add it to the design if others may read it."
 _UNKNOWN = "A design does not have it."
 _OTHER_TYPE = "A design does not have this kind of object. Leave it to Terraform."
 _DATA = "A data source is read, not managed."

@@ -352,7 +352,7 @@ class Drawing:
         if self.state == "deleted":
             found = self._found_by(case, thing, thing)
             if IDS["routes"] not in found and any(self._is_like(thing, other) for other in case.before):
-                case.refusals.add("such that one is meant")
+                case.refusals.add("that match only one")
             return found
         item: Json = {}
         for name, value in list(fields.items()):

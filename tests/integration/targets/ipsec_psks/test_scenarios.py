@@ -395,7 +395,7 @@ def test_here_and_there_the_result_is_the_same(run, scenario, phase):
 
 def test_only_results_with_keys_are_censored(run):
     """A line tells what the censored result cannot."""
-    assert run.screen.count("The result holds the keys and is therefore not shown") == 2 * sum(
+    assert run.screen.count("The result contains the keys and is therefore not shown") == 2 * sum(
         bool(scenario.names(phase)) and not scenario.supplied for scenario in SCENARIOS for phase in scenario.phases[1:]
     )
     for scenario in SCENARIOS:
