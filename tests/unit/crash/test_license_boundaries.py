@@ -56,11 +56,12 @@ def test_each_boundary(tmp_path, monkeypatch, label, reports):
     before = LicensedWorld(tmp_path / "before")
     prepare(before)
     names = []
-    for world, name in ends(before, lambda world: world.one(A, **options), tmp_path / "ended"):
+    for left, name in ends(before, lambda world: world.one(A, **options), tmp_path / "ended"):
         names.append(name)
+        world = left.world(tmp_path / "again")
         try:
             assert_nothing_is_lost(world, before)
-            assert_healed(world.copy(tmp_path / "again"), lambda world: world.one(A, rotate="missing"), [A], before)
+            assert_healed(world, lambda world: world.one(A, rotate="missing"), [A], before)
             assert PSKS in world.text() or not before.text()
         except AssertionError as error:
             raise AssertionError(f"ended at '{name}'") from error

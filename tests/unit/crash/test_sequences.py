@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ansible_collections.cloudflare.magic.tests.unit.crash.world import World
+from ansible_collections.cloudflare.magic.tests.unit.crash.world import FAST, World
 
 TUNNELS = st.integers(0, 2).map(lambda number: f"{number:032x}")
 POLICIES = st.sampled_from([{"rotate": "always"}, {"rotate": "missing"}, {"rotate": "expired", "max_age": "2s"}, {"rotate": "expired", "max_age": "90d"}])
@@ -34,7 +34,7 @@ class Sequences(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="sequences-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="sequences-", dir=FAST))
         self.world = World(self.folder / "world")
         self.elsewhere: dict[str, str | None] = {}
         """Keys in force that no run of ours has made, by tunnel: nobody can have kept them."""

@@ -16,8 +16,8 @@ from __future__ import annotations
 import binascii
 import copy
 import fcntl as real_fcntl
+import functools
 import os as real_os
-import shutil
 import types
 import typing as t
 from datetime import datetime, timedelta, timezone
@@ -36,6 +36,11 @@ HEADER = b"$ANSIBLE_VAULT;1.1;AES256\n"
 SECRET = VaultSecret(b"only for tests")
 # Where the vault file finds its operating system.
 _SYSTEM: t.Any = _vault_file
+# Where folders of worlds are: in memory where that is possible, for the sake of speed alone.
+FAST = "/dev/shm" if real_os.access("/dev/shm", real_os.W_OK | real_os.X_OK) else None
+
+# What a file says is asked for each tunnel after each run.
+_split = functools.lru_cache(64)(split)
 
 
 class Died(BaseException):
@@ -56,10 +61,17 @@ class QuickVault(VaultLib):
 class Clock:
     """Counts the boundaries of one run, and ends the world at one of them."""
 
-    def __init__(self, end: int | None = None, between: t.Callable[[], None] | None = None, at: int | None = None) -> None:
+    def __init__(
+        self,
+        end: int | None = None,
+        between: t.Callable[[], None] | None = None,
+        at: int | None = None,
+        seen: t.Callable[[str], None] | None = None,
+    ) -> None:
         self.end = end
         self.between = between
         self.at = at
+        self.seen = seen
         self.names: list[str] = []
         self.dead = False
         self.handles: set[int] = set()
@@ -73,6 +85,8 @@ class Clock:
             raise Died
         number = len(self.names)
         self.names.append(name)
+        if self.seen is not None:
+            self.seen(name)
         if number == self.at and self.between is not None:
             self.between()
         if number == self.end:
@@ -174,6 +188,13 @@ class Cloud:
         self.time = START
         self.sent = 0
         self.clock = Clock()
+
+    def copy(self) -> Cloud:
+        """Return an account of its own that is like this one."""
+        other = copy.copy(self)
+        other.in_force, other.generated, other.faults, other.log = dict(self.in_force), dict(self.generated), list(self.faults), list(self.log)
+        other.clock = Clock()
+        return other
 
     def now(self) -> datetime:
         return self.time
@@ -302,13 +323,21 @@ class World:
         result: dict[str, t.Any] = action.work(self.cloud)
         return result
 
-    def living(self, run: t.Callable[[], t.Any], end: int | None = None, between: t.Callable[[], None] | None = None, at: int | None = None) -> Clock:
+    def living(
+        self,
+        run: t.Callable[[], t.Any],
+        end: int | None = None,
+        between: t.Callable[[], None] | None = None,
+        at: int | None = None,
+        seen: t.Callable[[str], None] | None = None,
+    ) -> Clock:
         """Carry a run out until it ends, or until the world ends at a boundary.
 
         :arg between: what someone else does at the boundary ``at``.
+        :arg seen: is told the name of each boundary before it is passed.
         :returns: the clock, with the names of the boundaries passed.
         """
-        clock = Clock(end, between, at)
+        clock = Clock(end, between, at, seen)
         saved = self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT
         # Anyone who would have to wait for the file gives up.
         self.cloud.clock, _SYSTEM.os, _SYSTEM.fcntl, _SYSTEM.LOCK_TIMEOUT = clock, Disk(clock), Locks(clock), -1.0
@@ -332,7 +361,7 @@ class World:
 
     def entries(self) -> dict[str, t.Any]:
         """Return the entries of the vault file."""
-        return split(self.text(), self.KEPT.variable)[1]
+        return _split(self.text(), self.KEPT.variable)[1]
 
     def write(self, text: str) -> None:
         """Write the vault file, as a person with an editor does."""
@@ -362,18 +391,37 @@ class World:
         key = self.cloud.in_force[tunnel_id]
         return key is not None and entry.get(self.KEPT.key) == key and not {self.KEPT.keys[1], "replacing_since"} & set(entry)
 
-    def state(self) -> t.Any:
-        """Return all on which the next run depends, to tell equal worlds."""
-        return self.text(), tuple(sorted(real_os.listdir(self.folder))), tuple(self.cloud.in_force.items()), tuple(self.cloud.faults)
+    def left(self) -> Left:
+        """Return what is left of this world if it ends now."""
+        files = {path.name: (path.read_bytes(), path.stat().st_mode & 0o7777) for path in self.folder.iterdir()}
+        return Left(type(self), files, self.cloud.copy())
 
     def copy(self, folder: Path) -> World:
         """Return a world of its own that is like this one."""
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.folder, folder)
-        other = type(self)(folder, 0)
-        clock, self.cloud.clock = self.cloud.clock, Clock()
-        other.cloud = copy.deepcopy(self.cloud)
-        self.cloud.clock = clock
+        return self.left().world(folder)
+
+
+class Left(t.NamedTuple):
+    """What is left of a world that has ended: the files with their modes, and the account."""
+
+    kind: type[World]
+    files: dict[str, tuple[bytes, int]]
+    cloud: Cloud
+
+    def state(self) -> t.Any:
+        """Return all on which the next run depends, to tell equal worlds."""
+        account = self.cloud
+        return self.files.get("keys.yml"), tuple(sorted(self.files)), tuple(account.in_force.items()), tuple(account.faults)
+
+    def world(self, folder: Path) -> World:
+        """Return a world that goes on from here, in a folder of worlds that are not needed any more."""
+        other = self.kind(folder, 0)
+        for name in set(real_os.listdir(folder)) - set(self.files):
+            (folder / name).unlink()
+        for name, (data, mode) in self.files.items():
+            (folder / name).write_bytes(data)
+            (folder / name).chmod(mode)
+        other.cloud = self.cloud.copy()
         return other
 
 
