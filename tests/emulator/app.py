@@ -484,10 +484,10 @@ class Emulator:
         with self._lock:
             self._violations.clear()
 
-    def reset(self) -> None:
-        """Return to the start."""
-        seed, quota, window = self._start
-        self.state.replace(seed)
+    def reset(self, seed: Json | None = None) -> None:
+        """Return to the start, or begin with another seed."""
+        start, quota, window = self._start
+        self.state.replace(start if seed is None else seed)
         self.faults.reset()
         self.rate_limit = RateLimit(quota, window)
         self.graphql_rate_limit = RateLimit(*_GRAPHQL_LIMIT)

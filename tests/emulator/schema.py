@@ -18,7 +18,7 @@ from openapi_schema_validator import OAS30Validator, OAS30WriteValidator, oas30_
 from .values import Json
 
 _FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "magic-openapi.json")
-_FAILURE = {"$ref": "#/components/schemas/magic_api-response-common-failure"}
+_FAILURE = "magic_api-response-common-failure"
 _WRITES = ("POST", "PUT", "DELETE")
 
 
@@ -103,12 +103,35 @@ KNOWN_DEVIATIONS = (
 )
 
 
+def _inlined(item: Any, document: Json, known: dict[str, Json]) -> Any:
+    """Return a part of the description with what it refers to in place of each reference: looking it up takes most of the time of a check.
+
+    Args:
+        known: what references refer to, by reference. A schema that refers to itself contains itself.
+    """
+    if isinstance(item, list):
+        return [_inlined(part, document, known) for part in item]
+    if not isinstance(item, dict):
+        return item
+    if "$ref" not in item:
+        return {name: _inlined(part, document, known) for name, part in item.items()}
+    reference = item["$ref"]
+    if reference not in known:
+        found = document
+        for part in reference.split("/")[1:]:
+            found = found[part]
+        known[reference] = {}
+        known[reference].update(_inlined(found, document, known))
+    return known[reference]
+
+
 class Checker:
     """Checks against the description; safe for many threads, as it keeps no state between calls."""
 
     def __init__(self) -> None:
         with open(_FILE, encoding="utf-8") as file:
-            self._document: Json = json.load(file)
+            document: Json = json.load(file)
+        self._document: Json = _inlined(document, document, {})
         templates = sorted(self._document["paths"], key=lambda path: str(path).count("{"))
         self._paths = [(re.compile("^{}$".format(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))), path) for path in templates]
 
@@ -131,15 +154,6 @@ class Checker:
             ]
         except RecursionError:
             return [{"side": "request", "rule": "type", "pointer": "", "message": "the body is nested too deeply"}]
-
-    def _resolved(self, item: Json) -> Json:
-        """Return a parameter or a response, which may stand among the components."""
-        if "$ref" not in item:
-            return item
-        found: Json = self._document
-        for part in item["$ref"].split("/")[1:]:
-            found = found[part]
-        return found
 
     def operations(self) -> set[str]:
         """Return all that the description has, such as ``GET /accounts/{account_id}/magic/routes``."""
@@ -167,7 +181,7 @@ class Checker:
             yield Violation("request", "route", path, "the description has no such operation")
             return
         known_query = set()
-        for parameter in map(self._resolved, operation.get("parameters", [])):
+        for parameter in operation.get("parameters", []):
             name, place = parameter["name"], parameter["in"]
             given = {"path": found, "query": query, "header": headers}[place].get(name)
             if place == "query":
@@ -227,18 +241,17 @@ class Checker:
         was_list = method == "POST" and isinstance(value, dict) and isinstance(value.get("result"), dict) and list(value["result"]) == [collection]
         operation, _found = self._operation("GET" if was_list else method, path)
         if not 200 <= status < 300:
-            yield from self._validate("answer", _FAILURE, value)
+            yield from self._validate("answer", self._document["components"]["schemas"][_FAILURE], value)
         elif operation is None:
             yield Violation("answer", "route", path, "success of an operation that the description does not have")
         elif str(status) not in operation["responses"]:
             yield Violation("answer", "status", str(status), "the description does not have this status")
         else:
-            yield from self._validate("answer", self._resolved(operation["responses"][str(status)])["content"]["application/json"]["schema"], value)
+            yield from self._validate("answer", operation["responses"][str(status)]["content"]["application/json"]["schema"], value)
 
     def _validate(self, side: str, schema: Json, value: Any, *where: str) -> Iterator[Violation]:
         kind = OAS30WriteValidator if side == "request" else OAS30Validator
-        rooted = {"allOf": [schema], "components": self._document["components"]}
-        for error in kind(rooted, format_checker=oas30_format_checker).iter_errors(value):
+        for error in kind(schema, format_checker=oas30_format_checker).iter_errors(value):
             pointer = "/".join(list(where) + [""] * (not where) + [str(part) for part in error.absolute_path])
             missing = ""
             if error.validator == "required":
@@ -247,10 +260,7 @@ class Checker:
         yield from self._unknown(side, [schema], value, "/".join(where))
 
     def _expand(self, schema: Any) -> Iterator[Json]:
-        """Yield a schema and all that it refers to or combines at the same place."""
-        if "$ref" in schema:
-            yield from self._expand(self._document["components"]["schemas"][schema["$ref"].rsplit("/", maxsplit=1)[-1]])
-            return
+        """Yield a schema and all that it combines at the same place."""
         yield schema
         for word in ("allOf", "anyOf", "oneOf"):
             for part in schema.get(word, ()):

@@ -8,7 +8,6 @@ Where Cloudflare documents nothing, a choice had to be made; each is marked "Cho
 
 from __future__ import annotations
 
-import copy
 import functools
 import ipaddress
 import math
@@ -28,7 +27,7 @@ from .rules import Rules, account_number
 from .seed import DEFAULT_SETTINGS
 from .strict import is_count, is_number, is_text
 from .tree import BY_NAME, EVERY, TREE
-from .values import ApiError, Json, invalid, refuse_null, typed
+from .values import ApiError, Json, copied, invalid, refuse_null, typed
 
 _NS = 10**9
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -195,7 +194,7 @@ class State:
             self._accounts = accounts
             self._tokens = tokens
             self._key_pairs = key_pairs
-            self._seed_credentials = copy.deepcopy({"tokens": parts["tokens"], "key_pairs": parts["key_pairs"]})
+            self._seed_credentials = copied({"tokens": parts["tokens"], "key_pairs": parts["key_pairs"]})
             self._items = items
             self.health = health
             self._rules = Rules(items, accounts, settings)
@@ -247,7 +246,7 @@ class State:
     @staticmethod
     def _seed_item(kind: Kind, item: Json, accounts: Json) -> Item:
         what = f"an object in {kind.plural} of the seed"
-        fields: Json = {key: copy.deepcopy(value) for key, value in item.items() if value is not None}
+        fields: Json = {key: copied(value) for key, value in item.items() if value is not None}
         account_id = fields.pop("account_id", None)
         if not isinstance(account_id, str) or account_id not in accounts:
             raise SeedError(f"{what} belongs to an unknown account: {account_id}")
@@ -285,7 +284,7 @@ class State:
     def _seed_plain(cls, kind: Kind, item: Json, accounts: Json) -> Item:
         form, what = kind.form, f"an object in {kind.plural} of the seed"
         assert form is not None
-        fields: Json = {key: copy.deepcopy(value) for key, value in item.items() if value is not None}
+        fields: Json = {key: copied(value) for key, value in item.items() if value is not None}
         account_id, parent_id = fields.pop("account_id", None), fields.pop(form.parent_name, "")
         if not isinstance(account_id, str) or account_id not in accounts:
             raise SeedError(f"{what} belongs to an unknown account: {account_id}")
@@ -301,7 +300,7 @@ class State:
         missing = [name for name in kind.required if fields.get(name) in (None, "")]
         if missing:
             raise SeedError("{} lacks {}".format(what, ", ".join(missing)))
-        kept = {**copy.deepcopy(kind.defaults), **fields, **parsed, **({"device": device} if device else {})}
+        kept = {**copied(kind.defaults), **fields, **parsed, **({"device": device} if device else {})}
         return Item(kind, account_id, kept, parent_id=parent_id)
 
     def export(self) -> Json:
@@ -311,17 +310,17 @@ class State:
             for kind in TREE:
                 for item in self._items.of(kind).values():
                     parent = {item.form.parent_name: item.parent_id} if item.form.parent else {}
-                    items[kind.plural].append({**copy.deepcopy(item.fields), **parent, "account_id": item.account_id})
+                    items[kind.plural].append({**copied(item.fields), **parent, "account_id": item.account_id})
             for kind in KINDS:
                 for item in self._items.of(kind).values():
-                    shown = dict(copy.deepcopy(item.fields), account_id=item.account_id)
+                    shown = dict(copied(item.fields), account_id=item.account_id)
                     if item.kind is IPSEC:
                         shown["psk_metadata"] = {} if item.generated is None else {"last_generated_on": to_timestamp(item.generated, 9)}
                     if item.psk is not None:
                         shown["psk"] = item.psk
                     items[kind.plural].append(shown)
-            accounts = copy.deepcopy(list(self._accounts.values()))
-            return dict(copy.deepcopy(self._seed_credentials), settings=dict(self._settings), accounts=accounts, health=self.health.export(), **items)
+            accounts = copied(list(self._accounts.values()))
+            return dict(copied(self._seed_credentials), settings=dict(self._settings), accounts=accounts, health=self.health.export(), **items)
 
     def tunnel_names(self, account_id: str) -> set[str]:
         """Return the names of what the health checks of an account look at."""

@@ -19,6 +19,13 @@ Json = Dict[str, Any]
 Parser = Callable[[Any, str], Any]
 
 
+def copied(value: Any) -> Any:
+    """Return a copy of what JSON can hold, in a fraction of the time that ``copy.deepcopy`` takes."""
+    if isinstance(value, dict):
+        return {name: copied(item) for name, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
 class ApiError(Exception):
     """An error that the API answers.
 

@@ -323,7 +323,7 @@ def test_an_error_stays_an_error(emulator):
 
 
 def test_drops_come_one_by_one(emulator):
-    emulator.fault(kind="drip", seconds=0.02)
+    emulator.fault(kind="drip", seconds=0.001)
     whole = emulator.call("GET", "routes").content
     emulator.fault(kind="drip", seconds=0.02)
     start = time.monotonic()

@@ -116,8 +116,7 @@ class Cloud:
 
     def __init__(self, data: Json) -> None:
         self._emulator = _emulator()
-        self._emulator.reset()
-        self._emulator.state.replace(data)
+        self._emulator.reset(data)
         self.sent: list[Request] = []
         self.between: Between = lambda dummy_request, forward: forward()
         self.notices: list[str] = []
@@ -140,7 +139,8 @@ class Cloud:
         return {item["id"]: plain(item) for item in self.export()[kind]}
 
     def everything(self) -> dict[str, dict[str, Json]]:
-        return {kind: self.objects(kind) for kind in KINDS}
+        exported = self.export()
+        return {kind: {item["id"]: plain(item) for item in exported[kind]} for kind in KINDS}
 
     # --- requests
 

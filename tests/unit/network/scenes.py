@@ -139,10 +139,10 @@ def outcome(cloud: Cloud, scene: Scene) -> dict[str, t.Any]:
     ids = {kind: {item["id"] for item in scene.account.get(kind, [])} for kind in KINDS}
     return {
         kind: (
-            {object_id: item for object_id, item in cloud.objects(kind).items() if object_id in ids[kind]},
-            Counter(repr(item) for object_id, item in cloud.objects(kind).items() if object_id not in ids[kind]),
+            {object_id: item for object_id, item in found.items() if object_id in ids[kind]},
+            Counter(repr(item) for object_id, item in found.items() if object_id not in ids[kind]),
         )
-        for kind in KINDS
+        for kind, found in cloud.everything().items()
     }
 
 
@@ -161,6 +161,7 @@ def undisturbed(scene: Scene) -> dict[str, t.Any]:
 
 def assert_nothing_is_doubled(cloud: Cloud) -> None:
     """No two tunnels of one name, no two routes that go the same way."""
-    names = Counter(item["name"] for kind in KINDS[:3] for item in cloud.objects(kind).values())
-    ways = Counter(repr([item.get(name) for name in ("prefix", "nexthop", "priority", "scope")]) for item in cloud.objects("routes").values())
+    found = cloud.everything()
+    names = Counter(item["name"] for kind in KINDS[:3] for item in found[kind].values())
+    ways = Counter(repr([item.get(name) for name in ("prefix", "nexthop", "priority", "scope")]) for item in found["routes"].values())
     assert [what for what, count in (names + ways).items() if count > 1] == []

@@ -13,14 +13,14 @@ from random import Random
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from hypothesis import given
+from hypothesis import given, settings
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as DECLARED
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import IN_DESIGN, KINDS, Cloud, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.designs import Drawing
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import gre, route, there, tunnel
-from ansible_collections.cloudflare.magic.tests.unit.network.test_states import PAIR_SETTINGS, SEEDS, flat
+from ansible_collections.cloudflare.magic.tests.unit.network.test_states import PAIR_SETTINGS, PAIRS, SEEDS, flat
 
 DESCRIPTION = Path(__file__).resolve().parents[2] / "emulator" / "magic-openapi.json"
 # What a client may write, and is no part of a design.
@@ -85,7 +85,8 @@ def test_a_design_has_every_field_that_can_be_written():
 def test_round_trips():
     seen: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
 
-    @PAIR_SETTINGS
+    # A trip is as long as two pairs.
+    @settings(PAIR_SETTINGS, max_examples=PAIRS // 8)
     @given(SEEDS)
     def trips(number):
         drawing = Drawing(Random(number), "overridden")

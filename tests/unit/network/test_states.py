@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.cloudflare.magic.tests.unit.network.cloud import IN_DESIGN, KINDS, Cloud, plain
+from ansible_collections.cloudflare.magic.tests.unit.network.cloud import IN_DESIGN, Cloud, plain
 from ansible_collections.cloudflare.magic.tests.unit.network.designs import Drawing
 
 PAIRS = int(os.environ.get("NETWORK_PAIRS", "1000"))
@@ -109,9 +109,8 @@ def check(case):
     assert not dry.get("failed"), dry["msg"]
     assert told(dry["changes"]) == told(real["changes"])
     assert told_before(dry["after"]) == told_before(real["after"]) and dry["before"] == real["before"]
-    for kind in KINDS:
+    for kind, found in cloud.everything().items():
         there, new = case.expected(kind)
-        found = cloud.objects(kind)
         assert {object_id: item for object_id, item in found.items() if object_id in there} == there
         assert sorted(repr(sorted(item.items())) for object_id, item in found.items() if object_id not in there) == new
     assert changes_in_brief(real["changes"]) == expected_changes(case)

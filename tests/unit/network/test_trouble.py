@@ -14,7 +14,7 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.cloudflare.magic.tests.unit.network.cloud import KINDS, Cloud, Reply, seed
+from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, Reply, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import (
     ROUTES,
     SCENES,
@@ -132,13 +132,13 @@ def test_all_answers_are_lost(how):
     """After three in a row it is an outage: the run stops, says what it does not know, and deletes nothing. Further runs come to the end."""
     expected = undisturbed(OVERRIDE)
     cloud = OVERRIDE.cloud()
-    start = {kind: set(cloud.objects(kind)) for kind in KINDS}
+    start = {kind: set(found) for kind, found in cloud.everything().items()}
     cloud.between = trouble = Trouble(lambda dummy: True, LOST[how], times=1000)
     result = OVERRIDE.run(cloud)
     assert result["failed"] and "The run had to stop" in result["msg"]
     assert 3 <= len(trouble.met) <= 5
     assert [request for request in trouble.met if request.method == "DELETE"] == []
-    assert all(start[kind] <= set(cloud.objects(kind)) for kind in KINDS)
+    assert all(start[kind] <= set(found) for kind, found in cloud.everything().items())
     assert {"skipped"} <= set(words(result).values()) <= {"skipped", "unknown", "applied", "unchanged"}
     for dummy in range(20):
         result = OVERRIDE.run(cloud)
