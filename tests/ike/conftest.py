@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.emulator.client import running
 from ansible_collections.cloudflare.magic.tests.ike import lab
-from ansible_collections.cloudflare.magic.tests.ike.managed_site import TUNNELS, Site, block
+from ansible_collections.cloudflare.magic.tests.ike.managed_site import LONG, TUNNELS, Site, block
+from ansible_collections.cloudflare.magic.tests.ike.quick_python import quick_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +35,7 @@ def packages() -> Path | None:
 def site(packages: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site whose two tunnels exist at Cloudflare, and whose edge has been configured by the README's playbook. Each test leaves both ends in agreement."""
     folder = tmp_path_factory.mktemp("site")
-    with running() as emulator:
+    with running() as emulator, nullcontext(sys.executable) if LONG else quick_python(folder) as python:
         seed = emulator.state()
         for tunnel in seed["ipsec_tunnels"]:
             if tunnel["name"] in TUNNELS:
@@ -44,7 +47,7 @@ def site(packages: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         try:
             managed = folder / "managed"
             managed.mkdir()
-            site = Site(managed, ends)
+            site = Site(managed, ends, python)
             site.write("edge.yml", block("roles/strongswan_edge/README.md", "edge.yml"))
             site.write("rotate.yml", block("roles/rotate_edge/README.md", "rotate.yml"))
             site.play("edge.yml")

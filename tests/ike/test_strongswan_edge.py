@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudflare.magic.tests.ike import lab
-from ansible_collections.cloudflare.magic.tests.ike.managed_site import TUNNELS, Site
+from ansible_collections.cloudflare.magic.tests.ike.managed_site import TUNNELS, Site, only_at_night
 
 # One tunnel with a key that the test chooses; the variables come with the command.
 ONE = [
@@ -124,18 +124,9 @@ def test_wrong_key(site: Site) -> None:
     assert site.ids("paris-1") == ids
 
 
-AWKWARD = [
-    ("fqdn", "0x6b65792d74686174-looks-like-hexadecimal"),
-    ("user_id", "0sa2V5IHRoYXQgbG9va3MgbGlrZSBiYXNlNjQ="),
-    ("key_id", " \\a key{with} all: of #them, \"quoted\" 'twice' {{ none }} ${HOME} = {% x %} \\ "),
-]
-
-
-@pytest.mark.parametrize(("identity", "key"), AWKWARD, ids=[identity for identity, _key in AWKWARD])
-def test_awkward_keys(site: Site, identity: str, key: str) -> None:
-    """Keys that a configuration file could take for something else arrive as they are, under each kind of identity."""
+def assert_it_arrives(site: Site, identity: str) -> None:
+    """The key that was given is loaded by the role, and the tunnel is up with it under an identity of this kind."""
     ids = site.ids("paris-1")
-    give(site, key)
     result = site.play("one.yml", strongswan_edge_identity=identity)
     assert result.changed >= 2
     assert len(site.ids("paris-1")) == 1
@@ -144,6 +135,16 @@ def test_awkward_keys(site: Site, identity: str, key: str) -> None:
     wanted = site.cloudflare.tunnel("paris-1")["remote_identities"]
     spelled = {"fqdn": wanted["fqdn_id"], "user_id": wanted["user_id"], "key_id": bytes.fromhex(wanted["hex_id"]).decode()}[identity]
     assert [sa["local-id"].decode() for sa in peer] == [spelled]
+
+
+@only_at_night
+@pytest.mark.parametrize(
+    ("identity", "key"), [("fqdn", "0x6b65792d74686174-looks-like-hexadecimal"), ("user_id", "0sa2V5IHRoYXQgbG9va3MgbGlrZSBiYXNlNjQ=")], ids=["fqdn", "user_id"]
+)
+def test_awkward_keys(site: Site, identity: str, key: str) -> None:
+    """Keys that a configuration file could take for something else arrive as they are. The next test but one has the most awkward one."""
+    give(site, key)
+    assert_it_arrives(site, identity)
 
 
 @pytest.mark.parametrize(
@@ -170,22 +171,20 @@ def test_refused(site: Site, variables: dict[str, Any], message: str) -> None:
 def test_syntax_error_elsewhere(site: Site) -> None:
     """A file that strongSwan cannot read makes it forget all keys, and still end with 0. The role says so, and repairs it once the file is fixed."""
     broken = site.customer.folder / "swanctl" / "conf.d" / "broken.conf"
-    key = "a-key-that-strongswan-cannot-load-at-first-1"
+    key = " \\a key{with} all: of #them, \"quoted\" 'twice' {{ none }} ${HOME} = {% x %} \\ "
     broken.write_text('secrets {\n    ike-other {\n        secret = "a-secret-that-swanctl-shows\n', encoding="utf-8")
     site.secrets.add("a-secret-that-swanctl-shows")
     give(site, key)
     result = site.play("one.yml", fails=True)
     assert result.says("strongSwan has not loaded the key of the connection cloudflare-paris-1.")
     broken.unlink()
-    ids = site.ids("paris-1")
-    site.play("one.yml")
-    assert site.ids("paris-1") and not site.ids("paris-1") & ids
+    assert_it_arrives(site, "key_id")
 
 
 def test_nothing_leaks(site: Site) -> None:
     """Comes last: no key, in no encoding, in anything that was printed or logged."""
     assert len(site.printed) >= 10
-    assert len(site.secrets) >= 7
+    assert len(site.secrets) >= 5
     assert (site.folder / "ansible.log").stat().st_size > 10_000
     assert site.leaks() == {}
     assert Path(site.vault_file).read_bytes().startswith(b"$ANSIBLE_VAULT")
