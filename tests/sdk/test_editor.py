@@ -119,17 +119,18 @@ def server(program, tmp_path_factory):
     made.close()
 
 
-def documented(module: str) -> set[str]:
-    """Return the options of a module as ansible-doc has them, with its fragments."""
-    command = [sys.executable, "-m", "ansible.cli.doc", "--json", f"cloudflare.magic.{module}"]
+@pytest.fixture(scope="module")
+def documented() -> dict[str, set[str]]:
+    """The options of each module as ansible-doc has them, with its fragments."""
+    command = [sys.executable, "-m", "ansible.cli.doc", "--json", *(f"cloudflare.magic.{module}" for module in MODULES)]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[2])}
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    options: dict[str, dict[str, t.Any]] = json.loads(done.stdout)[f"cloudflare.magic.{module}"]["doc"]["options"]
-    return {name for option, about in options.items() for name in (option, *about.get("aliases", []))}
+    found = {name.rsplit(".", maxsplit=1)[-1]: content["doc"]["options"] for name, content in json.loads(done.stdout).items()}
+    return {module: {name for option, about in options.items() for name in (option, *about.get("aliases", []))} for module, options in found.items()}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_option_is_offered(server, module):
+def test_every_option_is_offered(server, documented, module):
     text = yaml.safe_dump([{"hosts": "localhost", "tasks": [{"name": "Try", f"cloudflare.magic.{module}": None}]}], sort_keys=False)
     text = text.replace("null", "").rstrip() + "\n        \n"
     uri = (server.folder / f"{module}.yml").as_uri()
@@ -138,7 +139,7 @@ def test_every_option_is_offered(server, module):
     line = text.count("\n") - 1
     answer = server.ask("textDocument/completion", {"textDocument": {"uri": uri}, "position": {"line": line, "character": 8}})
     offered = {item["label"] for item in (answer["items"] if isinstance(answer, dict) else answer)}
-    wanted = documented(module)
+    wanted = documented[module]
     # Two modules send no request, and have only their own options.
     assert len(wanted) > (0 if module in ("network_report", "report_files") else 9), "the shared options are among them"
     assert wanted <= offered

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.client import running
-
 cloudflare = pytest.importorskip("cloudflare")
 from ansible_collections.cloudflare.magic.tests.emulator.schema import Checker
 from ansible_collections.cloudflare.magic.tests.tools.watch import python_facts
@@ -25,16 +23,6 @@ with open(FILE, encoding="utf-8") as file:
     STEPS: list[dict[str, Any]] = json.load(file)
 # It sends no body, which the description forbids; test_sdks.py has it.
 ELSEWHERE = {"DELETE /accounts/{account_id}/magic/routes"}
-
-
-@pytest.fixture
-def emulator(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("CLOUDFLARE_")]:
-        monkeypatch.delenv(name)
-    with running() as started:
-        yield started
-        started.check()
-        assert started.errors() == ""
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator, running
+from ansible_collections.cloudflare.magic.tests.emulator.client import Emulator
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sdk.mjs")
 # For each kind that can be created: the name of one of them in answers, and what the Python SDK sends; sdk.mjs has the same kinds.
@@ -30,17 +30,6 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
     "routes": ("route", {"prefix": "10.30.0.0/16", "nexthop": "10.213.0.11", "priority": 100}),
 }
 CODES = {"ipsec_tunnels": 1032, "gre_tunnels": 1029, "routes": 1020}
-
-
-@pytest.fixture
-def emulator(monkeypatch):
-    # The SDKs read these; an e-mail address would even win over the token they are given.
-    for name in [name for name in os.environ if name.startswith("CLOUDFLARE_")]:
-        monkeypatch.delenv(name)
-    with running() as started:
-        yield started
-        started.check()
-        assert started.errors() == ""
 
 
 @pytest.fixture
