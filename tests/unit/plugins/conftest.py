@@ -70,6 +70,23 @@ def certificate(tmp_path):
         encoding="utf-8",
     )
     paths = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config", str(config), "-out", paths[0], "-keyout", paths[1]]
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-config",
+        str(config),
+        "-out",
+        paths[0],
+        "-keyout",
+        paths[1],
+    ]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return paths
