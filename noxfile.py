@@ -19,6 +19,7 @@ import functools
 import glob
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import nox
 import nox.command
+import nox.virtualenv
 import tomllib
 
 try:
@@ -44,25 +46,27 @@ if t.TYPE_CHECKING:
 class Core:
     """One ansible-core series: the Pythons to run it with, of which the first one found is used, and what to install.
 
+    :ivar oldest: the minor version of the oldest Python 3 of managed hosts that it supports.
     :ivar early: whether it is not released yet, so that a machine that cannot install it skips it and reports that.
     """
 
     pythons: tuple[str, ...]
     requirement: str
+    oldest: int
     early: bool = False
 
 
 # From the oldest to the newest.
 CORES = {
-    "2.18": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.18,<2.19"),
-    "2.19": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.19,<2.20"),
-    "2.20": Core(("3.12", "3.13", "3.14"), "ansible-core>=2.20,<2.21"),
-    "2.21": Core(("3.13", "3.12", "3.14"), "ansible-core>=2.21,<2.22"),
+    "2.18": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.18,<2.19", 8),
+    "2.19": Core(("3.11", "3.12", "3.13"), "ansible-core>=2.19,<2.20", 8),
+    "2.20": Core(("3.12", "3.13", "3.14"), "ansible-core>=2.20,<2.21", 9),
+    "2.21": Core(("3.13", "3.12", "3.14"), "ansible-core>=2.21,<2.22", 9),
     # A pre-release in the requirement lets pip and uv install one if there is no final release yet.
-    "2.22": Core(("3.13", "3.14", "3.15"), "ansible-core>=2.22.0a0,<2.23", early=True),
+    "2.22": Core(("3.13", "3.14", "3.15"), "ansible-core>=2.22.0a0,<2.23", 9, early=True),
 }
 # The development version, for the nightly run only.
-DEVEL = Core(("3.14", "3.13", "3.15"), "ansible-core @ https://github.com/ansible/ansible/archive/devel.tar.gz", early=True)
+DEVEL = Core(("3.14", "3.13", "3.15"), "ansible-core @ https://github.com/ansible/ansible/archive/devel.tar.gz", 9, early=True)
 
 ROOT = Path(__file__).resolve().parent
 NOX_DIR = ROOT / ".nox"
@@ -82,6 +86,10 @@ def base_python(candidate: str, version: str) -> str | None:
 @functools.cache
 def find_python(version: str) -> str | None:
     """Find a Python of the given version on PATH, or else among those of pyenv, whether they are active or not."""
+    # What an earlier session found, as long as it exists: each session starts nox again.
+    remembered = PYTHONS_DIR / f"python{version}"
+    if remembered.exists() and os.path.exists(path := shlex.split(remembered.read_text(encoding="utf-8"))[2]):
+        return path
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     candidates = [os.path.join(directory, f"python{version}") for directory in os.get_exec_path() if directory != str(PYTHONS_DIR)]
     candidates += sorted(glob.glob(os.path.join(glob.escape(pyenv), "versions", f"{version}.*", "bin", f"python{version}")), reverse=True)
@@ -89,6 +97,15 @@ def find_python(version: str) -> str | None:
         if os.path.exists(candidate) and (path := base_python(candidate, version)):
             return path
     return None
+
+
+def write_program(path: Path, content: str) -> None:
+    """Write a program for this user, whole or not at all: another session may be about to start it."""
+    if not path.exists() or path.read_text(encoding="utf-8") != content:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(content, encoding="utf-8")
+        temporary.chmod(0o700)
+        temporary.replace(path)
 
 
 def provide_pythons() -> None:
@@ -105,14 +122,15 @@ def provide_pythons() -> None:
         if path is None:
             wrapper.unlink(missing_ok=True)
             continue
-        quoted = path.replace("'", "'\\''")
-        content = f"#!/bin/sh\nexec '{quoted}' \"$@\"\n"
-        if not wrapper.exists() or wrapper.read_text(encoding="utf-8") != content:
-            temporary = wrapper.with_name(f".{wrapper.name}.{os.getpid()}")
-            temporary.write_text(content, encoding="utf-8")
-            temporary.chmod(0o755)
-            temporary.replace(wrapper)
+        write_program(wrapper, f'#!/bin/sh\nexec {shlex.quote(path)} "$@"\n')
     os.environ["PATH"] = os.pathsep.join([str(PYTHONS_DIR), *(entry for entry in os.get_exec_path() if entry != str(PYTHONS_DIR))])
+
+
+def link_mode() -> str:
+    """Return how uv is to install files: as links into its cache, which is quick, or as copies where that is another file system."""
+    cache = Path(os.environ.get("UV_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv")
+    there = next(path for path in (cache, *cache.parents) if path.exists())
+    return "hardlink" if there.stat().st_dev == NOX_DIR.stat().st_dev else "copy"
 
 
 def collection_files() -> list[Path]:
@@ -128,23 +146,41 @@ def collection_files() -> list[Path]:
     return sorted(name for name in names if (ROOT / name).is_symlink() or (ROOT / name).is_file())
 
 
+def is_same(one: Path, other: Path) -> bool:
+    """Tell whether one file is a copy of the other, as far as its size and times show."""
+    try:
+        first, second = one.lstat(), other.lstat()
+    except FileNotFoundError:
+        return False
+    return (first.st_mtime_ns, first.st_size, first.st_mode) == (second.st_mtime_ns, second.st_size, second.st_mode)
+
+
 def refresh_tree(version: str) -> Path:
     """Update the copy of the collection for a session or an ansible-core.
 
     ansible-test wants a directory ansible_collections/cloudflare/magic. It creates its environments in there, below tests/output; they are kept, so that
-    unit tests, integration tests and the next run share them.
+    unit tests, integration tests and the next run share them. So are compiled files of Python.
     """
     tree = NOX_DIR / "trees" / version / "ansible_collections" / "cloudflare" / "magic"
-    for path in tree.glob("*"):
-        if path.name == "tests":
-            for below in path.glob("*"):
-                if below.name != "output":
-                    shutil.rmtree(below) if below.is_dir() and not below.is_symlink() else below.unlink()
-        elif path.name != ".git":
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    for name in collection_files():
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
+    names = collection_files()
+    wanted = set(names)
+    folders = {folder for name in names for folder in name.parents}
+    for path, below, files in os.walk(tree):
+        here = Path(path).relative_to(tree)
+        for folder in list(below):
+            stays = here / folder in (Path(".git"), Path("tests", "output")) or folder == "__pycache__"
+            if stays or here / folder not in folders:
+                below.remove(folder)
+            if not stays and here / folder not in folders:
+                (tree / here / folder).unlink() if (tree / here / folder).is_symlink() else shutil.rmtree(tree / here / folder)
+        for file in files:
+            if here / file not in wanted:
+                (tree / here / file).unlink()
+    for name in names:
+        if not is_same(ROOT / name, tree / name):
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).unlink(missing_ok=True)
+            shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
     if not (tree / ".git").exists():
         # A separate repository: otherwise, ansible-test would find the outer one, which ignores this directory.
         subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
@@ -176,15 +212,20 @@ def private_home(version: str) -> Path:
 
 
 def provide_get_pip(session: nox.Session, home: Path) -> None:
-    """Copy tests/tools/get_pip.py to where ansible-test stores the script that it would otherwise download."""
+    """Copy tests/tools/get_pip.py to where ansible-test stores the script that it would otherwise download, and put uv, which it uses, next to it."""
     location = session.run("python", "-c", "import ansible_test._internal as package; print(package.__path__[0])", silent=True)
     source = Path(str(location).strip(), "python_requirements.py").read_text(encoding="utf-8")
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for pip_version in set(re.findall(r"""pip=['"]([0-9.]+)['"]""", source)):
-        script = cache / f"get_pip_{pip_version.replace('.', '_')}.py"
-        if not script.exists():
-            shutil.copyfile(ROOT / "tests" / "tools" / "get_pip.py", script)
+        write_program(cache / f"get_pip_{pip_version.replace('.', '_')}.py", (ROOT / "tests" / "tools" / "get_pip.py").read_text(encoding="utf-8"))
+    if not nox.virtualenv.HAS_UV:
+        (cache / "uv").unlink(missing_ok=True)
+        return
+    # ansible-test passes hardly anything of the environment on.
+    needed = re.compile(r"HOME|XDG_\w+_HOME|UV_\w+|SSL_CERT_\w+|(?:https?|all|no)_proxy", re.IGNORECASE)
+    settings = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(os.environ.items()) if needed.fullmatch(name))
+    write_program(cache / "uv", f'#!/bin/sh\n{settings}exec {shlex.quote(shutil.which(nox.virtualenv.UV) or nox.virtualenv.UV)} "$@"\n')
 
 
 def use_released_requirements(session: nox.Session) -> None:
@@ -220,15 +261,16 @@ def install_core(session: nox.Session, name: str, *more: str) -> None:
         raise
 
 
-def ansible_test(session: nox.Session, name: str, *args: str) -> None:
-    """Run ansible-test of the ansible-core that is installed."""
+def ansible_test(session: nox.Session, name: str, *runs: tuple[str, ...]) -> None:
+    """Run ansible-test of the ansible-core that is installed, once for each of these command lines."""
     use_released_requirements(session)
     home = private_home(name)
     provide_get_pip(session, home)
     color = "yes" if session.env.get("FORCE_COLOR") or sys.stdout.isatty() else "no"
     with session.chdir(refresh_tree(session.name)):
-        # Programs that tests start must not see the pip or Ansible settings of the user who runs them.
-        session.run("ansible-test", args[0], "-v", "--color", color, *args[1:], env={"HOME": str(home)})
+        for command, *arguments in runs:
+            # Programs that tests start must not see the pip or Ansible settings of the user who runs them.
+            session.run("ansible-test", command, "-v", "--color", color, *arguments, env={"HOME": str(home)})
 
 
 def ends() -> tuple[str, str]:
@@ -323,6 +365,21 @@ def run_core_tests(session: nox.Session, name: str, units: list[str], targets: s
         session.error(f"Failed: {', '.join(failed)}")
 
 
+def quick_sanity_tests(name: str) -> list[tuple[str, ...]]:
+    """Return the options of ``ansible-test sanity`` for the runs that ``make test`` needs; sanity-X has all tests on each ansible-core.
+
+    The newest ansible-core runs all tests, and the oldest one those whose result depends on ansible-core. Plugins and modules are imported with the oldest
+    Python of a managed host on the oldest ansible-core, and with the Python of the controller on the newest one; each takes a quarter of a minute.
+    """
+    if name != ends()[1]:
+        of_core = ("validate-modules", "ansible-doc", "runtime-metadata", "action-plugin-docs")
+        oldest = next(f"3.{minor}" for minor in range(CORES[name].oldest, 16) if find_python(f"3.{minor}"))
+        return [tuple(word for test in of_core for word in ("--test", test)), ("--test", "import", "--target-python", oldest)]
+    # pylint for plugins only. The session codeqa, which the nightly run includes, runs it on all code.
+    rest = ("--skip-test", "pylint", "--skip-test", "import")
+    return [rest, ("--test", "import", "--target-python", str(python_of(CORES[name]))), ("--test", "pylint", "plugins/")]
+
+
 def add_core_sessions(name: str, core: Core) -> None:
     """Add the sessions of one ansible-core: core-X, every-target-X and sanity-X, and once-X for what one ansible-core is enough for."""
     version = python_of(core)
@@ -339,20 +396,17 @@ def add_core_sessions(name: str, core: Core) -> None:
 
     def sanity(session: nox.Session) -> None:
         install_core(session, name)
-        ansible_test(session, name, "sanity", *session.posargs)
+        ansible_test(session, name, ("sanity", *session.posargs))
 
     def quick_sanity(session: nox.Session) -> None:
         install_core(session, name)
-        ansible_test(session, name, "sanity", "--skip-test", "pylint", *session.posargs)
-        if name == ends()[1]:
-            # With ansible-core installed. The session "codeqa" has everything else for pylint.
-            ansible_test(session, name, "sanity", "--test", "pylint", "plugins/")
+        ansible_test(session, name, *(("sanity", *arguments, *session.posargs) for arguments in quick_sanity_tests(name)))
 
     by_class.__doc__ = f"Run the unit tests and the integration targets that depend on ansible-core {name}."
     once.__doc__ = f"Run the unit tests and the integration targets for which one ansible-core is enough, on {name}."
     every.__doc__ = f"Run the unit tests and all integration targets on ansible-core {name}."
     sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}."
-    quick_sanity.__doc__ = f"Run ansible-test sanity of ansible-core {name}, its pylint on the newest alone and on plugins alone."
+    quick_sanity.__doc__ = f"Run those tests of ansible-test sanity on ansible-core {name} that prove a change."
     if core is DEVEL:
         nox.session(name=f"every-target-{name}", python=python, default=False, tags=["test-all"])(every)
         return
@@ -366,32 +420,33 @@ def add_core_sessions(name: str, core: Core) -> None:
 
 
 def as_ansible_test(session: nox.Session) -> None:
-    """Run unit tests and a target by ansible-test itself, to prove that they work there: editors and other projects may use it."""
+    """Run unit tests, a file of each folder, and a target by ansible-test itself, to prove that they work there: editors and other projects may use it."""
     name = newest_release()
     python = str(python_of(CORES[name]))
     install_core(session, name)
-    ansible_test(
-        session,
-        name,
-        "units",
-        "--requirements",
-        "--num-workers",
-        "2",
-        "--target-python",
-        f"venv/{python}",
-        *unit_tests(every_core=True),
-    )
-    ansible_test(session, name, "integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk")
+    # What it adds is an environment, and a process for each test.
+    files = {os.path.dirname(file): file for file in reversed(unit_tests(every_core=True))}
+    units = ("units", "--requirements", "--num-workers", "2", "--target-python", f"venv/{python}", *files.values())
+    ansible_test(session, name, units, ("integration", "--requirements", "--retry-on-error", "--venv", "--python", python, "ipsec_psk"))
 
 
 # The sessions that antsibull-nox creates from antsibull-nox.toml, and words.
-_CHECKS = ("formatters", "words", "codeqa", "yamllint", "typing", "antsibull-nox-config", "docs-check", "license-check", "extra-checks")
-_CHECKS += ("build-import-check", "ansible-lint")
+_CHECKS = ("formatters", "words", "yamllint", "typing", "antsibull-nox-config", "docs-check", "license-check", "extra-checks", "ansible-lint")
+# pylint on all code takes longer than all of these together. Galaxy's import runs ansible-lint again, and tests/release imports the archive.
+_LONG_CHECKS = ("codeqa", "build-import-check")
 
 
 def checks(session: nox.Session) -> None:
-    """Run formatting, words, types, licences, documentation, Galaxy's import and ansible-lint, one session each."""
+    """Run ruff, and formatting, words, types, licences, documentation and ansible-lint, one session each."""
+    session.install("ruff")
+    session.run("ruff", "check", "--config", "ruff.toml", ".")
     for name in _CHECKS:
+        session.notify(name)
+
+
+def all_checks(session: nox.Session) -> None:
+    """Run the session checks, and pylint for all code, of which the tests have ansible-test's for plugins, and Galaxy's import with its lint."""
+    for name in ("checks", *_LONG_CHECKS):
         session.notify(name)
 
 
@@ -419,7 +474,7 @@ def words(session: nox.Session) -> None:
 
 
 def check_code(session: nox.Session) -> None:
-    """Run ruff, codespell, mypy, validate-modules and ansible-doc: the fast checks of the code."""
+    """Run ruff, codespell and mypy."""
     name = ends()[1]
     lint = tomllib.loads((ROOT / "antsibull-nox.toml").read_text(encoding="utf-8"))["sessions"]["lint"]
     install_core(session, name, "ruff", "codespell", "mypy", *lint["mypy_extra_deps"])
@@ -434,7 +489,13 @@ def check_code(session: nox.Session) -> None:
         session.run(
             "mypy", "--config-file", str(inside / ".mypy.ini"), *(str(inside / part) for part in ("plugins", "tests/unit", "tests/emulator")), env=environment
         )
-    ansible_test(session, name, "sanity", "--test", "validate-modules", "--test", "ansible-doc")
+
+
+def check_docs(session: nox.Session) -> None:
+    """Run validate-modules and ansible-doc, on the newest ansible-core."""
+    name = ends()[1]
+    install_core(session, name)
+    ansible_test(session, name, ("sanity", "--test", "validate-modules", "--test", "ansible-doc"))
 
 
 def check_units(session: nox.Session) -> None:
@@ -496,6 +557,12 @@ def ike(session: nox.Session) -> None:
     pytest_session(session, "tests/ike")
 
 
+def ike_long(session: nox.Session) -> None:
+    """Run all that there is of the session ike, with a new interpreter for each task on the device."""
+    session.env["IKE_LONG"] = "1"
+    ike(session)
+
+
 def events(session: nox.Session) -> None:
     """Run the rulebooks with the real ansible-rulebook. Needs Java; otherwise, it is skipped with a message."""
     session.install(CORES[newest_release()].requirement)
@@ -544,12 +611,11 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
-# The file system may be read-only or on another device than uv's cache: copying always works, without warnings.
-os.environ.setdefault("UV_LINK_MODE", "copy")
 # pip trusts what the system trusts, such as the certificate of a company's proxy; uv does so only with this setting.
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 provide_pythons()
+os.environ.setdefault("UV_LINK_MODE", link_mode())
 antsibull_nox.load_antsibull_nox_toml()
 
 
@@ -558,16 +624,18 @@ def add(function: Callable[[nox.Session], None], *tags: str, name: str = "", pyt
     nox.session(name=name or function.__name__.replace("_", "-"), default=False, tags=list(tags), python=python)(function)
 
 
-_ONE = find_python(python_of(CORES[newest_release()]) or "")
+_ONE, _NEWEST = (find_python(python_of(CORES[name]) or "") for name in (newest_release(), ends()[1]))
 # The longest first: the newest release also has the tests that need only one ansible-core.
 for _name in sorted(CORES, key=lambda name: name != newest_release()):
     add_core_sessions(_name, CORES[_name])
 add_core_sessions("devel", DEVEL)
 add(field, "test", "test-all")
-add(ike, "test", "test-all")
+add(ike, "test")
+add(ike_long, "test-all")
 add(release, "test", "test-all")
 add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
-add(checks, "test", "test-all")
+add(checks, "test")
+add(all_checks, "test-all")
 add(docs_examples, "test", "test-all")
 add(events, "test", "test-all", python=_ONE)
 add(emulator, "test", "test-all", python=_ONE)
@@ -575,7 +643,8 @@ add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")
 add(check_units, "check", python=_ONE)
 add(check_plays, "check", python=_ONE)
-add(check_code, "check", python=find_python(python_of(CORES[ends()[1]]) or ""))
+add(check_docs, "check", python=_NEWEST)
+add(check_code, "check", python=_NEWEST)
 add(crash, "test-all")
 # Queries the latest releases of others: a separate workflow does so each week.
 add(description)

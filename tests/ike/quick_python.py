@@ -68,7 +68,7 @@ def _serve(place: str) -> types.ModuleType:
         listener.bind(place)
         listener.listen(64)
         print("ready", flush=True)
-        waiting = set()
+        waiting: set[int] = set()
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             end = listener.accept()[0]
             if helper := os.fork():
