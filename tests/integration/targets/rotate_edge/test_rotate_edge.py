@@ -91,7 +91,7 @@ def test_rotations(edges: Edges) -> None:
     assert not edges.queries("verify")
 
     said = edges.said("sick")
-    assert "The proof by Cloudflare's health checks has failed: they do not see" in said and "wait longer (rotate_edge_health_timeout)" in said
+    assert "The proof by Cloudflare's health checks has failed: they do not see" in said and "increase rotate_edge_health_timeout" in said
     assert "were rolled back to the previous key, the tunnel is up with it" in said
     assert edges.keys("sick") == edges.loaded("sick") == edges.saved("sick") == edges.old("sick")
     # The later one has not had its turn.
@@ -151,7 +151,7 @@ def test_refusals(edges: Edges) -> None:
         "down": ["The device is not ready for a new key of"],
         "pattern": ["Cloudflare has no tunnel with the name good*"],
         "bare": ["has no verify.yml"],
-        "line": ["Cloudflare's response has what a device must not be given: cloudflare_endpoint of the tunnel "],
+        "line": ["Cloudflare's response contains values that must not be sent to a device: cloudflare_endpoint of the tunnel "],
         "off": ["The health check at Cloudflare is off for", "health_check.enabled"],
         "other": ["do not see all tunnels healthy before the new key of", "(down)", "the other tunnels must still be healthy"],
         "silent": ["do not see all tunnels healthy", "(unknown)", "no data from the last 5m", "rotate_edge_allow_down: true"],
