@@ -187,6 +187,8 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
     for topic in list(doctree.findall(nodes.topic)):
         if "contents" in topic["classes"]:
             topic.parent.remove(topic)
+            for title in doctree.findall(nodes.title):
+                title.attributes.pop("refid", None)  # it leads back there
     if app.env.docname == f"{REFERENCE}/index":
         for toctree in doctree.findall(addnodes.toctree):
             toctree["entries"] = [(title or " (".join(_split(name)) + ")", name) for title, name in toctree["entries"]]

@@ -42,6 +42,8 @@ class Page(HTMLParser):
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if ("rel", "canonical") in attrs:
+            return
         for name, value in attrs:
             if name == "id" and value:
                 self.anchors.add(value)
@@ -97,6 +99,7 @@ def test_links(site: Path, pages: dict[Path, Page]) -> None:
             target, dummy, anchor = link.partition("#")
             # The site has one address, which users have in their bookmarks, and docs.ansible.com in its guides.
             target = re.sub(f"^{re.escape(GALAXY['documentation'])}", os.path.relpath(site, path.parent) + "/", target)
+            target += "index.html" if target.endswith("/") and not re.match(r"[a-z]+:", target) else ""
             if re.match(r"[a-z]+:", target):
                 assert link.startswith("https://"), f"{path.name}: {link}"
                 match = re.match(rf"{re.escape(GALAXY['repository'])}/(blob|tree)/main/(.*)", target)
@@ -166,7 +169,7 @@ def found_by_search(site: Path, query: str) -> list[str]:
     [
         ("PSK rotation", "docs/keys"),
         ("rollback", "docs/both_ends"),
-        ("import from Terraform", "docs/network"),
+        ("import from Terraform", "docs/terraform_and_uri"),
         ("drift", "docs/network"),
     ],
 )
