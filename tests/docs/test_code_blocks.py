@@ -19,7 +19,6 @@ Any other language fails. A comment before the block changes what is done with i
 <!-- test: file NAME -->    Write the block to this file in the page's folder. Another block has to mention the file.
 <!-- test: fails TEXT -->   The play has to fail, and this text has to be in its output.
 <!-- test: fault JSON -->   Give this fault to the emulator first.
-<!-- test: environment -->  Variables for the environment, below ``env``; the collection has to know them.
 <!-- test: tree -->         The first word of each line is a file or folder of the collection, and has to exist.
 <!-- test: elsewhere PATH --> It needs more than an emulator, such as a release. This test runs it, and names the page.
 
@@ -402,9 +401,6 @@ def run_tasks(blocks: list[Block], workshop: Workshop) -> None:
 def run_yaml(block: Block, workshop: Workshop) -> None:
     """Run a playbook or tasks."""
     content = yaml.safe_load(block.text)
-    if "environment" in block.notes:
-        assert all(name in KNOWN_VARIABLES for name in content["env"]), "not all of these variables are known"
-        return
     assert isinstance(content, list), "neither a playbook nor tasks; if something else uses it, say <!-- test: file NAME -->"
     workshop.play(as_plays(content), f"block-{block.line}", fails=block.notes.get("fails"))
     workshop.check_output()
@@ -481,7 +477,7 @@ RUNNERS = {"yaml": run_yaml, "console": run_console, "text": run_text, "json": r
 
 def run_block(block: Block, workshop: Workshop) -> None:
     """Run a block, as the head of this file says."""
-    unknown = set(block.notes) - {"file", "fails", "fault", "environment", "tree", "elsewhere"}
+    unknown = set(block.notes) - {"file", "fails", "fault", "tree", "elsewhere"}
     assert not unknown, f"unknown: test: {unknown}"
     if "elsewhere" in block.notes:
         assert block.document.name in (ROOT / block.notes["elsewhere"]).read_text(encoding="utf-8"), "that test does not know of it"
