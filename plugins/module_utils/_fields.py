@@ -56,6 +56,7 @@ class Field:
     :ivar excludes: fields that cannot be set together with it.
     :ivar stands_for: the field with the ID of another object, if this field has its name. Only fields with IDs are compared and sent.
     :ivar of: the kinds of that other object, or of the objects in a list.
+    :ivar stays: whether a design that does not contain it leaves it as it is, because it depends on other things what is right.
     """
 
     spec: Json
@@ -71,6 +72,7 @@ class Field:
     excludes: tuple[str, ...] = ()
     stands_for: str = ""
     of: tuple[t.Any, ...] = ()
+    stays: bool = False
 
     @property
     def initial(self) -> t.Any:
@@ -284,7 +286,9 @@ def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.An
                 inner = resets({part: inside for part, inside in one.parts.items() if part not in one.needed}, desired.get(name, {}), as_object(now))
                 if inner:
                     found[name] = inner
-        elif name not in desired and None not in (now, one.initial) and known(one, now) != one.initial and not one.is_ignored(desired, actual):
+        elif (
+            name not in desired and not one.stays and None not in (now, one.initial) and known(one, now) != one.initial and not one.is_ignored(desired, actual)
+        ):
             found[name] = one.initial
     return found
 

@@ -173,8 +173,9 @@ ROUTE = Kind(
 
 _SOURCE = Field(
     {"type": "str"},
-    _values.address,
+    _values.source,
     "",
+    stays=True,
     ignored=Ignored("direction", "unidirectional", "Leave it out, or set direction: bidirectional.", refused=True),
 )
 
@@ -190,6 +191,8 @@ def _rules_of_interconnects(item: Mapping[str, t.Any], changes: Mapping[str, t.A
         found.append(f"health_check.source: only interconnects of version 1.5 have one, and this one has version {item.get('version')}. Leave it out.")
     if newer and "gre" in changes:
         found.append("gre: an interconnect of version 1.5 has none. Leave it out.")
+    if newer and not str(changes.get("interface_address", "/31")).endswith("/31"):
+        found.append(f"interface_address: an interconnect of version 1.5 needs the prefix length /31, and this is {changes['interface_address']}.")
     return found
 
 
@@ -207,7 +210,7 @@ INTERCONNECT = Kind(
         "interface_address": _TUNNEL_FIELDS["interface_address"],
         "interface_address6": _TUNNEL_FIELDS["interface_address6"],
         "description": _TEXT,
-        "gre": Field({"type": "dict"}, parts={"cloudflare_endpoint": _OPTIONAL_ADDRESS}),
+        "gre": Field({"type": "dict"}, parts={"cloudflare_endpoint": Field({"type": "str"}, _values.address, "", stays=True)}),
         "health_check": Field({"type": "dict"}, parts={**_HEALTH_CHECK.parts, "source": _SOURCE}),
         "mtu": _NUMBER,
         "automatic_return_routing": _FLAG,

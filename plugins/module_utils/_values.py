@@ -103,6 +103,17 @@ def asn(value: int) -> int:
     return value
 
 
+_SOURCES = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.240.0/20", "198.41.199.224/27")))
+
+
+def source(value: str) -> str:
+    """Return the source address of health checks; empty for none."""
+    found = address(value)
+    if found and not any(ipaddress.ip_address(found) in network for network in _SOURCES):
+        raise ValueError(f"is in none of {', '.join(map(str, _SOURCES))}.")
+    return found
+
+
 # --- of sites, connectors and related kinds
 
 

@@ -234,6 +234,10 @@ interconnect:
         - The version of the interconnect, which is V(1), V(1.5) or V(2). It cannot be changed.
       returned: if Cloudflare returns it
       type: str
+    virtual_port_reservation_id:
+      description: The id of the reservation that connects an interconnect of version V(2) with its virtual port. It cannot be changed.
+      returned: if Cloudflare returns it
+      type: str
 validated:
   description: Whether Cloudflare accepted the request without carrying it out.
   returned: in check mode, when something would change

@@ -121,6 +121,10 @@ interconnects:
         - The version of the interconnect, which is V(1), V(1.5) or V(2). It cannot be changed.
       returned: if Cloudflare returns it
       type: str
+    virtual_port_reservation_id:
+      description: The id of the reservation that connects an interconnect of version V(2) with its virtual port. It cannot be changed.
+      returned: if Cloudflare returns it
+      type: str
 failure:
   description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
   returned: failure, when a request was sent

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
+from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
 
@@ -348,6 +349,44 @@ def test_a_group_keeps_members_that_nobody_knows(cloud):
     assert not done(cloud, {"redundancy_groups": [{"name": "site", "description": "old"}]})["changed"]
     refused = cloud.run({"redundancy_groups": [{"name": "site", "description": "new"}]})
     assert "redundancy_groups[0].members: the group has members of the types vpc, which this version does not know" in refused["msg"] and cloud.writes == []
+
+
+LINKS = default_seed()["interconnects"]
+NEWER = {
+    **{name: value for name, value in LINKS[0].items() if name != "gre"},
+    "id": "f" * 32,
+    "name": "frankfurt-15",
+    "version": "1.5",
+    "interface_address": "198.51.100.2/31",
+    "health_check": {"enabled": True, "rate": "mid", "type": "reply", "direction": "bidirectional", "source": "10.0.0.9"},
+}
+
+
+def test_a_design_leaves_what_only_some_interconnects_have():
+    """Version 1 has its GRE endpoint, version 1.5 a source of checks in both directions: there is no value that takes them back."""
+    cloud = Cloud(seed(interconnects=[*LINKS, NEWER]))
+    before = cloud.export()["interconnects"]
+    named = {"interconnects": [{"name": item["name"], "description": "Mine"} for item in before]}
+    for state in ("replaced", "overridden"):
+        done(cloud, named, state)
+        after = {item["name"]: item for item in cloud.export()["interconnects"]}
+        for item in before:
+            assert after[item["name"]].get("gre") == item.get("gre") and after[item["name"]]["health_check"].get("source") == item["health_check"].get("source")
+    read = cloud.run({"interconnects": []}, "gathered")["gathered"]
+    assert not done(cloud, read, "overridden")["changed"]
+    for change, words in (
+        ({"gre": {"cloudflare_endpoint": "203.0.113.1"}}, "interconnects[0].gre: an interconnect of version 1.5 has none"),
+        ({"interface_address": "198.51.100.2/30"}, "interconnects[0].interface_address: an interconnect of version 1.5 needs the prefix length /31"),
+        ({"health_check": {"source": ""}}, "interconnects[0].health_check.source: missing"),
+        ({"health_check": {"source": "8.8.8.8"}}, "interconnects[0].health_check.source: '8.8.8.8' is in none of 10.0.0.0/8"),
+        ({"version": "2"}, "interconnects[0].version: there is no such option"),
+        ({"virtual_port_reservation_id": "f" * 32}, "interconnects[0].virtual_port_reservation_id: there is no such option"),
+    ):
+        refused = cloud.run({"interconnects": [{"name": "frankfurt-15", **change}]})
+        assert words in refused["msg"] and not [request for request in cloud.sent if request.is_write], refused["msg"]
+    # In one direction a source is not even sent, as Cloudflare drops it.
+    done(cloud, {"interconnects": [{"name": "frankfurt-15", "health_check": {"direction": "unidirectional"}}]})
+    assert "source" not in cloud.writes[0].body["health_check"]
 
 
 WRONG = {
