@@ -10,9 +10,24 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
+
+
+def not_dictionaries(options: Mapping[str, t.Any], given: Mapping[str, t.Any], path: str = "") -> list[str]:
+    """Return what is no dictionary where one with options is needed. Ansible itself fails there with an error of Python, which names no option."""
+    found = []
+    for name, option in options.items():
+        if "options" in option and given.get(name) is not None:
+            values = given[name] if option["type"] == "list" and isinstance(given[name], list) else [given[name]]
+            for value in values:
+                if isinstance(value, Mapping):
+                    found += not_dictionaries(option["options"], value, f"{path}{name}.")
+                elif not isinstance(value, str):
+                    found.append(f"{path}{name}: {value} is not a dictionary.")
+    return found
 
 
 @dataclass(frozen=True)

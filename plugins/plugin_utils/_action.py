@@ -23,6 +23,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import client_for, failed
+from ansible_collections.cloudflare.magic.plugins.module_utils._options import not_dictionaries
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import CREDENTIAL_VARIABLES, check_text
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, all_shown, shown
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
@@ -186,7 +187,10 @@ class ClientAction(ActionBase):
         """
         args = self._task.args
         self._task.args = {name: value for name, value in args.items() if name not in self.LARGE}
+        problems = not_dictionaries(self.OPTIONS.argument_spec, self._task.args)
         try:
+            if problems:
+                raise MagicError(" ".join(problems))
             dummy, options = self.validate_argument_spec(**self.OPTIONS.as_kwargs())
         except AnsibleError as error:
             raise MagicError(in_yaml_types(error.message)) from None
