@@ -350,7 +350,7 @@ def test_device_cannot_go_back(site: Site, recorder: Recorder) -> None:
     result = rotate(site, fails=True, rotate_edge_device_path=str(recorder.folder), recorder_fails_at=["verify"])
     new, old = sha256(site.saved("paris-1")["previous_psk"]), sha256(before["keys"]["paris-1"])
     assert recorder.steps()[2:] == [(step, "paris-1", key) for key in (new, old) for step in ("stage", "load", "verify")]
-    assert result.says("Cloudflare has the key before again, and ipsec_psks.yml has it as psk. The device is not up with that key either: no verify today")
+    assert result.says("Cloudflare has the previous key again, and ipsec_psks.yml has it as psk. The device is not up with that key either: no verify today")
     assert state(site)["keys"] == before["keys"]
     assert agree(site, "paris-1")
 

@@ -398,7 +398,7 @@ def test_text_of_the_api_is_no_template(emulator, command, tmp_path):
     warns = []
     if find_spec("ansible.module_utils.datatag") is None:
         raw = raw.replace("{", r"\x7b")
-        warns = ["The fields of these tunnels have a {"]
+        warns = ["with these ids have a {"]
     ran = command("ansible.cli.playbook", ["-i", "magic.yml", "playbook.json"], tmp_path, emulator.environment(), warns=warns)
     assert ran.rc == 0, ran.screen
     assert (tmp_path / "told").read_text(encoding="utf-8") == f"{raw}|{raw}|<{raw}>"

@@ -75,7 +75,7 @@ def test_a_day(emulator, book, tmp_path):
     assert report.get("failures") == "0" and len(report.findall("testsuite/testcase")) == 4
 
     ran = book("network_plan", warns=[NEW_TUNNELS], network_plan_fail_on_drift="true", **options)
-    assert ran.rc == 2 and ran.shows("The account is not as the design says. Plan: 2 to create, 1 to update, 1 to delete.")
+    assert ran.rc == 2 and ran.shows("The account differs from the design. Plan: 2 to create, 1 to update, 1 to delete.")
     assert ET.parse(tmp_path / "plan.xml").getroot().get("failures") == "4"
 
     ran = book("network_apply", "--check", warns=[NEW_TUNNELS], network_state="overridden", network_keep="connector-*")
@@ -183,7 +183,7 @@ def test_waiting_for_health(emulator, book, tmp_path):
     ran = book("network_apply", *WAIT, warns=[NEW_TUNNELS])
     assert ran.rc == 2 and "Applied: 1 created, 3 updated, 0 deleted." in ran.screen, ran.screen
     assert ran.shows(
-        "The network was applied, and stays so. Its tunnels were not found healthy: wait_for: not all tunnels are healthy after 3 s. 1 of 3 healthy;"
+        "The network was applied and is not rolled back. Not all of its tunnels became healthy: wait_for: not all tunnels are healthy after 3 s. 1 of 3 healthy;"
     )
     assert ran.shows("not yet: paris-1 (unknown), vienna-gre-1 (down)")
     assert ran.shows("create keys with cloudflare.magic.rotate_psks): oslo-1, lyon-1.") and ran.shows("because their health check is off: vienna-gre-2.")

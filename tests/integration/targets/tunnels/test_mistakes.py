@@ -68,7 +68,7 @@ MISTAKES = (
     Mistake("no such rate", "ipsec_tunnel", {**LYON, "health_check": {"rate": "medium"}}, ("rate", "low, mid, high")),
     Mistake("short key", "ipsec_tunnel", {**LYON, "psk": "7letter"}, ("psk is shorter than 8 characters",)),
     Mistake("key that is a number", "ipsec_tunnel", {**LYON, "psk": 1234567890123456}, ("psk is not a string", "in quotes")),
-    Mistake("key with a line break", "ipsec_tunnel", {**LYON, "psk": SECRET + "\n"}, ("psk holds a line break",)),
+    Mistake("key with a line break", "ipsec_tunnel", {**LYON, "psk": SECRET + "\n"}, ("psk contains a line break",)),
     Mistake("key for nothing", "ipsec_tunnel", {"name": "paris-1", "state": "absent", "psk": SECRET}, ("psk has no effect with state: absent",)),
     Mistake("http", "route", {**WAY, "api_url": "http://api.example.com/client/v4"}, ("api_url", "https://")),
     # Found by looking at what there is
