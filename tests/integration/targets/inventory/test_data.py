@@ -95,7 +95,7 @@ def test_an_answer_that_wants_to_run_something(account, command, tmp_path):
     }
     own = "{{ id }} {{ description | default(notes | default('')) }} {{ copied | default(behind | default('')) }} {{ longer }} {{ held }}"
     told = own + " {{ hostvars[inventory_hostname] }} {{ group_names }} {{ groups }}"
-    tasks = [{"ansible.builtin.command": "true"}, {"ansible.builtin.copy": {"content": told, "dest": str(tmp_path) + "/told-{{ inventory_hostname }}"}}]
+    tasks = [{"ansible.builtin.command": "true"}, {"ansible.legacy.write_down": {"content": told, "path": str(tmp_path) + "/told-{{ inventory_hostname }}"}}]
     warns = ["Invalid characters were found in group names", "has fields that do not have the documented format", RENAMED, "cannot be read", *BRACES]
     ran = played(command, account, tmp_path, tasks, content, connection="local", warns=warns)
     assert ran.rc == 0, ran.screen
@@ -117,7 +117,7 @@ def test_pieces_of_templates_and_expressions(account, command, tmp_path):
     once = {"run_once": True, "ignore_errors": True}
     tasks = [
         {"ansible.builtin.set_fact": {"report": joined, "sum": summed}, **once},
-        {"ansible.builtin.copy": {"content": "{{ report }}|{{ sum }}", "dest": str(tmp_path / "told")}, **once},
+        {"ansible.legacy.write_down": {"content": "{{ report }}|{{ sum }}", "path": str(tmp_path / "told")}, **once},
         {"ansible.builtin.debug": {"msg": "{{ passed }}"}, "vars": {"passed": joined}, **once},
         {"ansible.builtin.debug": {"var": "{{ description }}"}, "ignore_errors": True},
         {"ansible.builtin.debug": {"var": "{{ hostvars[inventory_hostname].description }}"}, "ignore_errors": True},
@@ -399,8 +399,8 @@ def test_a_key_from_the_future(account, inventory):
 
 def test_no_connection_is_open_when_ansible_forks(account, command, tmp_path):
     account.lists = {"ipsec_tunnels": [ipsec(A, "a"), ipsec(B, "b")], "gre_tunnels": [gre(C, "c")]}
-    dest = str(tmp_path) + "/told-{{ inventory_hostname }}"
-    task = {"ansible.builtin.copy": {"content": "{{ lookup('ansible.builtin.url', '" + account.url + "/open') }}", "dest": dest}}
+    path = str(tmp_path) + "/told-{{ inventory_hostname }}"
+    task = {"ansible.legacy.write_down": {"content": "{{ lookup('ansible.builtin.url', '" + account.url + "/open') }}", "path": path}}
     ran = played(command, account, tmp_path, [task], {}, args=["--forks", "1"], connection="local")
     assert ran.rc == 0, ran.screen
     told = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("told-*")]

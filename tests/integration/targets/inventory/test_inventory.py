@@ -391,7 +391,7 @@ def test_text_of_the_api_is_no_template(emulator, command, tmp_path):
         "gather_facts": False,
         "connection": "local",
         "vars": {"ansible_python_interpreter": sys.executable},
-        "tasks": [{"ansible.builtin.copy": {"content": told, "dest": str(tmp_path / "told"), "mode": "0600"}}],
+        "tasks": [{"ansible.legacy.write_down": {"content": told, "path": str(tmp_path / "told")}}],
     }
     (tmp_path / "playbook.json").write_text(json.dumps([play]), encoding="utf-8")
     raw = "{{ 1 + 1 }} {% if true %}yes{% endif %}"

@@ -191,10 +191,8 @@ def test_a_rescue_block_gets_what_is_set(site, emulator, gate, place):
         "vars": {"bad": bad},
     }
     keys = {
-        "ansible.builtin.copy": {"content": "{{ saved.psks | to_json }}", "dest": str(site.folder / "saved"), "mode": "0600"},
+        "ansible.legacy.write_down": {"content": "{{ saved.psks | to_json }}", "path": str(site.folder / "saved")},
         "no_log": True,
-        "delegate_to": "localhost",
-        "vars": {"ansible_connection": "local"},
     }
     screen = site.play([{"block": [rotate(api_url=gate.url)], "rescue": [tell, check, keys, show]}], hosts=place)
     said(screen, "1 of 12 keys were not set, 11 were", f"branch-3 ({bad}): locked")
