@@ -32,11 +32,20 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
 CODES = {"ipsec_tunnels": 1032, "gre_tunnels": 1029, "routes": 1020}
 
 
-@pytest.fixture
-def python_sdk(emulator):
+@pytest.fixture(scope="session", name="_client")
+def _one_client(_started):
+    """One client for all tests: each reads the certificates of the system, which takes longer than a test."""
     cloudflare = pytest.importorskip("cloudflare")
-    with cloudflare.Cloudflare(base_url=emulator.url, api_token=emulator.write_token, max_retries=0) as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("CLOUDFLARE_")]:
+            patch.delenv(name)
+        with cloudflare.Cloudflare(base_url=_started.url, api_token=_started.write_token, max_retries=0) as client:
+            yield client
+
+
+@pytest.fixture
+def python_sdk(emulator, _client):  # pylint: disable=unused-argument # it is reset
+    return _client
 
 
 def test_python_generates(emulator, python_sdk):
