@@ -30,11 +30,8 @@ help:
 check: $(READY)
 	@$(RUN) --reuse check
 
-test test-all core sanity: $(READY)
+test test-all core sanity checks emulator boundaries docs-examples events sdk ike field release description: $(READY)
 	@$(RUN) $@
-
-checks emulator boundaries docs-examples events sdk ike field release description: $(READY)
-	@CI=true $(VENV)/bin/nox --session $@
 
 site: $(READY)
 	@$(VENV)/bin/nox --session site

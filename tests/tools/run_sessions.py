@@ -119,15 +119,18 @@ class Job:
 
 
 def sessions_with(tag: str, cores: list[str]) -> list[str]:
-    """Ask nox for the sessions that have a tag, in the order of noxfile.py.
+    """Ask nox for the sessions that have a tag, in the order of noxfile.py, or for the session of that name.
 
     :arg cores: the ansible-cores to which those that belong to one are restricted; empty for all.
     """
-    listed = subprocess.run([NOX, "--list", "--json", "--tags", tag], cwd=ROOT, capture_output=True, text=True, check=False)
-    try:
-        names = [str(entry["session"]) for entry in json.loads(listed.stdout)]
-    except ValueError:
-        sys.exit(f"nox cannot list its sessions:\n{listed.stdout}{listed.stderr}")
+    names: list[str] = []
+    # Without a session that has the tag, it may be the name of one.
+    for option in ("--tags", "--session"):
+        listed = subprocess.run([NOX, "--list", "--json", option, tag], cwd=ROOT, capture_output=True, text=True, check=False)
+        try:
+            names = names or [str(entry["session"]) for entry in json.loads(listed.stdout)]
+        except ValueError:
+            sys.exit(f"nox cannot list its sessions:\n{listed.stdout}{listed.stderr}")
     found = [name for name in names if not cores or not (core := _CORE.search(name)) or core[1] in cores]
     unknown = [core for core in cores if not any(name.endswith(f"-{core}") for name in names)]
     if unknown or not found:
