@@ -58,6 +58,16 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: d
     return found
 
 
+def list_inside(client: Client, kind: Kind, object_id: str, name: str) -> list[Json]:
+    """Return a list in the path of an object; see ``Kind.inside``."""
+    answer = client.request("GET", [*kind.path(), object_id, name], headers=kind.headers, tree=kind.tree)
+    if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
+        raise MagicError(
+            f"Cloudflare's response to the list of {name} of a {kind.noun} is not a list of objects, so it was not used. Report this if it happens again."
+        )
+    return [without_keys(item) for item in answer]
+
+
 def _read_single(client: Client, kind: Kind, parent_id: str | None) -> list[Json]:
     """Return the only possible object, or nothing."""
     try:

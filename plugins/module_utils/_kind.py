@@ -100,6 +100,7 @@ class Kind:
     :ivar hidden: fields of responses that are never shown, because they are secret.
     :ivar mixed: the field that is one list of objects of several kinds in the API. Answers to writes do not have it.
     :ivar guarded: whether it is not deleted as long as another object refers to it.
+    :ivar inside: lists in the path of an object that no module manages, and that the info module reads if the option of that name is set.
     :ivar wrapped: whether the list of them has their name around it, though ``bare``.
     """
 
@@ -142,6 +143,7 @@ class Kind:
     mixed: Mixed | None = None
     wrapped: bool = False
     guarded: bool = False
+    inside: tuple[str, ...] = ()
 
     def path(self, parent_id: str | None = None) -> list[str]:
         """Return the path of all of them, or of those of one parent."""
@@ -212,6 +214,7 @@ class Kind:
         """The options of the module that reads objects of this kind."""
         own = {**self._who, **options_of({key: self.fields[key] for key in self.finders})}
         own["format"] = {"type": "str", "choices": ["api", "options"], "default": "api"}
+        own.update({name: {"type": "bool", "default": False} for name in self.inside})
         return SHARED.merge(ArgumentSpec(own, mutually_exclusive=[(self.id_option, key) for key in self.finders]))
 
     def received(self, raw: Json) -> Json:

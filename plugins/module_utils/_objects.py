@@ -13,7 +13,7 @@ import typing as t
 from contextlib import nullcontext
 from functools import partial
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, carry_out, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, carry_out, list_inside, read, send
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
@@ -307,4 +307,6 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     if kind.has_psk:
         now = client.now()
         shown = [{**item, "psk_age": age(last_generated_on(item), now)} for item in shown]
+    for name in (name for name in kind.inside if options[name]):
+        shown = [{**item, name: list_inside(client, kind, str(item["id"]), name)} for item in shown]
     return {"changed": False, kind.results: shown}

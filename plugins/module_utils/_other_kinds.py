@@ -128,4 +128,6 @@ CF1_SITE = _kind(
     },
     required=("name",),
     listed=True,
+    # What a ramp leads to stands in a URL at most, whose form is not documented: nothing can be compared.
+    inside=("ramps",),
 )

@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Returns the sites of Cloudflare One as the API describes them, without their ramps.
+  - Returns the sites of Cloudflare One as the API describes them.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads
@@ -41,6 +41,12 @@ options:
         As M(cloudflare.magic.cf1_site) accepts them as options. Contains only what can be set, without values that a new one has anyway. The id is
         included only if several have the same name.
     default: api
+  ramps:
+    description:
+      - Whether to return the ramps of each site as well, which are the tunnels, interconnects and connectors through which it is reached. This costs one
+        request for each site. Has no effect with O(format=options).
+    type: bool
+    default: false
 seealso:
   - module: cloudflare.magic.cf1_site
 """
@@ -54,6 +60,11 @@ EXAMPLES = r"""
 - name: Name them
   ansible.builtin.debug:
     msg: "{{ account.cf1_sites | map(attribute='name') | join(', ') }}"
+
+- name: Read one site with its ramps
+  cloudflare.magic.cf1_site_info:
+    name: lyon
+    ramps: true
 """
 
 RETURN = r"""
@@ -82,6 +93,11 @@ cf1_sites:
       description: As in the options of the module.
       returned: if Cloudflare returns it
       type: dict
+    ramps:
+      description: The ramps of the site, as the API describes them. It names what a ramp leads to only in a URL, C(managed_by), which can be missing.
+      returned: with O(ramps=true) and O(format=api)
+      type: list
+      elements: dict
 failure:
   description: What is known about the failed request, in the same form as in M(cloudflare.magic.ipsec_psk).
   returned: failure, when a request was sent

@@ -16,7 +16,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import apply_one, check, read_some
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE_LAN
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE_LAN
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.unit.kinds.rows import ROWS, Row
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
@@ -210,3 +211,18 @@ def test_check_mode_says_what_may_be_missing(cloud):
     run(cloud, BGP_FILTER_PROFILE, {"name": "branches", "match_action": "allow", "targets": ["10.0.0.0/8"]}, True, foreseen)
     dry = run(cloud, INTERCONNECT, {"name": "frankfurt-1", "bgp": {"customer_asn": 65030, "import_filter": "branches"}}, True, foreseen)
     assert dry["changed"] and dry["validated"] is False and sent(cloud) == []
+
+
+def test_the_ramps_of_a_site_are_read_on_request(cloud):
+    site = run(cloud, CF1_SITE, {"name": "lyon"})["cf1_site"]
+    run(cloud, CONNECTOR, {"serial_number": "MC-1", "notes": "Lyon"})
+    [connector] = cloud.export()["connectors"]
+    ramp = [{"source_ramp_id": connector["id"], "type": "mconn"}]
+    cloud._client.request("POST", [*CF1_SITE.path(), site["id"], "ramps"], body=ramp)
+    spec = CF1_SITE.info_options
+    cloud.sent = []
+    assert "ramps" not in read_some(CF1_SITE, cloud._client, options_of(CF1_SITE, {}, spec))["cf1_sites"][0] and len(cloud.sent) == 1
+    [found] = read_some(CF1_SITE, cloud._client, options_of(CF1_SITE, {"ramps": True}, spec))["cf1_sites"]
+    assert [(one["type"], one["name"]) for one in found["ramps"]] == [("mconn", "Lyon")] and found["id"] == site["id"]
+    [written] = read_some(CF1_SITE, cloud._client, options_of(CF1_SITE, {"ramps": True, "format": "options"}, spec))["cf1_sites"]
+    assert written == {"name": "lyon"}
