@@ -35,12 +35,11 @@ def may_have(item: Item, host: Host, combine: bool) -> bool:
     plugin has not created the host for another object.
     """
     groups = {group.name for group in host.get_groups()}
-    created_for = {kind for name, kind in host.vars.items() if name.endswith("kind") and isinstance(kind, str) and GROUPS.get(kind) in groups}
-    if created_for and item.kind not in created_for:
-        # Its variable may well have this id: a site has the ids of its connectors.
-        return False
-    own = any(name.endswith("id") and value == item.id for name, value in host.vars.items())
-    return own or (combine and not created_for)
+    created = {name[: -len("kind")]: kind for name, kind in host.vars.items() if name.endswith("kind") and isinstance(kind, str) and GROUPS.get(kind) in groups}
+    if created:
+        # Another of its variables may well have this id: a site has the ids of its connectors.
+        return any(kind == item.kind and host.vars.get(f"{prefix}id") == item.id for prefix, kind in created.items())
+    return combine or any(name.endswith("id") and value == item.id for name, value in host.vars.items())
 
 
 def safe_name(text: str) -> str:

@@ -139,6 +139,8 @@ def test_hosts_that_are_there_already(combine):
     of_site = host_of([GROUPS["site"]], one_id=B, one_connector_id=A, one_kind="site")
     assert may_have(site, of_site, combine)
     assert not may_have(connector, of_site, combine) and not may_have(Item("site", {"id": C}), of_site, combine)
+    of_connector = host_of([GROUPS["connector"]], id=A, device_id=D, kind="connector")
+    assert may_have(connector, of_connector, combine) and not may_have(Item("connector", {"id": D}), of_connector, combine)
     # Groups of these names may be anybody's.
     for mine in (host_of(["sites"]), host_of(["sites"], kind="branch"), host_of([], kind="site"), host_of(["sites"], kind=["site"])):
         assert may_have(site, mine, combine) == combine
