@@ -57,7 +57,7 @@ def _age(seconds: int | None) -> str:
 # The same for a rotation on both ends, and for its proofs.
 _ENDINGS = {
     "in_doubt": "IN DOUBT",
-    "back": "KEY BEFORE",
+    "back": "ROLLED BACK",
     "unchanged": "not changed",
     "set": "new key",
     "checked": "would get a new key",

@@ -212,7 +212,7 @@ def test_cloudflares_health_checks(site: Site) -> None:
         )
         assert result.says("not yet: paris-1 (down).")
         assert result.says("Both ends were rolled back to the previous key, the tunnel is up with it")
-        assert table(result) == ["KEY BEFORE ok FAILED", "not changed not asked not asked"]
+        assert table(result) == ["ROLLED BACK ok FAILED", "not changed not asked not asked"]
         after = state(site)
         assert after["keys"] == before["keys"] and after["sas"]["paris-2"] == before["sas"]["paris-2"]
         assert agree(site, "paris-1")

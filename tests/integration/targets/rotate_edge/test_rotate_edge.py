@@ -15,7 +15,7 @@ import json
 from ansible_collections.cloudflare.magic.tests.integration.support.edge import DAY, Edges
 
 HEALTH = {"rotate_edge_verify_health": True, "rotate_edge_health_timeout": "2s"}
-NEW, BACK, SAME = "new key", "KEY BEFORE", "not changed"
+NEW, BACK, SAME = "new key", "ROLLED BACK", "not changed"
 NOT = "not asked"
 
 

@@ -86,8 +86,8 @@ def test_the_table_of_a_rotation_on_both_ends():
     assert edge_table(noted, [*noted, "later"]) == [
         "tunnel   age before  after                device     health     seconds",
         "a           95 days  new key              ok         ok             0.6",
-        "b           95 days  KEY BEFORE           ok         FAILED         1.8",
-        "c           95 days  KEY BEFORE           FAILED     not asked     <1.1",
+        "b           95 days  ROLLED BACK          ok         FAILED         1.8",
+        "c           95 days  ROLLED BACK          FAILED     not asked     <1.1",
         r"d\x1b        no key  not changed          not asked  not asked        -",
         "paris-1     95 days  IN DOUBT             not asked  not asked        -",
         "e         1 minutes  would get a new key  not asked  not asked        -",
