@@ -96,9 +96,10 @@ def _names(app: Sphinx) -> set[str]:
 
 
 def add_contents(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Add the table of contents, which is shown in the side bar, to the end of the front page."""
+    """Add the table of contents, which is shown in the side bar, to the end of the front page. Its pictures, for Galaxy from the repository, are here."""
     if docname != root_doc:
         return
+    content[0] = content[0].replace(f"]({GALAXY['repository']}/raw/main/", "](")
     names = {name for name in _names(app) if not name.startswith("collections/")} - {root_doc, "CHANGELOG"}
     named = [*(f"docs/{name}" for name in GUIDES), *PROJECT]
     parts = {

@@ -132,7 +132,12 @@ def _is_known_package(match: re.Match[str]) -> bool:
 
 
 def _is_installed_for_tests(match: re.Match[str]) -> bool:
-    return match.group(1) in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    known = "".join((ROOT / name).read_text(encoding="utf-8") for name in (".ci/run", "CONTRIBUTING.md", "Makefile"))
+    return all(re.search(rf"\b{re.escape(package)}\b", known) for package in match.group(1).split())
+
+
+def _is_in_the_first_hour(match: re.Match[str]) -> bool:
+    return f"$ {match.string}\n" in (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
 
 
 def _is_known_variable(match: re.Match[str]) -> bool:
@@ -164,9 +169,11 @@ def _hands_known_variables(match: re.Match[str]) -> bool:
 NOT_RUN: list[tuple[str, str, Callable[[re.Match[str]], bool]]] = [
     (r"(?:\w+=\S+ )*make ([a-z-]+)(?: [A-Z]+=(?:\S+|\"[^\"]*\"))*", "makes environments and takes minutes; the target has to exist", _is_target),
     (r"git clone (\S+)", "needs the network; the address has to be the one in galaxy.yml", _is_repository),
-    (r"ansible-galaxy collection install (\S+)", "needs the network; it has to be this collection", _is_collection),
+    (r"ansible-galaxy collection install ([^-/*]+)", "needs the network; it has to be this collection", _is_collection),
+    (r"ansible-galaxy collection install .+", "needs a repository or an archive; tests/release/test_first_hour.py runs it", _is_in_the_first_hour),
+    (r"python3 -m venv \S+|source \S+/bin/activate", "leads to another Python; tests/release/test_first_hour.py runs it", _is_in_the_first_hour),
     (r"python3? -m pip install ([a-z -]+)", "needs the network; the packages have to be known ones", _is_known_package),
-    (r"apt-get install (\S+)", "needs root and the network; the tests have to install it, too", _is_installed_for_tests),
+    (r"(?:sudo )?apt-get install (?:--yes )?([\w -]+)", "needs root and the network; the tests have to install it, too", _is_installed_for_tests),
     (r"python3? (benchmarks/\w+\.py).*", "takes minutes; the script and its options have to exist", _has_help),
     (r"unset (CLOUDFLARE_BASE_URL)", "leads to the reader's own account; the variable has to exist", _is_known_variable),
     (r"ansible-builder build --file (\S+) --tag \S+", "needs podman or Docker; the file has to exist, and tests/release makes a context of it", _is_file),
@@ -489,7 +496,7 @@ def run_block(block: Block, workshop: Workshop) -> None:
         name = block.notes["file"]
         rest = [other.text for other in BLOCKS if other.document == block.document and other is not block]
         # Ansible finds the variables of groups by itself.
-        assert name.startswith("group_vars/") or any(name in text for text in rest), f"no other block uses {name}"
+        assert "group_vars/" in name or any(name in text for text in rest), f"no other block uses {name}"
         workshop.folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         workshop.folder.joinpath(name).write_text(workshop.adapt(block.text), encoding="utf-8")
     else:
