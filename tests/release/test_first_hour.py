@@ -120,7 +120,7 @@ def install(reader: Reader, command: str) -> None:
 
 def follow(reader: Reader, block: machinery.Block) -> list[str]:
     """Do what a block says, and return its commands that cannot be run here."""
-    left_out = []
+    left_out: list[str] = []
     if "file" in block.notes:
         (reader.folder / block.notes["file"]).write_text(reader.adapt(block.text), encoding="utf-8")
         return left_out
