@@ -225,9 +225,9 @@ def test_a_rotation(device, rotate):
     assert failed_at(screen, "good") == "", screen
     assert after["good"] == {**after["good"], "key": NEW, "sa": after["good"]["sa"]} and after["good"]["sa"] > 1
     # The old IKE SA is still up there.
-    assert "There is a new IKE SA" in failed_at(screen, "refused") or "The tunnel came up again" in failed_at(screen, "refused"), screen
+    assert "Check that there is a new IKE SA" in failed_at(screen, "refused") or "Check that the tunnel came up again" in failed_at(screen, "refused"), screen
     assert after["refused"]["sa"] == 1
-    assert "The tunnel is up" in failed_at(screen, "down"), screen
+    assert "Check that the tunnel is up" in failed_at(screen, "down"), screen
     assert after["down"]["key"] == OLD
     assert count(screen.encode(), [Secret(NEW), Secret(OLD)]) == {}
 
@@ -256,7 +256,7 @@ def test_check_mode_and_staging_have_no_effect(device, rotate):
 @pytest.mark.parametrize("end", ["\n", "\nreload in 1", "' | save x"])
 def test_a_key_that_would_be_more_than_one_on_a_command_line(device, rotate, end):
     screen, after = rotate(device, {"good": {"accepted": NEW}}, key=NEW + end)
-    assert "The key can be typed" in failed_at(screen, "good"), screen
+    assert "Check the characters of the key" in failed_at(screen, "good"), screen
     assert (after["good"]["key"], after["good"]["candidate"], after["good"]["sa"]) == (OLD, OLD, 1)
     assert count(screen.encode(), [Secret(NEW)]) == {}
 
