@@ -68,7 +68,7 @@ def test_a_day(emulator, book, tmp_path):
     ran = book("network_plan", warns=[NEW_TUNNELS], **options)
     told = lines_of(ran.screen, "Show the plan")
     assert ran.rc == 0 and writes(emulator) == [] and told[: len(plan)] == plan, ran.screen
-    assert told[-1] == "Plan: 2 to create, 1 to update, 1 to delete." and any(line.startswith("  static_routes[2]: It needs") for line in told)
+    assert told[-1] == "Plan: 2 to create, 1 to update, 1 to delete." and any(line.startswith("  static_routes[2]: It depends") for line in told)
     markdown = (tmp_path / "plan.md").read_text(encoding="utf-8")
     assert markdown.split("```")[1].splitlines()[1:] == told[:-1]
     report = ET.parse(tmp_path / "plan.xml").getroot()
@@ -183,7 +183,8 @@ def test_waiting_for_health(emulator, book, tmp_path):
     ran = book("network_apply", *WAIT, warns=[NEW_TUNNELS])
     assert ran.rc == 2 and "Applied: 1 created, 3 updated, 0 deleted." in ran.screen, ran.screen
     assert ran.shows(
-        "The network was applied and is not rolled back. Not all of its tunnels became healthy: wait_for: not all tunnels are healthy after 3 s. 1 of 3 healthy;"
+        "The network was applied and is not rolled back. Not all of its tunnels became healthy: wait_for: not all tunnels are healthy after 3 s. "
+        "1 of 3 healthy;"
     )
     assert ran.shows("not yet: paris-1 (unknown), vienna-gre-1 (down)")
     assert ran.shows("create keys with cloudflare.magic.rotate_psks): oslo-1, lyon-1.") and ran.shows("because their health check is off: vienna-gre-2.")
