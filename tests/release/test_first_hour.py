@@ -86,7 +86,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(repository: Path, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Reader]:
-    """Return somebody with a new machine, who has downloaded the archive."""
+    """Return someone with a new machine, who has downloaded the archive."""
     above = tmp_path_factory.mktemp("reader")
     home, folder, programs = above / "home", above / "home" / "project", above / "bin"
     for path in (folder, programs):

@@ -185,7 +185,7 @@ def test_search(query: str, page: str, site: Path) -> None:
     assert page in found_by_search(site, query)
 
 
-# What somebody has looked at: how the parts of some pages stand to each other. The front page, a guide, a module, the list of modules, a wide table.
+# What someone has looked at: how the parts of some pages stand to each other. The front page, a guide, a module, the list of modules, a wide table.
 APPROVED = yaml.safe_load(Path(__file__).with_name("approved_site.yml").read_text(encoding="utf-8"))
 
 

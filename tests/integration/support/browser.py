@@ -170,7 +170,7 @@ class Browser:
         return answer["result"].get("value")
 
     def problems(self, view: str, root: str = "body", contrast: float = 4.5) -> dict[str, t.Any]:
-        """Return what looks broken in a view, by kind: text that is cut, outside of the page, over another one or hard to read, and missing pictures."""
+        """Return what looks broken in a view, by kind: text that is cut, outside the page, over another one or hard to read, and missing pictures."""
         self.view(view)
         found = self.evaluate(f"{_LOOK.replace('LEAST', str(contrast))}({json.dumps(root)}, {json.dumps(VIEWS[view][1])})")
         return {kind: value for kind, value in found.items() if value}

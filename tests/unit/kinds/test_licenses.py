@@ -21,7 +21,7 @@ from ansible_collections.cloudflare.magic.tests.unit.kinds.test_scenarios import
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, Reply
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import everything
 
-OTHER = "mconn-of-somebody-else-0123456789"
+OTHER = "mconn-of-someone-else-0123456789"
 NOTES = "Lyon, virtual"
 
 

@@ -400,7 +400,7 @@ MEASURE = """(() => {
 
 @pytest.mark.parametrize("health", [False, True], ids=["keys", "keys and health"])
 def test_it_looks_right(emulator, run, tmp_path, health):
-    """On wide and narrow screens, light, dark and printed, its parts stand as somebody has approved, and nothing is cut or overlaps.
+    """On wide and narrow screens, light, dark and printed, its parts stand as someone has approved, and nothing is cut or overlaps.
 
     AUDIT_PICTURE=docs/psk_audit.png writes the picture in README.
     """
