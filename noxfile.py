@@ -464,7 +464,8 @@ def boundaries(session: nox.Session) -> None:
 
 def check_words(session: nox.Session) -> None:
     """Run codespell on every text, with the words that CONTRIBUTING.md says not to use."""
-    session.run("python", "tests/tools/check_words.py", *map(str, collection_files()))
+    session.log("python tests/tools/check_words.py FILE...")
+    session.run("python", "tests/tools/check_words.py", *map(str, collection_files()), log=False)
 
 
 def words(session: nox.Session) -> None:
