@@ -27,7 +27,7 @@ PASSWORD = "the password of the vault"
 PATIENCE = 60  # seconds of pauses
 
 
-def until(what, pause: float = 0.01):
+def until(what, pause: float = 0.03):
     """Wait until ``what`` returns something, and return that. Gives up after so many tries that the machine's load does not matter."""
     for dummy in range(int(PATIENCE / pause)):
         found = what()

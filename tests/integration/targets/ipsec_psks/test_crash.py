@@ -137,7 +137,7 @@ def test_killed_at_any_instant(slow_emulator, cipher, tmp_path):
             process = trial.start()
             # Mostly from the first request on. In the first tenth of the trials, at any instant since the start.
             requests, pause = (0, chance.uniform(0, 2)) if chance.random() < 0.1 else (chance.randint(1, 6), chance.uniform(0, 0.06))
-            until(lambda wanted=requests, running=process: len(emulator.requests()) >= wanted or running.poll() is not None, pause=0.003)
+            until(lambda wanted=requests, running=process: len(emulator.requests()) >= wanted or running.poll() is not None, pause=0.01)
             time.sleep(pause)
             if process.poll() is not None:
                 # It was faster.

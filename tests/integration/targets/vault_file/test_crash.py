@@ -136,7 +136,7 @@ class Instant:
         if self.kind == "start":
             time.sleep(delay * durations["start"])
         elif self.kind == "sent":
-            until(lambda: over() or len(self.emulator.requests()) > which, 0.004)
+            until(lambda: over() or len(self.emulator.requests()) > which, 0.02)
             time.sleep(delay * hold)
         elif self.kind == "answered":
             until(lambda: over() or self.answered(which + 1), 0.002)
@@ -208,7 +208,7 @@ def measured(instant: Instant) -> dict[str, float]:
     instant.saved(version)
     began = time.monotonic()
     process = instant.start()
-    until(instant.came_in, 0.002)
+    until(instant.came_in, 0.005)
     first = time.monotonic()
     until(lambda: instant.saved(version), 0.0005)
     saved = time.monotonic()
