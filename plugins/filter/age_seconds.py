@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: age_seconds
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Read an age like 90d as seconds
 description:
   - Reads an age in the form that O(cloudflare.magic.ipsec_psk#module:max_age) takes, so that a playbook can compare the age with the C(psk_age) of a

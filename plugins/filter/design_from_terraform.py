@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: design_from_terraform
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Turn a Terraform state into a design
 description:
   - Turns the tunnels and routes of a Terraform state into the design that O(cloudflare.magic.network#module:config) accepts, so that you can use this

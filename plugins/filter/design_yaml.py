@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: design_yaml
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Write a design as a YAML file of variables
 description:
   - Writes what M(cloudflare.magic.network) gathers as a file with the variable C(network_config), suitable for a repository, as the playbook

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: edge_table
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Show the results of a key rotation on an edge as a table
 description:
   - Returns the lines of a readable table of what the role P(cloudflare.magic.rotate_edge#role) has recorded, as the role prints them at its end.

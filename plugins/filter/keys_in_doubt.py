@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: keys_in_doubt
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Find saved keys that may not be in force
 description:
   - Compares the pre-shared keys (PSKs) that O(cloudflare.magic.ipsec_psk#module:vault_file) keeps with what Cloudflare reports about them. The result

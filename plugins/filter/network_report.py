@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: network_report
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Write what a network task changes as text, Markdown or JUnit XML
 description:
   - Writes the changes in a result of M(cloudflare.magic.network) as readable text, for a comment on a pull request, or for a pipeline.

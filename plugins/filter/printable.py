@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: printable
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Escape text so that it can be printed on one line
 description:
   - Escapes characters that would control a terminal, break a line, or reverse or hide text. Names and descriptions of tunnels can contain any

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: psk_audit
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Report on the age of the keys of IPsec tunnels
 description:
   - Reports which tunnels need a new pre-shared key (PSK), as the playbook C(cloudflare.magic.psk_audit) does. The result contains no keys.

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: rotation_table
 author:
   - The cloudflare.magic contributors (@cloudflare)
-version_added: 1.0.0
+version_added: 1.1.0
 short_description: Show the results of a key rotation on a fleet as a table
 description:
   - Returns the lines of a readable table of what M(cloudflare.magic.ipsec_psks) returns, as the playbook C(cloudflare.magic.rotate_psks) prints them.

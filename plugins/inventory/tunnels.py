@@ -71,6 +71,7 @@ options:
     description:
       - The kinds of objects to turn into hosts. Other kinds are not requested.
     type: list
+    version_added: 1.1.0
     elements: str
     choices:
       - ipsec_tunnel
@@ -84,6 +85,7 @@ options:
     description:
       - Limits which of the objects are turned into hosts. The values can be templates.
     type: dict
+    version_added: 1.1.0
     default: {}
     suboptions:
       names:
@@ -96,16 +98,15 @@ options:
           - Names, shell patterns or ids of objects that are left out, such as tunnels that a connector created automatically.
         type: list
         elements: str
-    version_added: 1.0.0
   hostnames:
     description:
       - Jinja expressions such as V(customer_endpoint) or V(notes), or templates such as V({{ kind }}-{{ name }}). The first one that works and does not
         result in an empty string is used as the host name. They use the fields of the object by Cloudflare's names, without O(hostvars_prefix).
       - If none works, the name of the object is used. With O(strict), this is an error instead.
     type: list
+    version_added: 1.1.0
     elements: str
     default: []
-    version_added: 1.0.0
   existing_hosts:
     description:
       - What to do if another inventory source has a host with the object's name. That source must be read before this one, because a plugin cannot
@@ -116,11 +117,11 @@ options:
       - A host that has the object's id as its variable C(id), such as one that another file for this plugin created, is always combined. A host that
         this plugin created for another object is never combined.
     type: str
+    version_added: 1.1.0
     choices:
       - separate
       - combine
     default: separate
-    version_added: 1.0.0
   hostvars_prefix:
     description:
       - A prefix for the name of each variable. A prefix is rejected if one of the resulting variables would have a meaning in Ansible itself.

@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._settings import Settings
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 CONNECT_TIMEOUT = 10.0
 
 

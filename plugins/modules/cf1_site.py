@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cf1_site
 short_description: Manage a site of Cloudflare One
-version_added: 1.0.0
+version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:

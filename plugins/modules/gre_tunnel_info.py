@@ -35,6 +35,7 @@ options:
     description:
       - The form in which tunnels are returned.
     type: str
+    version_added: 1.1.0
     choices:
       api: As the API describes them, with the fields that the module adds.
       options: >-

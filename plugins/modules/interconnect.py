@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: interconnect
 short_description: Change an interconnect of Cloudflare WAN or Magic Transit
-version_added: 1.0.0
+version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:

@@ -70,6 +70,7 @@ options:
     description:
       - What check mode sends.
     type: str
+    version_added: 1.1.0
     choices:
       request: The request that generates a key, with C(validate_only=true).
       read_only: No request that generates a key. The tunnel is read, and Cloudflare checks a request that sets a throwaway key, with

@@ -63,6 +63,7 @@ options:
       - The names of tunnels, shell patterns or ids to exclude from O(names). Use it for the tunnels of connectors, cloud on-ramps and other teams,
         because the other end of these tunnels would not get the new key.
     type: list
+    version_added: 1.1.0
     elements: str
   psks:
     description:

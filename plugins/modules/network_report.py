@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: network_report
 short_description: Show what a network task changed or would change
-version_added: 1.0.0
+version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:

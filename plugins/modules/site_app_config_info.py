@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: site_app_config_info
 short_description: Read what a site of Cloudflare WAN does with apps
-version_added: 1.0.0
+version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: site_wan
 short_description: Manage a WAN of a site of Cloudflare WAN
-version_added: 1.0.0
+version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:

@@ -33,6 +33,7 @@ options:
       - The id of the route. If it is set, a different O(prefix) or O(nexthop) changes the route.
       - Either O(static_route_id), or O(prefix) and one of O(nexthop) and O(nexthop_tunnel) are required.
     type: str
+    version_added: 1.1.0
     aliases:
       - route_id
   prefix:
@@ -52,6 +53,7 @@ options:
         is the IPv6 address.
       - It is an error if no tunnel or several tunnels have this name. With O(state=absent), if there is no such tunnel, there is no route through it.
     type: str
+    version_added: 1.1.0
   priority:
     description:
       - Routes with a lower value are preferred. Required for a new route.

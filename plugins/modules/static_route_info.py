@@ -27,6 +27,7 @@ options:
       - The id of the one route to return. It is an error if it does not exist.
       - Mutually exclusive with O(prefix) and O(nexthop).
     type: str
+    version_added: 1.1.0
     aliases:
       - route_id
   prefix:
@@ -41,6 +42,7 @@ options:
     description:
       - The form in which routes are returned.
     type: str
+    version_added: 1.1.0
     choices:
       api: As the API describes them, with what the module adds.
       options: >-

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tunnel_health_info
 short_description: Read the health of the tunnels of Cloudflare WAN or Magic Transit, or wait for it
-version_added: 1.0.0
+version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:

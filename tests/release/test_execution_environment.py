@@ -48,7 +48,7 @@ def test_example_makes_a_context(tmp_path: Path) -> None:
     definition = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     assert definition["images"]["base_image"]["name"] in container
     collections = yaml.safe_load((context / "_build" / "requirements.yml").read_text(encoding="utf-8"))["collections"]
-    assert collections == [{"name": "cloudflare.magic", "version": ">=1.0.0"}]
+    assert collections == [{"name": "cloudflare.magic", "version": ">=1.1.0"}]
     assert definition["dependencies"]["ansible_core"]["package_pip"] in container
     assert "ansible-galaxy collection install" in container
     assert "openssh-clients" in (context / "_build" / "bindep.txt").read_text(encoding="utf-8")

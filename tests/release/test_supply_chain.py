@@ -342,7 +342,7 @@ class Reader:
 
 
 def steps(heading: str) -> list[tuple[str, str]]:
-    """Return the commands of one part of the page, and what each has to print. The page is for 1.0.0; here it is the version of galaxy.yml.
+    """Return the commands of one part of the page, and what each has to print. The page is for 1.1.0; here it is the version of galaxy.yml.
 
     Raises:
         KeyError: if there is no such part.
@@ -355,7 +355,7 @@ def steps(heading: str) -> list[tuple[str, str]]:
             for block in machinery.blocks_of(PAGE):
                 if start < block.line < end:
                     assert block.language == "console"
-                    text = block.text.replace("\\\n", " ").replace("1.0.0", GALAXY["version"])
+                    text = block.text.replace("\\\n", " ").replace("1.1.0", GALAXY["version"])
                     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
                         command, _newline, expected = part.partition("\n")
                         found.append((command, expected))
