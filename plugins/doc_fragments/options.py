@@ -185,20 +185,20 @@ options:
       - A tunnel without data is V(unknown), and neither V(healthy) nor V(down). The same applies to a tunnel whose health check is off.
     type: bool
     default: false
-    version_added: 1.0.0
+    version_added: 1.1.0
   health_window:
     description:
       - How far back to look, as in O(cloudflare.magic.tunnel_health_info#module:window). With a cache, a different window is requested again.
     type: str
     default: 5m
-    version_added: 1.0.0
+    version_added: 1.1.0
   health_min_healthy_share:
     description:
       - A tunnel is V(healthy) if at least this share of the data centers that have reported consider it healthy, as in
         O(cloudflare.magic.tunnel_health_info#module:min_healthy_share).
     type: float
     default: 0.9
-    version_added: 1.0.0
+    version_added: 1.1.0
 """
 
     # The same for what stands outside Magic WAN and Magic Transit, and has permissions of its own
