@@ -104,6 +104,11 @@ def provide() -> Path | None:
     return unpacked
 
 
+def has_xfrm_interfaces() -> bool:
+    """Return whether the kernel has interfaces for tunnels; ``provide`` comes first."""
+    return _done(*UNSHARE, "ip", "link", "add", "try0", "type", "xfrm", "dev", "lo", "if_id", "1")
+
+
 def _fetch(folder: Path) -> None:
     """Fetch the packages and unpack them into ``root``. If the machine has no current lists of packages, with lists of our own."""
     own = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
@@ -158,9 +163,10 @@ class Namespace:
 class Charon:
     """One daemon with its folder: configuration, socket, log."""
 
-    def __init__(self, folder: Path, namespace: Namespace) -> None:
+    def __init__(self, folder: Path, namespace: Namespace, in_kernel: bool = False) -> None:
         self.folder = folder
         self.namespace = namespace
+        esp = "" if in_kernel else "kernel-libipsec "
         self.uri = f"unix://{folder}/vici"
         self.log = folder / "charon.log"
         for name in ("strongswan.d", "swanctl/conf.d", *(f"swanctl/{kind}" for kind in ("x509", "x509ca", "pkcs8", "pkcs12", "private", "rsa", "ecdsa"))):
@@ -171,7 +177,7 @@ class Charon:
         self._configuration.write_text(
             f"""charon {{
     load_modular = no
-    load = {PLUGINS} kernel-libipsec kernel-netlink socket-default vici
+    load = {PLUGINS} {esp}kernel-netlink socket-default vici
     install_virtual_ip = no
     dos_protection = no
     retransmit_tries = 2
@@ -311,8 +317,9 @@ include strongswan.d/*.conf
 class Cloudflare:
     """Cloudflare as its customers see it: the API, which is the emulator behind a proxy, and tunnels' ends, which know each key as soon as the API does."""
 
-    def __init__(self, emulator: Emulator, charon: Charon, tunnels: list[str]) -> None:
+    def __init__(self, emulator: Emulator, charon: Charon, tunnels: list[str], narrow: bool = False) -> None:
         self.emulator = emulator
+        self._narrow = narrow
         self.charon = charon
         self.spoil = 0
         """How many of the next keys do not arrive as they are: the API has them, and the tunnel's end has others."""
@@ -371,6 +378,7 @@ class Cloudflare:
             hexadecimal = identities["hex_id"]
             owners = [identities["fqdn_id"], identities["user_id"], "@#" + hexadecimal]
             self._owners[tunnel["id"]] = owners
+            inner, outer = (f"{address}/32" if self._narrow else "0.0.0.0/0" for address in Lab.inner(tunnel))
             for number, owner in enumerate(owners):
                 connections[f"{name}-{number}"] = {
                     "version": "2",
@@ -382,7 +390,7 @@ class Cloudflare:
                     "rekey_time": "0",
                     "local": {"auth": "psk", "id": tunnel["cloudflare_endpoint"]},
                     "remote": {"auth": "psk", "id": owner},
-                    "children": {name: {"local_ts": ["0.0.0.0/0"], "remote_ts": ["0.0.0.0/0"], "esp_proposals": ESP_PROPOSALS, "rekey_time": "0"}},
+                    "children": {name: {"local_ts": [inner], "remote_ts": [outer], "esp_proposals": ESP_PROPOSALS, "rekey_time": "0"}},
                 }
         for name, connection in connections.items():
             self.charon.vici(lambda session, one={name: connection}: session.load_conn(one))
@@ -524,16 +532,17 @@ class Lab:
         customer: the daemon of the customer's edge.
     """
 
-    def __init__(self, folder: Path, packages: Path | None, emulator: Emulator, tunnels: list[str]) -> None:
+    def __init__(self, folder: Path, packages: Path | None, emulator: Emulator, tunnels: list[str], xfrm: bool = False) -> None:
+        # With XFRM interfaces, the customer's kernel does the ESP, and Cloudflare's end, which has one device for all, tells the tunnels by their addresses.
         self._stack = ExitStack()
         self._tunnels = tunnels
         there = Namespace(packages)
         self._stack.callback(there.close)
         here = Namespace(packages, there)
         self._stack.callback(here.close)
-        self.cloudflare = Cloudflare(emulator, Charon(folder / "cloudflare", there), tunnels)
+        self.cloudflare = Cloudflare(emulator, Charon(folder / "cloudflare", there), tunnels, narrow=xfrm)
         self._stack.callback(self.cloudflare.close)
-        self.customer = Charon(folder / "customer", here)
+        self.customer = Charon(folder / "customer", here, in_kernel=xfrm)
         there.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(here.pid))
         for namespace, mine, peer in ((there, "cloudflare_endpoint", "customer_endpoint"), (here, "customer_endpoint", "cloudflare_endpoint")):
             namespace.run("ip", "link", "set", "cable", "up")
