@@ -275,7 +275,7 @@ def mistakes():
         "a name of other case": ({"names": ["Branch-1"]}, ["'Branch-1'"]),
         "an unknown id": ({"ipsec_tunnel_ids": ["0" * 31 + "f"]}, ["no IPsec tunnel has the id", "0" * 31 + "f"]),
         "psks of nobody": ({"psks": {"rome-1": SECRET}}, ["psks", "entry 1 is neither", "branch-1"]),
-        "psks twice": ({"psks": {"branch-1": SECRET, "00000001" * 4: SECRET + "2"}}, ["'branch-1' is there twice"]),
+        "psks twice": ({"psks": {"branch-1": SECRET, "00000001" * 4: SECRET + "2"}}, ["'branch-1' is given twice"]),
         "a number as key": ({"psks": {"branch-1": 12345678901234567890123456789012}}, ["psks", "entry 1", "not a string", "quotes"]),
         "a list as key": ({"psks": {"branch-1": [SECRET]}}, ["psks", "entry 1", "not a string"]),
         "a dictionary as key": ({"psks": {"branch-1": {"psk": SECRET}}}, ["psks", "entry 1", "not a string"]),
