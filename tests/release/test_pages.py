@@ -99,11 +99,13 @@ def anchors(page: Path) -> set[str]:
 
 def broken_links(root: Path) -> t.Iterator[str]:
     """Yield each link that leads to nothing, of the pages below a folder. Absolute links to the repository lead to files of the checkout."""
-    repository = re.compile(rf"{re.escape(GALAXY['repository'])}/(?:blob|tree)/main/([^#]*)(?:#(.*))?")
+    repository = re.compile(rf"{re.escape(GALAXY['repository'])}/(?:blob|raw|tree)/main/([^#]*)(?:#(.*))?")
     site = re.compile(rf"{re.escape(GALAXY['documentation'])}(?:([^#]+?)\.html)?(?:#.*)?")
     for page in sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md"), *(root / "roles").rglob("*.md"), *(root / "docs").rglob("*.rst")]):
         text = page.read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"<(https://[^>\s]+)>`__", text) + re.findall(r"^\[[^]]+\]: (\S+)", text, re.MULTILINE):
+            # What has a meaning in Markdown may have a backslash before it.
+            link = re.sub(r"\\(\W)", r"\1", link)
             if match := repository.fullmatch(link):
                 target, anchor = ROOT / match[1], match[2]
             elif match := site.fullmatch(link):
