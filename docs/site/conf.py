@@ -69,7 +69,7 @@ pygments_style = "default"
 pygments_dark_style = "github-dark"
 
 # The order of the pages; those that do not exist are left out, and others come behind them.
-GUIDES = ["start", "keys", "fleets", "tunnels", "network", "sites", "health", "both_ends", "events", "devices", "awx", "secret_stores"]
+GUIDES = ["start", "keys", "fleets", "tunnels", "network", "accounts", "delete", "sites", "health", "both_ends", "events", "devices", "awx", "secret_stores"]
 GUIDES += ["execution_environment", "terraform_and_uri", "objects", "secrets", "emulator", "troubleshooting", "verify"]
 PROJECT = ["docs/inside", "CONTRIBUTING", "docs/testing", "docs/benchmarks", "docs/releasing", "docs/policies", "docs/requirements_checklist"]
 PROJECT += ["SECURITY", "CODE_OF_CONDUCT"]
