@@ -114,8 +114,8 @@ def blocks(result: Json) -> Iterator[tuple[str, str]]:
 
 
 def _text(change: Change) -> Iterator[str]:
-    # A kind with at most one object has no name.
-    yield f"{MARKS[change.action]} {change.kind} {change.name}".rstrip()
+    # An object of a kind with at most one object has no name.
+    yield f"{MARKS[change.action]} {change.kind}" + (f" {change.name}" if change.name else "")
     yield from (f"    {line}" for line in change.lines)
     if change.trouble:
         yield f"    {change.trouble}"
@@ -151,7 +151,7 @@ def junit(result: Json, fail_on_drift: bool = False) -> str:
     """
     cases = []
     for change in _changes(result):
-        case = ET.Element("testcase", classname=f"network.{change.kind}", name=f"{change.action} {change.name}".rstrip(), time="0")
+        case = ET.Element("testcase", classname=f"network.{change.kind}", name=f"{change.action} {change.name}" if change.name else change.action, time="0")
         if change.trouble:
             ET.SubElement(case, "error", type="outcome", message=change.trouble)
         elif fail_on_drift:

@@ -61,7 +61,7 @@ DEFAULTS: dict[str, Json] = {"gre_tunnels": {"ttl": 64, "mtu": 1476}}
 STICKY = {
     "ipsec_tunnels": ("name", "cloudflare_endpoint", "interface_address", "bgp"),
     "gre_tunnels": ("name", *ENDS["gre_tunnels"], "interface_address", "bgp"),
-    "interconnects": ("name", "interface_address", "mtu"),
+    "interconnects": ("name", "interface_address", "mtu", "gre"),
     "routes": ("prefix", "nexthop", "priority"),
 }
 
@@ -372,7 +372,8 @@ class Drawing:
             elif plain(value) != plain(default) or self.sometimes(0.3):
                 stays = name in STICKY[thing.kind] and not new and plain(value) == plain(was)
                 if not stays or self.sometimes(0.5):
-                    item[name] = copy.deepcopy(value)
+                    # What stays is only emptied by name.
+                    item[name] = self._emptied(name, value, was) if name == "gre" and not new else copy.deepcopy(value)
         item = {name: value for name, value in item.items() if value != {}}
         found = self._found_by(case, thing, old)
         if "nexthop_tunnel" in found:
