@@ -121,13 +121,13 @@ def _page_of(app: Sphinx, path: Path) -> str | None:
 def lead_links(app: Sphinx, doctree: nodes.document) -> None:
     """Lead links to files of the collection to the page of the file, or else to the repository."""
     docname = app.env.docname
-    for node in list(doctree.findall(lambda node: isinstance(node, (nodes.reference, addnodes.pending_xref, addnodes.download_reference)))):
+    for node in list(doctree.findall(nodes.Element)):
         if isinstance(node, nodes.reference):
             match = REPOSITORY.fullmatch(node.get("refuri", ""))
             if not match:
                 continue
             path, anchor = Path(match.group(1)), match.group(2)
-        elif node.get("reftype") == "myst" and node.get("refdomain") is None:
+        elif isinstance(node, (addnodes.pending_xref, addnodes.download_reference)) and node.get("reftype") == "myst" and node.get("refdomain") is None:
             target, dummy, anchor = str(node["reftarget"]).partition("#")
             folder = Path(docname).parent
             path = Path(*_normal((folder / target).parts)) if target else Path()

@@ -148,8 +148,8 @@ groups:
   tunnel_down: tunnel_health == 'down'
 
 ---
-# Active connectors that Cloudflare has not heard from in the last ten minutes are in the group connector_silent. The others are in a group for the
-# version of their software.
+# Active connectors that Cloudflare has not heard from in the last ten minutes are in the group
+# connector_silent. The others are in a group for the version of their software.
 plugin: cloudflare.magic.tunnels
 kinds:
   - connector
