@@ -13,18 +13,19 @@ author:
 description:
   - Turns each IPsec and GRE tunnel of an account of Cloudflare WAN (formerly Magic WAN) or Magic Transit into an inventory host with the tunnel's
     name. With O(kinds), it does the same with connectors, which are Cloudflare's appliances, and with sites.
-  - A connector's name is its serial number, or the id of its device if it has none. If objects of several kinds have the same name, the first kind
-    has it, and C(_gre), C(_connector) or C(_site) is appended to the host of the others.
+  - A connector's name is its serial number, or the id of its device if it has none. If objects of different kinds would get the same
+    host name, it goes to the first of C(ipsec_tunnel), C(gre_tunnel), C(connector) and C(site), and C(_gre), C(_connector) or C(_site) is appended to
+    the names of the others.
   - The name of the inventory file must end in C(magic.yml) or C(magic.yaml).
   - The hosts are in the groups C(ipsec_tunnels), C(gre_tunnels), C(connectors) and C(sites).
   - Each host has variables with the fields of its object that Cloudflare documents, as M(cloudflare.magic.ipsec_tunnel_info),
     M(cloudflare.magic.gre_tunnel_info), M(cloudflare.magic.connector_info) and M(cloudflare.magic.site_info) return them. Any other fields of a
-    response are left out, and so are license keys. The name of the object is C(name), which is left out unless O(hostvars_prefix) is set, because
-    Ansible reserves the word. You can use it in O(compose), O(groups), O(keyed_groups) and O(hostnames).
+    response are left out, and so are license keys. The name of the object is C(name) in O(compose), O(groups), O(keyed_groups) and O(hostnames). It is
+    a variable only if O(hostvars_prefix) is set, because Ansible reserves the word.
   - All hosts also have the variable C(kind), which is one of O(kinds). Tunnels have C(tunnel_type), which is V(ipsec) or V(gre). IPsec tunnels have
     C(psk_age_days), the age of the pre-shared key (PSK) in full days by Cloudflare's clock, or null if Cloudflare never generated one. Connectors
-    have C(last_heartbeat_age), the seconds since Cloudflare last heard from the device, or null if it never did. An age is below 0, with a warning,
-    if the date is in the future.
+    have C(last_heartbeat_age), the seconds since Cloudflare last heard from the device, or null if it never did. If a date is in the future, the
+    age is negative, and there is a warning.
   - Sites have C(connector_serial_number) and C(secondary_connector_serial_number), which are null if there is no such connector.
   - With O(health), tunnels also have C(tunnel_health), C(tunnel_health_share) and C(tunnel_health_checked_until).
     M(cloudflare.magic.tunnel_health_info) describes them as C(state), C(healthy_share) and C(checked_until).
@@ -49,13 +50,13 @@ notes:
   - Sends one request for each of O(kinds). V(site) also requests the connectors. The cache contains what was read and the health of tunnels, but
     never credentials, pre-shared keys or license keys. A cache is used only for the account and the URL that it was filled from. If neither the
     options nor the environment have an account id, the cache is used as it is.
-  - If the inventory cannot be read, Ansible continues without its hosts, and other inventory plugins report that they cannot read the file either.
+  - If this plugin cannot read the objects, Ansible continues without their hosts, and other inventory plugins report that they cannot read the file.
     Set C(any_unparsed_is_failed=true) in the section C([inventory]) of C(ansible.cfg), so that the run fails instead.
   - In host names, accents are dropped, and characters other than ASCII letters and digits, C(_), C(-) and C(.) are replaced by C(_).
   - No two objects share a host, and no host has the name of a group, or a name such as V(localhost) or V(all) that has another meaning in Ansible. If
-    that would happen, C(_) and the first 8 characters of the id are appended to the names of the hosts, with a warning. An object whose name at
-    Cloudflare is exactly the host name keeps it, if it is the only one.
-  - If several tunnels have the same name, there is a warning, because Cloudflare reports health by name.
+    that would happen, C(_) and the first 8 characters of the id are appended to the names of the hosts, with a warning. If exactly one of the objects
+    has the host name, unchanged, as its name at Cloudflare, it keeps the host name.
+  - If several tunnels have the same name, there is a warning, because Cloudflare reports the health of tunnels by their names.
   - In names of groups that O(groups) and O(keyed_groups) create, characters other than letters, digits, C(_), C(-) and C(.) are replaced by C(_). If
     a new group would have the name of a host from another source, C(_group) is appended to its name, with a warning.
   - Either all hosts are added or, if there is an error, none.
@@ -90,7 +91,7 @@ options:
     suboptions:
       names:
         description:
-          - Names or shell patterns such as V(branch-*). If not set, all objects are included. A name that no object has gives a warning.
+          - Names or shell patterns such as V(branch-*). If not set, all objects are included. A name that no object has causes a warning.
         type: list
         elements: str
       exclude:

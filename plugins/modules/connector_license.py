@@ -15,7 +15,7 @@ author:
 description:
   - Delivers the license key with which a virtual appliance becomes a connector of Cloudflare WAN (formerly Magic WAN). If the connector has no license
     key, or if the task asks for a new one, Cloudflare provisions one. The connector of a virtual appliance can also be registered.
-  - Cloudflare provisions another license key for each such request, and only one license key of a connector is valid. Therefore, this module does not
+  - With each such request, Cloudflare provisions another license key, and the previous one is no longer valid. Therefore, this module does not
     provision a key that nobody would receive, and never shows a key on the screen, in logs or in job events.
   - A license key activates one appliance. Configure it on the appliance before the first boot.
 notes:
@@ -78,10 +78,10 @@ options:
     type: str
     choices:
       missing: >-
-        Only if there is none. If Cloudflare reports the license key that is valid, this one is delivered, and nothing is provisioned. It also replaces
-        another one in O(vault_file). If Cloudflare reports none, a new one is provisioned unless O(vault_file) or, without it, the fact has one. In
-        this case, a new one is also provisioned if O(vault_file) says that a run was interrupted.
-      always: Each time the task runs. The previous license key is no longer valid.
+        Only if there is none. If Cloudflare reports the license key that is valid, this one is delivered, and nothing is provisioned. If O(vault_file)
+        has a different one, it is replaced. If Cloudflare reports none, a new one is provisioned, unless O(vault_file) or, without it, the fact has
+        one. A license key in O(vault_file) does not count if the file says that a run was interrupted while it provisioned another one.
+      always: Each time the task runs. The previous license key is then no longer valid.
     default: missing
   set_fact:
     description:
@@ -174,14 +174,14 @@ reason:
   description:
     - Why a license key is provisioned or delivered. V(always) and V(missing) are those of O(rotate).
     - V(registered) means that the connector was registered.
-    - V(existing) means that the connector had a license key, which was read. V(replaced) means the same, and that O(vault_file) had another one.
-    - V(interrupted) means that O(vault_file) says that a run ended while it provisioned a license key.
+    - V(existing) means that the connector had a license key, which was read. V(replaced) means the same, and that O(vault_file) had a different one.
+    - V(interrupted) means that, according to O(vault_file), an earlier run ended while it provisioned a license key.
     - V(not_due) means that nothing had to be done.
   returned: success
   type: str
   sample: existing
 provisioned:
-  description: Whether a new license key was or, in check mode, would be provisioned. The license key from before is not valid any more.
+  description: Whether a new license key was or, in check mode, would be provisioned. The previous license key is then no longer valid.
   returned: success
   type: bool
   sample: false

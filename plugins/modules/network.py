@@ -14,11 +14,11 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Creates, updates and deletes the IPsec tunnels, GRE tunnels and static routes of Cloudflare WAN (formerly Magic WAN) or Magic Transit, and updates
-    its interconnects, from one design, in one task. The design can also contain sites, connectors, apps, BGP filter profiles, BGP settings, sites of
-    Cloudflare One, and network monitoring.
+    its interconnects, from one design, in one task. The design can also contain sites, connectors, apps, BGP filter profiles, BGP settings, redundancy
+    groups, sites of Cloudflare One, and network monitoring.
   - Reads each kind of object once, plans everything, and reports all mistakes of the design in one message before anything is changed. Routes can use
     tunnels that the same design creates. This also works in check mode.
-  - Uses requests that change many objects wherever the API has them.
+  - Changes many objects with one request where the API supports it.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes
@@ -30,9 +30,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Cloudflare checks everything that can be judged now with C(validate_only=true). RV(not_validated) contains the rest, with the reason. This
-        includes everything except tunnels, routes and interconnects, for which the API has no such check. Cloudflare only checks requests
-        from credentials with write permission. With a read-only credential, you still get the whole plan, with a warning.
+      - Sends requests with C(validate_only=true), so that Cloudflare checks them. RV(not_validated) contains what it cannot check yet, or at all, with
+        the reason. The API can only check tunnels, routes and interconnects, and only for credentials with write permission. With a read-only
+        credential, you still get the whole plan, with a warning.
   diff_mode:
     details:
       - Shows the objects that change as YAML, in the form of O(config).
@@ -54,9 +54,9 @@ options:
         automatically. Routes through them are not deleted either. You can also give names of sites and of objects that belong to them, and serial
         numbers of connectors.
       - With O(state=gathered), these objects are left out of RV(gathered), so that the result is a design of the rest.
-      - A prefix stands for the routes with that prefix.
+      - A prefix in the list protects the routes with that prefix.
       - With O(state=overridden), this option is required if tunnels or routes would be deleted and the account has sites with connectors, because
-        nothing marks what connectors created. An empty list means that there is nothing to keep.
+        Cloudflare does not mark what connectors created. An empty list means that there is nothing to keep.
     type: list
     elements: str
   max_deletions:
@@ -77,8 +77,8 @@ notes:
   - First, tunnels are created and then updated. Next, routes are created and updated. Finally, routes are deleted, and then tunnels. If something
     fails, everything that depends on it is skipped, nothing is deleted, and the next run completes the rest.
   - A tunnel takes over the inside addresses of another tunnel only after the routes of this design no longer use them. If two tunnels exchange their
-    inside addresses, that is not possible. In that case, give their routes the C(static_route_id), or use O(state=overridden), so that a run that is
-    killed halfway leaves no route behind.
+    inside addresses, that is not possible. In that case, set C(static_route_id) for their routes, or use O(state=overridden). Otherwise, a run that is
+    killed halfway can leave old routes behind.
   - With O(state=deleted), a site is deleted together with everything that belongs to it. If a site in the design has lists, only what the lists name
     is deleted.
   - Pre-shared keys (PSKs) are not part of a design. Create and rotate them with M(cloudflare.magic.ipsec_psks).
@@ -162,16 +162,15 @@ changes:
       sample: {"description": {"before": "Old", "after": "New"}}
 gathered:
   description:
-    - The account in the form of O(config), without computed fields and defaults, sorted by name. When you apply it with O(state=overridden), it
-      changes nothing.
+    - The account in the form of O(config), without computed fields and defaults, sorted by name. Applying it with O(state=overridden) changes nothing.
     - It contains the ids of objects only if several objects have the same name.
   returned: with O(state=gathered)
   type: dict
 keep_candidates:
   description:
     - Names of IPsec tunnels that connectors may have created, as a proposal for O(keep). Cloudflare's responses do not mark such tunnels, so this is a
-      guess. A tunnel is listed if its name contains the name of a site with a connector, or if it carries the routes for the LANs of such a site, and
-      O(config) contains C(sites), C(ipsec_tunnels) and C(static_routes).
+      guess. A tunnel is listed if its name contains the name of a site with a connector. If O(config) contains C(sites), C(ipsec_tunnels) and
+      C(static_routes), a tunnel that carries the routes for the LANs of such a site is also listed.
   returned: with O(state=gathered), if O(keep) is not set, tunnels or routes are read, and the account has sites with connectors
   type: list
   elements: str
@@ -180,7 +179,7 @@ not_validated:
   description: What Cloudflare could not be asked to check in check mode, with the reason.
   returned: in check mode
   type: dict
-  sample: {"static_routes[0]": "It needs what becomes of ipsec_tunnels[0], which is not so yet."}
+  sample: {"static_routes[0]": "It depends on the change of ipsec_tunnels[0], which has not been made yet."}
 outcomes:
   description:
     - The result for each object. The outcome is V(applied), V(unchanged), V(failed), V(skipped) or V(unknown), or in check mode V(validated) or
@@ -219,7 +218,7 @@ tunnels:
       sample: lyon-1
     never_healthy:
       description:
-        - Why health checks do not report the tunnel as healthy until something else has happened. Null if no such reason is known.
+        - Why health checks cannot report the tunnel as healthy. Null if no reason is known.
         - V(no_psk) if Cloudflare has no date for a pre-shared key, as for a new IPsec tunnel. V(health_check_off) if the health check of the tunnel
           is off.
       returned: always

@@ -24,12 +24,12 @@ extends_documentation_fragment:
 options:
   redundancy_group_id:
     description:
-      - The id of the one redundancy group to return. It is an error if it does not exist.
+      - The id of the redundancy group to return. It is an error if it does not exist.
       - Mutually exclusive with O(name).
     type: str
   name:
     description:
-      - The name of the redundancy group to return. The list is empty if there is none.
+      - The name of the redundancy groups to return. The list is empty if no group has this name.
     type: str
   format:
     description:

@@ -19,11 +19,11 @@ notes:
   - The API token also needs the permission C(Account Analytics Read) for the account.
   - Analytics data arrives with a delay, for which Cloudflare gives no guarantee. A tunnel that went down a moment ago may still be reported as
     healthy. C(checked_until) is the time up to which data was requested. To judge a change, use O(since) or O(wait_for), which leave out older data.
-  - Health checks are identified by the name of a tunnel. After a tunnel was renamed, and before the first check of a new tunnel, its state is
-    V(unknown). A tunnel whose health check is off stays V(unknown).
-  - A query returns at most 10,000 rows, one for each tunnel and data center. If there are more, further queries are sent until all rows have been
-    counted. Cloudflare allows 300 queries in five minutes. If one check takes several queries, a wait uses at most half of this limit, and checks
-    less often than O(poll_interval) says.
+  - Cloudflare identifies the results of health checks by the name of the tunnel. Therefore, the state of a new or renamed tunnel is V(unknown) until
+    the first check under its name. A tunnel whose health check is off stays V(unknown).
+  - A query returns at most 10,000 rows, one for each tunnel and data center. If there are more rows, further queries are sent. Cloudflare allows 300
+    queries in five minutes. If each check takes several queries, O(wait_for) checks less often than O(poll_interval) if necessary, so that it uses at
+    most half of this limit.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.reads
@@ -42,8 +42,8 @@ options:
   window:
     description:
       - How far back to look, as a whole number with a unit, such as V(5m), V(90s) or V(1h), or in seconds. The maximum is V(7d).
-      - The result of a data center is the mean over this time, so with a longer window, a tunnel that comes back takes longer to be healthy again. A
-        window that is shorter than the delay of the data finds nothing.
+      - The result of a data center is the mean over this time, so with a longer window, it takes longer until a tunnel that recovered is reported as
+        healthy. If the window is shorter than the delay of the data, there is no data in it, and the state is V(unknown).
     type: str
     default: 5m
   since:
@@ -61,8 +61,8 @@ options:
   wait_for:
     description:
       - With V(healthy), wait until all of the tunnels are healthy. Each change of their states is reported in a line on standard error.
-      - Data arrives gradually. A tunnel is healthy if at least half as many data centers have reported as did during O(window) before the first data
-        that counts, and enough of them see it as healthy.
+      - Data arrives gradually, so a tunnel counts as healthy only when enough data centers have reported. Enough are at least half as many as reported in
+        the last O(window) before the data that counts. The share O(min_healthy_share) of those that have reported must see the tunnel as healthy.
     type: str
     choices:
       - healthy
@@ -121,7 +121,7 @@ tunnels:
         - V(healthy) if at least O(min_healthy_share) of the data centers that have reported see it as healthy.
         - V(down) if it is not, and more than half of them see it as down.
         - V(degraded) if it is neither healthy nor down.
-        - V(unknown) if none has reported, or with O(wait_for), if fewer than half as many have as did before the first data that counts.
+        - V(unknown) if none has reported, or with O(wait_for), if too few have reported so far.
       returned: always
       type: str
       sample: healthy
@@ -147,7 +147,7 @@ tunnels:
           type: str
           sample: fra03
         state:
-          description: Its view of the tunnel, V(degraded) or V(down), whichever is nearest to C(tunnel_state).
+          description: Its view of the tunnel, V(degraded) or V(down), whichever is nearer to C(tunnel_state).
           returned: always
           type: str
           sample: down
@@ -158,8 +158,8 @@ tunnels:
           sample: 0.25
     same_name:
       description:
-        - How many tunnels and interconnects have this name. Cloudflare reports their health together, so if there are several, nothing is known about
-          each of them. A warning also says so.
+        - How many tunnels and interconnects have this name. Cloudflare reports their health together, so if there are several, the state of each is not
+          known, and there is a warning.
       returned: always
       type: int
       sample: 1
