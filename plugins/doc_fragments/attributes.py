@@ -56,7 +56,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Asks Cloudflare to validate the request with C(validate_only=true), unless nothing would change.
+      - Asks Cloudflare to validate the request with C(validate_only=true), unless nothing would change. This needs the same permission as the change.
   diff_mode:
     support: full
     details:
@@ -73,7 +73,7 @@ attributes:
     support: full
     details:
       - Reads the current state and sends nothing else, because the API does not support C(validate_only) here. Only the collection has checked the
-        request, so the task returns C(validated=false).
+        request, so the task returns C(validated=false). Read permission is sufficient.
   diff_mode:
     support: full
     details:

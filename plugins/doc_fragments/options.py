@@ -137,7 +137,7 @@ options:
 requirements:
   - requests >= 2.25 (with urllib3 >= 1.26), on the controller
 notes:
-  - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account. Check mode needs it too.
+  - The API token needs the permission C(Magic WAN Write) or C(Magic Transit Write) for the account.
   - The account needs Cloudflare WAN or Magic Transit, which are part of Cloudflare's Enterprise plan. The emulator in this collection does not need
     an account.
   - Only options that the task sets are compared and sent. Addresses and prefixes are compared by value, so V(fd00::0a/127) and V(fd00::a/127) are
