@@ -115,7 +115,7 @@ class _Matcher:
                 self._blame(item, error)
         if self._rules.state == "overridden" and not self._kind.given:
             for actual in self._there:
-                if actual["id"] not in self._taken and not self._kept.has(self._kind, actual):
+                if actual["id"] not in self._taken and not self._why_kept(actual):
                     self._delete(actual)
 
     def _blame(self, item: Item, error: MagicError) -> None:
@@ -141,6 +141,14 @@ class _Matcher:
         if other.several not in self._beside:
             self._beside[other.several] = objects_after(self._account, self._changes, other, self._kind.beside(other, self._parent_id))
         return self._beside[other.several]
+
+    def _why_kept(self, actual: Json) -> str:
+        """Return why an object is not deleted: it is kept, or it contains one that is, which would be deleted with it. Empty if it can be."""
+        if self._kept.has(self._kind, actual):
+            return "is in keep"
+        inside = ((child, item) for child in children_of(self._kind) if not child.is_one for item in self._account[key_of(child, actual["id"])])
+        first = next((f"{child.noun} {label_of(child, item)}" for child, item in inside if self._kept.has(child, item)), "")
+        return f"contains {first}, which is in keep" if first else ""
 
     def _delete(self, actual: Json, place: str = "") -> None:
         """Append the steps that delete an object, after those for what belongs to it."""
@@ -293,8 +301,8 @@ class _Matcher:
             if actual is not None and item.lists:
                 # It contains the objects to delete.
                 self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
-            elif actual is not None and self._kept.has(self._kind, actual):
-                self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} is in keep, so it is not deleted.")
+            elif actual is not None and (why := self._why_kept(actual)):
+                self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} {why}, so it is not deleted.")
             elif actual is not None:
                 self._delete(actual, item.place)
             return

@@ -26,13 +26,13 @@ def is_pattern(item: str) -> bool:
 
 
 def by_name(items: Iterable[str], name: str) -> bool:
-    """Return whether names or shell patterns match an object of this name."""
-    return any(fnmatchcase(name, item) for item in items)
+    """Return whether names or shell patterns match an object of this name. A name with the characters of a pattern also means itself."""
+    return any(item == name or fnmatchcase(name, item) for item in items)
 
 
-def by_name_or_id(items: Iterable[str], name: str, object_id: str) -> bool:
+def by_name_or_id(items: Collection[str], name: str, object_id: str) -> bool:
     """Return whether names, shell patterns or IDs match this object."""
-    return any(item == object_id or fnmatchcase(name, item) for item in items)
+    return object_id in items or by_name(items, name)
 
 
 def check_names(option: str, items: Iterable[str], existing: Collection[str], noun: str) -> None:

@@ -242,6 +242,21 @@ def test_what_connectors_create_is_not_deleted_unless_somebody_asks(cloud):
     assert sorted(change["action"] for change in done(cloud, config, "overridden", keep=[], **MANY)["changes"]) == ["delete", "delete"]
 
 
+@pytest.mark.parametrize("state", ["overridden", "deleted"])
+def test_what_contains_something_in_keep_stays_too(cloud, state):
+    done(cloud, with_sites({"name": "lyon", "lans": LANS}, {"name": "lab[1]", "lans": LANS[:1]}, {"name": "lab1"}, {"name": "nice"}))
+    keep = ["printers", "lab[1]"]
+    config = with_sites({"name": "nice"}) if state == "overridden" else with_sites(*({"name": name} for name in ("lyon", "lab[1]", "lab1")))
+    result = done(cloud, config, state, keep=keep, **MANY)
+    # The name with brackets is also the pattern for lab1.
+    assert not result["changed"] and {site["name"] for site in cloud.export()["sites"]} >= {"lyon", "lab[1]", "lab1"}
+    told = ["lyon contains LAN printers, which is in keep", "lab[1] is in keep", "lab1 is in keep"] if state == "deleted" else []
+    assert result["warnings"] == [f"sites[{number}]: {words}, so it is not deleted." for number, words in enumerate(told)]
+    assert names(done(cloud, config, state, keep=["office"], **MANY)) == ["delete sites lab1"]
+    # A LAN of another site keeps only that.
+    assert names(done(cloud, config, state, keep=["printers"], **MANY)) == ["delete site_lans lab[1]/office", "delete sites lab[1]"]
+
+
 def test_a_filter_that_is_in_use_is_not_deleted(cloud):
     done(cloud)
     gone = {"bgp_filter_profiles": [{"name": "branches"}]}
