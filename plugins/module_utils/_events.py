@@ -23,10 +23,9 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUN
 from ansible_collections.cloudflare.magic.plugins.module_utils._known import Due, Known, State
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import harmless, listing, shown
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_age, parse_timestamp, same_moment
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, last_generated_on, parse_age, parse_timestamp, same_moment
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

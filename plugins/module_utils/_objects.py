@@ -22,11 +22,10 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUN
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import NotThere, check_unused, meant, resolved, the_one
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import age
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NEW
 
 if t.TYPE_CHECKING:

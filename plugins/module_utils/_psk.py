@@ -19,7 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask, listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, last_generated_on, parse_timestamp, same_moment
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -38,14 +38,6 @@ def make_key(length: int) -> str:
 def is_usable(key: str) -> bool:
     """Return whether a string in a response can be a key: not empty, not a mask, and of characters that can be saved and typed."""
     return bool(key) and key.isprintable() and not is_mask(key)
-
-
-def last_generated_on(holder: t.Any) -> str | None:
-    """Return ``psk_metadata.last_generated_on`` of a tunnel or of an answer with a key; None where there never was a key."""
-    metadata = holder.get("psk_metadata") if isinstance(holder, dict) else None
-    value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-    # A value that is not a string is an unreadable date, which is different from a missing one.
-    return str(value) if value else None
 
 
 def list_ipsec_tunnels(client: Client) -> list[dict[str, t.Any]]:

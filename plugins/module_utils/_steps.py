@@ -18,7 +18,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._design import DE
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NEW, key_of
 
 if t.TYPE_CHECKING:

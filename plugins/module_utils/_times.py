@@ -25,6 +25,14 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
+def last_generated_on(holder: t.Any) -> str | None:
+    """Return ``psk_metadata.last_generated_on`` of a tunnel or of an answer with a key; None where there never was a key."""
+    metadata = holder.get("psk_metadata") if isinstance(holder, dict) else None
+    value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
+    # A value that is not a string is an unreadable date, which is different from a missing one.
+    return str(value) if value else None
+
+
 def parse_age(text: str, name: str = "max_age") -> int:
     """Return seconds for an age like ``90d``, ``12h``, ``2w``, ``45m``, ``30s`` or ``3600``.
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError, is_hopeless
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import Policy, check_key
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, last_generated_on, make_key
+from ansible_collections.cloudflare.magic.plugins.module_utils._psk import find_tunnel, make_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp, same_moment
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, last_generated_on, parse_timestamp, same_moment
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import PSKS, is_interrupted, not_in_force, updated
 
 if t.TYPE_CHECKING:

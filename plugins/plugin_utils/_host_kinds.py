@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import last_generated_on
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

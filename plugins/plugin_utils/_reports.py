@@ -17,9 +17,8 @@ from markupsafe import escape
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._health import STATES
-from ansible_collections.cloudflare.magic.plugins.module_utils._psk import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import shown
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_timestamp
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import last_generated_on, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._metrics import metrics
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import doubt
 
