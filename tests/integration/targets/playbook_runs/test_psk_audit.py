@@ -387,7 +387,7 @@ p, td { white-space: nowrap } @media print { .two { display: block } }
 <style>@media print { .two { display: block !important } }</style>"""
 # What of the page is looked at, and which of it is in one row. Each has a place in approved_audit.yml.
 PARTS = {"title": "h1", "facts": ".facts", "tile": ".tiles li", "share": ".share", "head": "thead th", "tunnel": "tbody tr", "advice": "footer p"}
-CELLS = {name: f"tbody tr:nth-child(2) .{name}" for name in ("tunnel", "bars", "age", "made", "state", "health")}
+COLUMNS = {name: f"tbody tr:nth-child(2) .{name}" for name in ("tunnel", "bars", "age", "made", "state", "health")}
 APPROVED = yaml.safe_load(Path(__file__).with_name("approved_audit.yml").read_text(encoding="utf-8"))
 AGES = {"oslo-1": None, "berlin-1": 412, "madrid-2": 97, "lisbon-1": 86, "porto-1": 45, "paris-1": 12, "vienna-1": 0.5}
 MEASURE = """(() => {
@@ -413,7 +413,7 @@ def test_it_looks_right(emulator, run, tmp_path, health):
         browser.open((ran.folder / "psk_audit.html").as_uri())
         for view in VIEWS:
             assert browser.problems(view) == {}, view
-            rows = {"page": browser.rows(view, PARTS), "cells": browser.rows(view, CELLS)}
+            rows = {"page": browser.rows(view, PARTS), "cells": browser.rows(view, COLUMNS)}
             assert rows == APPROVED["with health" if health else "keys"][view.split()[0].strip(",")], view
             bars_are_right(browser.evaluate(MEASURE), VIEWS[view][0])
         if health:
