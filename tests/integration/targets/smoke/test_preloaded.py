@@ -55,7 +55,7 @@ plugins = [len(list(plugins.all(class_only=True))) for plugins in (loader.connec
 options = {kind: constants.config.get_configuration_definitions(kind) for kind in ("connection", "shell", "callback")}
 known = {name: repr(value) for name, value in vars(constants).items() if name.isupper() and name != "DEFAULT_LOCAL_TMP"}
 known.update({f"paths of {name}": value.config for name, value in vars(loader).items() if isinstance(value, loader.PluginLoader)})
-known.update(plugins=plugins, options=repr(options), early=early)
+known.update(plugins=plugins, options=json.dumps(options, sort_keys=True, default=repr), early=early)
 known.update(log=[handler.baseFilename for handler in logging.root.handlers], file=constants.config._config_file, timeout=PlayContext().timeout)
 print(json.dumps(known))
 """
