@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import SHORTEST_KEY
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW, REFERRED
 
 if t.TYPE_CHECKING:
@@ -52,6 +52,8 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: d
         raise MagicError(f"Cloudflare's response to the list of {kind.noun}s is not a list, so it was not used. Report this if it happens again.")
     # Objects whose ID has another form are not of this kind.
     own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
+    # One object may quote the secret of another one.
+    client.keep_secret(*(item[name] for item in own if isinstance(item, dict) for name in kind.hidden if item.get(name)))
     found = identified(client, [_received(client, kind, item) for item in own], kind.noun)
     if hidden is not None:
         hidden.update({item["id"]: {name: raw[name] for name in kind.hidden if name in raw} for raw, item in zip(own, found)})
@@ -89,8 +91,8 @@ def _received(client: Client, kind: Kind, item: t.Any) -> t.Any:
     found = {name: value for name, value in kind.received(item).items() if name not in kind.hidden}
     secrets = [item[name] for name in kind.hidden if item.get(name)]
     client.keep_secret(*secrets)
-    texts = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= SHORTEST_KEY]
-    return without_keys(scrub(found, texts) if texts else found)
+    own = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= SHORTEST_KEY]
+    return without_keys(client.without_quotes(found, own))
 
 
 def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = None) -> Json:

@@ -28,7 +28,7 @@ from urllib.parse import quote
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import GRAPHQL_PATH, NOT_SENT, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._graphql import read_graphql
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, check_text
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown, without_quotes
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
@@ -108,6 +108,13 @@ class Client:
                 self.keep_secret(*value)
         while len(self._kept) > _MOST_KEPT:
             del self._kept[next(iter(self._kept))]
+
+    def without_quotes(self, value: t.Any, own: Sequence[str] = ()) -> t.Any:
+        """Return an object of a response without the strings that this client remembers, which it may quote.
+
+        :arg own: the secrets of this object.
+        """
+        return without_quotes(value, own, self._kept) if self._kept else value
 
     def _secrets(self, more: Iterable[str] = ()) -> list[str]:
         return [*self._credentials, *self._kept, *more]

@@ -25,7 +25,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import (
     without_empty,
 )
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,12 +178,18 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     if problems:
         raise MagicError(" ".join(problems))
     planned = _creation(kind, desired, secret) if actual is None else _update(kind, desired, actual, secret)
-    problems = kind.rules(planned.result or {}, planned.after) if planned.method else []
+    problems = [*kind.rules(planned.result or {}, planned.after), *_masked(kind, planned.after)] if planned.method else []
     if problems:
         raise MagicError(" ".join(problems))
     if planned.method:
         warnings += kind.warns(planned.result or {}, planned.after)
     return replace(planned, object_id=_id_of(kind, actual), desired=desired, warnings=warnings)
+
+
+def _masked(kind: Kind, after: Json) -> list[str]:
+    """Return what is wrong with texts in which a secret was hidden when they were read: the mask must not replace the text at Cloudflare."""
+    masked = [name for name, value in after.items() if kind.bare and isinstance(value, str) and MASK in value]
+    return [f"{name}: contains {MASK}, which stands for a hidden license key. Write a text without it, or leave {name} out." for name in masked]
 
 
 def _id_of(kind: Kind, actual: Json | None) -> str | None:

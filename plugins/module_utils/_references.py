@@ -73,9 +73,10 @@ def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
 
 
 def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
-    """Return the name of the object with an id; empty if there is none, or if others have its name."""
+    """Return the name of the object with an id; empty if there is none, or if the name means another one, too, or another one's ID."""
     word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == object_id), "")
-    return word if word and sum(len(meant(kind, lookup(kind), word)) for kind in one.of) == 1 else ""
+    found = [item["id"] for kind in one.of for item in meant(kind, lookup(kind), word)] if word else []
+    return word if found == [object_id] else ""
 
 
 def check_unused(kind: Kind, item: Json, lookup: Lookup) -> None:

@@ -53,7 +53,7 @@ def read_connectors(client: Client, options: Mapping[str, t.Any]) -> Json:
         path = [*CONNECTOR.path(), connector["id"], "telemetry"]
         if options["telemetry"]:
             found = member(client.request("GET", [*path, "snapshots", "latest"]), "items", list, "reading the latest snapshot")
-            connector["telemetry"] = without_keys(found[0]) if found else {}
+            connector["telemetry"] = client.without_quotes(without_keys(found[0])) if found else {}
         if options["events_since"] is not None:
             connector["events"] = _events(client, [*path, "events"], parse_age(options["events_since"]))
     return result
@@ -66,7 +66,7 @@ def _events(client: Client, path: list[str], seconds: int) -> list[Json]:
     found: list[Json] = []
     for dummy in range(_MOST_PAGES):
         answer = client.request("GET", path, params=query)
-        found += [without_keys(item) for item in member(answer, "items", list, "reading the events") if isinstance(item, dict)]
+        found += [client.without_quotes(without_keys(item)) for item in member(answer, "items", list, "reading the events") if isinstance(item, dict)]
         cursor = answer.get("cursor")
         if not isinstance(cursor, str) or not cursor or cursor == query.get("cursor"):
             break

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from html import unescape
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 MASK = "********"
 # What Ansible (up to 2.22) and this collection show instead of a hidden value. None of them is ever a value.
@@ -55,6 +55,22 @@ def scrub(value: t.Any, secrets: Sequence[str]) -> t.Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return MASK if str(value) in secrets else value
     return _in_strings(value, lambda text: _without(text, secrets), lambda item: scrub(item, secrets))
+
+
+def without_quotes(value: t.Any, own: Sequence[str], others: Collection[str]) -> t.Any:
+    """Replace secrets in the strings of an object by a mask. Unlike in a message, a text of any length stays whole.
+
+    :arg own: the secrets of this object, which are also found in encoded form, except in the longest texts.
+    :arg others: further secrets, which are found as they are.
+    """
+
+    def change(text: str) -> str:
+        for secret in (*own, *others):
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return _without(text, own) if len(text) <= _LONGEST else text
+
+    return _in_strings(value, change, lambda item: without_quotes(item, own, others))
 
 
 def is_template(text: str) -> bool:

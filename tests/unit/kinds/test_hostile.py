@@ -68,6 +68,47 @@ def test_no_license_key_comes_out_wherever_it_stands(cloud, name):
     assert KEY not in json.dumps(results)
 
 
+def quoting(text):
+    """Let the first connector have a license key, and all of them a text as notes."""
+    return lambda result: [{**item, "notes": text, **({} if number else {"license_key": KEY})} for number, item in enumerate(result)]
+
+
+def test_a_license_key_that_another_connector_quotes_does_not_come_out(cloud):
+    spoil(cloud, lambda result: quoting(f"as {KEY}")(result) if isinstance(result, list) else {"items": [{"v": KEY, "t": 1, "n": 1}]})
+    telemetry = _telemetry.read_connectors(cloud._client, options_of(None, {"telemetry": True, "events_since": "7d"}, _telemetry.OPTIONS))
+    assert [item["notes"] for item in telemetry["connectors"]] == ["as ********"] * 2
+    assert telemetry["connectors"][1]["telemetry"]["v"] == telemetry["connectors"][1]["events"][0]["v"] == "********"
+    assert KEY not in json.dumps([telemetry, cloud.run({"connectors": []}, "gathered")])
+
+
+def test_the_mask_of_a_license_key_never_replaces_a_text(cloud):
+    spoil(cloud, quoting(f"as {KEY}"), lambda request: request.method == "GET" and "connectors" in request.path)
+    # What was exported is what is there.
+    gathered = cloud.run({"connectors": []}, "gathered")["gathered"]
+    assert gathered["connectors"][0]["notes"] == "as ********"
+    assert not cloud.run(gathered, "merged")["changed"] and cloud.writes == []
+    for masked in ("as ********, in rack 4", "********"):
+        with pytest.raises(MagicError, match="notes: contains .*, which stands for a hidden license key"):
+            run(cloud, CONNECTOR, {"serial_number": "EMU-0001", "notes": masked})
+        refused = cloud.run({"connectors": [{"serial_number": "EMU-0002", "notes": f"{masked}!"}]}, "merged")
+        assert "connectors[0].notes: contains" in refused["msg"] and cloud.writes == []
+
+
+def test_long_notes_beside_a_license_key_stay_as_they_are(cloud):
+    spoil(cloud, lambda result: [{**item, "license_key": KEY} for item in result] if isinstance(result, list) else {**result, "license_key": KEY})
+    long = {"serial_number": "EMU-0001", "notes": "x" * 5000}
+    assert run(cloud, CONNECTOR, long)["changed"] and not run(cloud, CONNECTOR, long)["changed"]
+
+
+def test_a_name_that_is_the_id_of_another_object_does_not_refer_to_it(cloud):
+    state = cloud.export()
+    office, guests = (next(item for item in state["lans"] if item["name"] == name) for name in ("office", "guests"))
+    spoil(cloud, lambda result: [{**item, "name": office["id"]} if item["id"] == guests["id"] else item for item in result], lambda r: r.path.endswith("/lans"))
+    gathered = cloud.run({"sites": []}, "gathered")["gathered"]
+    assert guests["id"] in json.dumps(gathered["sites"][0]["acls"])
+    assert not cloud.run(gathered, "merged")["changed"] and cloud.writes == []
+
+
 @pytest.mark.parametrize("result", ["x", [1], 5, True])
 def test_what_is_no_object_is_not_taken_for_the_only_one(cloud, result):
     spoil(cloud, lambda dummy: result)
