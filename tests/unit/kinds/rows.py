@@ -112,7 +112,7 @@ ROWS = [
             ({"name": "branches", "targets": ["10.1.0.0/8"]}, "which has host bits set. Write 10.0.0.0/8."),
             ({"name": "branches", "targets": ["10.0.0.0/8{4,9}"]}, "and its lengths are not from 8 to 32"),
             ({"name": "branches", "targets": ["10.0.0.0/8{24,16}"]}, "the smaller one first"),
-            ({"name": "branches", "targets": ["2001:db8::/32{48,129}"]}, "whose lengths are not from 32 to 128"),
+            ({"name": "branches", "targets": ["2001:db8::/32{48,129}"]}, "and its lengths are not from 32 to 128"),
             ({"name": " "}, "name: ' ' is empty"),
         ],
     ),
