@@ -19,14 +19,13 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._policy import ch
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import (
     Keeper,
     find_tunnel,
-    last_generated_on,
     list_ipsec_tunnels,
     read_tunnel,
     rotate,
     set_key,
     set_keys,
 )
-from ansible_collections.cloudflare.magic.plugins.module_utils._times import TOLERANCE
+from ansible_collections.cloudflare.magic.plugins.module_utils._times import TOLERANCE, last_generated_on
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import (
     OWN,
     TOKEN,
