@@ -53,6 +53,7 @@ class Field:
     :ivar ignored: when Cloudflare ignores it. It is not compared then, because it would differ forever.
     :ivar entry: of a list of objects, the fields of each; ``needed`` are the required ones. The order of the list does not matter.
     :ivar said: whether it is sent for a new object even if it is empty.
+    :ivar left_out: whether Cloudflare rejects it if it is empty, so that the object that it is part of is sent without it.
     :ivar excludes: fields that cannot be set together with it.
     :ivar stands_for: the field with the ID of another object, if this field has its name. Only fields with IDs are compared and sent.
     :ivar of: the kinds of that other object, or of the objects in a list.
@@ -69,6 +70,7 @@ class Field:
     ignored: Ignored | None = None
     entry: dict[str, Field] = field(default_factory=dict)
     said: bool = False
+    left_out: bool = False
     excludes: tuple[str, ...] = ()
     stands_for: str = ""
     of: tuple[t.Any, ...] = ()
@@ -248,10 +250,28 @@ def sendable(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.
         if one.parts:
             now = without_empty(one.parts, as_object(known(one, actual.get(name))))
             gone = excluded(one.parts, value, now)
-            body[name] = sendable(one.parts, merged({part: item for part, item in now.items() if part not in gone}, value), {})
+            whole = _on(one.parts, {part: item for part, item in now.items() if part not in gone}, value)
+            body[name] = sendable(one.parts, _without_left_out(one.parts, whole), {})
         else:
             body[name] = one.as_sent(value)
     return body
+
+
+def _on(fields: Mapping[str, Field], actual: Json, desired: Json) -> Json:
+    """Return an object with the desired parts. A dictionary that is a value, such as one of reservations, is replaced as a whole."""
+    parts = {name: _on(fields[name].parts, actual.get(name, {}), value) if fields[name].parts else value for name, value in desired.items()}
+    return {**actual, **parts}
+
+
+def _without_left_out(fields: Mapping[str, Field], values: Json) -> Json:
+    """Return the parts of an object that can be sent. A part that is missing becomes empty, because the object is replaced as a whole."""
+    kept: Json = {}
+    for name, value in values.items():
+        one = fields[name]
+        inner = _without_left_out(one.parts, value) if one.parts else value
+        if not (one.parts and not inner or one.left_out and inner == one.empty):
+            kept[name] = inner
+    return kept
 
 
 def excluded(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.Any]) -> set[str]:

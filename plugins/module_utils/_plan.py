@@ -228,7 +228,7 @@ def _merged(one: Field, actual: t.Any, sent: t.Any, changes: t.Any) -> t.Any:
     """Return what a field is after an update; what does not change stays as Cloudflare shows it."""
     if not one.parts:
         return sent
-    gone = excluded(one.parts, changes, as_object(actual))
+    gone = excluded(one.parts, changes, as_object(actual)) | (set(changes) - set(sent))
     left = {name: value for name, value in as_object(actual).items() if name not in gone}
     return {**left, **{name: value for name, value in sent.items() if name in changes or name not in left}}
 

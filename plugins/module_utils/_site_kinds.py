@@ -29,12 +29,14 @@ _ID = Field({"type": "str"}, empty="")
 _FLAG = Field({"type": "bool"}, empty=False)
 _PORT = Field({"type": "int"}, _values.between(1, 65535))
 _VLAN = Field({"type": "int"}, _values.between(0, 4094), empty=0, said=True)
-_INTERFACE = Field({"type": "str"}, _values.interface4, "")
-_ADDRESS = Field({"type": "str"}, _values.address4, "")
+_INTERFACE = Field({"type": "str"}, _values.interface4, "", left_out=True)
+_ADDRESS = Field({"type": "str"}, _values.address4, "", left_out=True)
+_NEEDED_INTERFACE = Field({"type": "str"}, _values.filled(_values.interface4))
+_NEEDED_ADDRESS = Field({"type": "str"}, _values.filled(_values.address4))
 _ADDRESSES = Field({"type": "list", "elements": "str"}, _values.addresses4, [])
 _PREFIXES = Field({"type": "list", "elements": "str"}, _values.prefixes4, [])
 _WORDS = Field({"type": "list", "elements": "str"}, _values.words, [])
-_NAT = Field({"type": "dict"}, parts={"static_prefix": Field({"type": "str"}, _values.prefix4, "")})
+_NAT = Field({"type": "dict"}, parts={"static_prefix": Field({"type": "str"}, _values.prefix4, "", left_out=True)})
 
 CONNECTOR = _kind(
     noun="connector",
@@ -133,7 +135,7 @@ _DHCP_SERVER = {
     "reservations": Field({"type": "dict"}, _values.reservations, {}),
 }
 _PLUG = {"port and VLAN": (("physport", "vlan_tag"),)}
-_SUBNET = {"prefix": Field({"type": "str"}, _values.prefix4), "next_hop": Field({"type": "str"}, _values.address4), "nat": _NAT}
+_SUBNET = {"prefix": Field({"type": "str"}, _values.filled(_values.prefix4)), "next_hop": _NEEDED_ADDRESS, "nat": _NAT}
 
 SITE_LAN = _kind(
     noun="LAN",
@@ -156,7 +158,7 @@ SITE_LAN = _kind(
         "static_addressing": Field(
             {"type": "dict"},
             parts={
-                "address": _INTERFACE,
+                "address": _NEEDED_INTERFACE,
                 "secondary_address": _INTERFACE,
                 "virtual_address": _INTERFACE,
                 "dhcp_server": Field({"type": "dict"}, parts=_DHCP_SERVER, excludes=("dhcp_relay",)),
@@ -188,7 +190,7 @@ SITE_WAN = _kind(
         "load_balance_inner_flows": _FLAG,
         "static_addressing": Field(
             {"type": "dict"},
-            parts={"address": _INTERFACE, "gateway_address": _ADDRESS, "secondary_address": _INTERFACE},
+            parts={"address": _NEEDED_INTERFACE, "gateway_address": _NEEDED_ADDRESS, "secondary_address": _INTERFACE},
             needed=("address", "gateway_address"),
         ),
     },
@@ -199,7 +201,7 @@ SITE_WAN = _kind(
 _SIDE = Field(
     {"type": "dict"},
     parts={
-        "lan": Field({"type": "str"}, stands_for="lan_id", of=(SITE_LAN,)),
+        "lan": Field({"type": "str"}, _values.name, stands_for="lan_id", of=(SITE_LAN,)),
         "lan_id": _NAME,
         "ports": Field({"type": "list", "elements": "int"}, _values.ports, []),
         "port_ranges": Field({"type": "list", "elements": "str"}, _values.port_ranges, []),
@@ -229,9 +231,9 @@ SITE_APP_CONFIG = _kind(
     keys=("account_app_id",),
     or_keys=("managed_app_id",),
     fields={
-        "app": Field({"type": "str"}, stands_for="account_app_id", of=(APP,), excludes=("managed_app", "managed_app_id")),
+        "app": Field({"type": "str"}, _values.name, stands_for="account_app_id", of=(APP,), excludes=("managed_app", "managed_app_id")),
         "account_app_id": Field({"type": "str"}, _values.name, excludes=("managed_app_id", "managed_app")),
-        "managed_app": Field({"type": "str"}, stands_for="managed_app_id", of=(MANAGED_APP,), excludes=("app", "account_app_id")),
+        "managed_app": Field({"type": "str"}, _values.name, stands_for="managed_app_id", of=(MANAGED_APP,), excludes=("app", "account_app_id")),
         "managed_app_id": Field({"type": "str"}, _values.name, excludes=("account_app_id", "app")),
         "breakout": _FLAG,
         "preferred_wans": Field({"type": "list", "elements": "str"}, empty=[], of=(SITE_WAN,)),
@@ -250,7 +252,7 @@ SITE_NETFLOW = _kind(
     parent=SITE,
     keys=(),
     fields={
-        "collector_ip": _ADDRESS,
+        "collector_ip": _NEEDED_ADDRESS,
         "collector_port": Field({"type": "int"}, _values.between(1, 65535)),
         "sampling_rate": Field({"type": "int"}, _values.between(1, 2**31 - 1)),
         "active_timeout": Field({"type": "int"}, _values.between(1, 2**31 - 1)),

@@ -68,12 +68,23 @@ def prefix(value: str) -> str:
     raise ValueError(f"has host bits set. Write {network}.")
 
 
+def filled(one: t.Callable[[str], str]) -> t.Callable[[str], str]:
+    """Return a function that accepts what ``one`` does, but no empty value."""
+
+    def value_of(value: str) -> str:
+        if not value.strip():
+            raise ValueError("is empty. Give a value.")
+        return one(value)
+
+    return value_of
+
+
 def prefixes(values: list[str]) -> list[str]:
     return sorted({prefix(value) for value in values})
 
 
 def words(values: list[str]) -> list[str]:
-    return sorted({value.strip() for value in values})
+    return sorted({filled(str.strip)(value) for value in values})
 
 
 def gre_name(value: str) -> str:
@@ -143,7 +154,7 @@ def address4(value: str) -> str:
 
 def addresses4(values: list[str]) -> list[str]:
     """Their order is kept: the first ones are queried first."""
-    return [address4(value) for value in values]
+    return [filled(address4)(value) for value in values]
 
 
 def prefix4(value: str) -> str:
@@ -154,7 +165,7 @@ def prefix4(value: str) -> str:
 
 
 def prefixes4(values: list[str]) -> list[str]:
-    return sorted({prefix4(value) for value in values})
+    return sorted({filled(prefix4)(value) for value in values})
 
 
 def interface4(value: str) -> str:
@@ -185,12 +196,15 @@ def port_ranges(values: list[str]) -> list[str]:
 
 def reservations(values: dict[str, str]) -> dict[str, str]:
     """Return addresses by the MAC addresses for which they are kept."""
-    found = {}
+    found: dict[str, str] = {}
     for mac, value in values.items():
         digits = re.sub("[:.-]", "", str(mac)).lower()
         if not re.fullmatch("[0-9a-f]{12}", digits):
             raise ValueError(f"has '{mac}', which is not a MAC address. Write it like 00:00:5e:00:53:01.")
-        found[":".join(digits[place : place + 2] for place in range(0, 12, 2))] = address4(str(value))
+        spelled = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
+        if spelled in found:
+            raise ValueError(f"has the MAC address {spelled} twice. Give it once.")
+        found[spelled] = filled(address4)(str(value))
     return found
 
 
@@ -198,6 +212,9 @@ def option_code(value: int) -> int:
     if value in (3, 6, 51):
         raise ValueError("is set by the connector itself, as 3, 6 and 51 are. Leave it out.")
     return between(1, 254)(value)
+
+
+_DECIMALS = 20
 
 
 def degrees(most: int) -> t.Callable[[t.Any], str]:
@@ -212,6 +229,8 @@ def degrees(most: int) -> t.Callable[[t.Any], str]:
             number = Decimal("nan")
         if not number.is_finite() or abs(number) > most:
             raise ValueError(f"is not a number of degrees from -{most} to {most}. Write it like 48.8566.")
+        if int(number.as_tuple().exponent) < -_DECIMALS:
+            raise ValueError(f"has more than {_DECIMALS} decimals. Write it like 48.8566.")
         return format(number.normalize(), "f")
 
     return one
@@ -220,6 +239,9 @@ def degrees(most: int) -> t.Callable[[t.Any], str]:
 def dates(values: list[str]) -> list[str]:
     for value in values:
         try:
+            # Python's other forms of dates, like 20261224 and 2026-W52-4, are not Cloudflare's.
+            if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+                raise ValueError(value)
             date.fromisoformat(value)
         except ValueError:
             raise ValueError(f"has '{value}', which is not a date. Write it like 2026-12-24.") from None
@@ -264,7 +286,7 @@ def targets(values: list[str]) -> list[str]:
 
 
 def addresses(values: list[str]) -> list[str]:
-    return sorted({address(value) for value in values})
+    return sorted({filled(address)(value) for value in values})
 
 
 def single_prefix4(value: str) -> str:
