@@ -107,11 +107,11 @@ options:
         type: str
       secondary_address:
         description:
-          - The address of the second connector.
+          - The address of the second connector. An empty string removes it.
         type: str
       virtual_address:
         description:
-          - The address of the active connector (VRRP).
+          - The address of the active connector (VRRP). An empty string removes it.
         type: str
       dhcp_server:
         description:
@@ -120,7 +120,7 @@ options:
         suboptions:
           dhcp_pool_start:
             description:
-              - The first address to assign.
+              - The first address to assign. Empty strings here and in O(static_addressing.dhcp_server.dhcp_pool_end) remove the pool.
             type: str
           dhcp_pool_end:
             description:

@@ -377,6 +377,22 @@ NEWER = {
 }
 
 
+def test_a_lan_that_is_replaced_loses_what_the_design_does_not_have(cloud):
+    addresses = {"address": "10.8.0.1/24"}
+    server = {"dhcp_pool_start": "10.8.0.5", "dhcp_pool_end": "10.8.0.9", "dns_servers": ["10.8.0.2"], "reservations": {"00:00:5e:00:53:01": "10.8.0.6"}}
+    more = {"secondary_address": "10.8.0.3/24", "virtual_address": "10.8.0.4/24", "dhcp_server": server}
+    plain = {"name": "desks", "physport": 7, "static_addressing": addresses}
+    full = {**plain, "nat": {"static_prefix": "10.9.0.0/24"}, "static_addressing": {**addresses, **more}}
+    netflow = {"collector_ip": "10.8.0.7", "collector_port": 2055}
+    for state in ("replaced", "overridden"):
+        done(cloud, {"sites": [{"name": "lyon", "lans": [full], "netflow_config": netflow}]})
+        design = {"sites": [{"name": "lyon", "lans": [plain], "netflow_config": {"collector_port": 2055}}]}
+        assert done(cloud, design, state, **MANY)["changed"]
+        [lan] = [item for item in cloud.export()["lans"] if item["name"] == "desks"]
+        assert lan["nat"] == {} and lan["static_addressing"] == {**addresses, "dhcp_server": {"dns_servers": [], "reservations": {}}}
+        assert not done(cloud, design, state, **MANY)["changed"]
+
+
 def test_a_design_leaves_what_only_some_interconnects_have():
     """Version 1 has its GRE endpoint, version 1.5 a source of checks in both directions: there is no value that takes them back."""
     cloud = Cloud(seed(interconnects=[*LINKS, NEWER]))
