@@ -52,7 +52,7 @@ def check_routes(account: Account, changes: Changes) -> None:
 
 def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
     gone = [step for step in changes.steps if step.planned.method == "DELETE"]
-    what = listing(f"{step.kind.noun} {step.label}" for step in gone)
+    what = listing(f"{step.kind.noun} {step.label}".rstrip() for step in gone)
     if len(gone) > rules.max_deletions:
         instead = "leave them out of the design" if rules.state == "deleted" else "name them in the design or in keep"
         changes.problems.append(
@@ -64,10 +64,12 @@ def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
         emptied = [step for step in gone if step.kind is kind]
         if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
             name, whole = (kind.in_design, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
-            what = "dictionary" if kind.is_one else "list"
+            what, labels = "dictionary" if kind.is_one else "list", listing(step.label for step in emptied)
+            # What an account has only one of has no name.
+            gone_then = f"all {len(emptied)} would be deleted: {labels}" if labels else f"the {kind.noun} would be deleted"
             changes.problems.append(
-                f"{name}: the {what} is empty, so all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}. If that is what you "
-                f"want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; if not, leave {name} out of {whole}."
+                f"{name}: the {what} is empty, so {gone_then}. If that is what you want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; "
+                f"if not, leave {name} out of {whole}."
             )
 
 
@@ -88,11 +90,18 @@ def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:
     gone = [step for step in changes.steps if step.action == "delete" and step.kind in (*TUNNELS, ROUTE)]
     if rules.state != "overridden" or rules.says_what_to_keep or not gone:
         return
-    sites = with_connectors(account)
+    names = listing(f"{step.kind.noun} {step.label}" for step in gone)
+    sites, why_unread = with_connectors(account)
+    if why_unread:
+        changes.warnings.append(
+            f"The sites of the account could not be read, so it is not known whether connectors created objects that this design deletes: {names}. "
+            f"Give the credential the permission to read sites, or set keep to patterns for the names of the tunnels that connectors created, "
+            f"or to [] if there are none. {why_unread}"
+        )
     if sites:
         changes.problems.append(
             f"keep: missing. The account has sites with connectors ({listing(str(site.get('name')) for site in sites)}), which create tunnels and routes "
-            f"automatically, and Cloudflare does not mark these. The design does not name {listing(f'{step.kind.noun} {step.label}' for step in gone)}, which "
+            f"automatically, and Cloudflare does not mark these. The design does not name {names}, which "
             "would be deleted. Set keep to patterns for the names of the tunnels that connectors created, or set keep: [] if there are none."
         )
 

@@ -114,14 +114,15 @@ def gather(kinds: Sequence[Kind], account: Account, keep: Sequence[str] = ()) ->
 # --- what connectors create
 
 
-def with_connectors(account: Mapping[str, list[Json]]) -> list[Json]:
-    """Return the sites whose connectors may have created tunnels and routes."""
+def with_connectors(account: Mapping[str, list[Json]]) -> tuple[list[Json], str]:
+    """Return the sites whose connectors may have created tunnels and routes, and why the sites could not be read; empty if they could be."""
     try:
-        return [site for site in account[SITE.several] if site.get("connector_id") or site.get("secondary_connector_id")]
+        return [site for site in account[SITE.several] if site.get("connector_id") or site.get("secondary_connector_id")], ""
     except MagicError as error:
         if (error.failure or {}).get("status") not in (400, 401, 403, 404):
             raise
-        return []  # an account without Cloudflare WAN has none
+        # An account without Cloudflare WAN has none, but a credential without the permission does not see those that there are.
+        return [], str(error)
 
 
 def of_connectors(kinds: Sequence[Kind], account: Account) -> tuple[list[str], list[str]]:
@@ -130,7 +131,7 @@ def of_connectors(kinds: Sequence[Kind], account: Account) -> tuple[list[str], l
     Nothing in the API marks such a tunnel. It is a guess: it is named like a site with a connector, or carries the routes for that site's LANs, if these
     were read.
     """
-    sites = with_connectors(account) if any(kind in (*TUNNELS, ROUTE) for kind in kinds) else []
+    sites = with_connectors(account)[0] if any(kind in (*TUNNELS, ROUTE) for kind in kinds) else []
     if not sites:
         return [], []
     tunnels = account.of(IPSEC_TUNNEL) if IPSEC_TUNNEL in kinds else []

@@ -93,6 +93,8 @@ class _Matcher:
         self._leaving: set[str] = set()
         # Objects that match an item without a change of their identity.
         self._named: set[str] = set()
+        # The places of those items.
+        self._places: dict[str, str] = {}
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
@@ -108,6 +110,7 @@ class _Matcher:
             self._named = {actual["id"] for actual in meant.values() if actual is not None}
             meant.update({id(item): same for item in led if id(item) not in meant for same in self._as_it_is(item, says_all)})
         self._named = {actual["id"] for actual in meant.values() if actual is not None}
+        self._places = {actual["id"]: item.place for item in led for actual in [meant.get(id(item))] if actual is not None}
         for item in led:
             try:
                 self._add(item, (self._doomed if self._rules.state == "deleted" else self._meant)(item, meant.get(id(item))))
@@ -253,6 +256,9 @@ class _Matcher:
         if all(one["id"] in self._named for one in group):
             # An item that can be a new object is one; otherwise it matches one of these again.
             new_is_possible = all(name in item.desired for name in self._kind.required)
+            same = [one for one in group if one["id"] not in self._leaving]
+            if same and not self._kind.apart:
+                raise self._twice(same[0], self._places[same[0]["id"]])
             group = [] if new_is_possible else [one for one in group if one["id"] not in self._leaving]
         found = find(self._kind, group, item.desired)
         if found is not None and found["id"] in self._named and all(name in item.desired for name in self._kind.required):
@@ -294,7 +300,7 @@ class _Matcher:
         if actual is not None:
             other = self._taken.setdefault(actual["id"], item.place)
             if other != item.place:
-                raise MagicError(f"matches the same {kind.noun} as {other} ({label_of(kind, actual)}). Leave one of them out.")
+                raise self._twice(actual, other)
         if state == "deleted":
             if kind.given:
                 raise MagicError(f"cannot be deleted here. {kind.given} Leave it out.")
@@ -317,6 +323,9 @@ class _Matcher:
             raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
         self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]
         self._changes.steps.append(Step(kind, planned, actual, label, item.place, self._parent_id))
+
+    def _twice(self, actual: Json, other: str) -> MagicError:
+        return MagicError(f"matches the same {self._kind.noun} as {other} ({label_of(self._kind, actual)}). Leave one of them out.")
 
     def _new_identity(self, desired: Json) -> Json:
         return {**values_of(self._kind, self._kind.keys_in(desired), desired), **identity_then(self._kind, desired, {})}

@@ -27,6 +27,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import references
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW
@@ -74,6 +75,7 @@ def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
     problems = _who_waits_for_whom(account, changes, result)
     units: list[list[int]] = []
     _who_waits_for_new_ones(result)
+    _deletions_wait_for_references(result)
     if not problems:
         _routes_wait_for_tunnels(result)
         needs = result.needs
@@ -157,6 +159,17 @@ def _who_waits_for_new_ones(result: Ordered) -> None:
     new = {step.token: number for number, step in enumerate(result.steps) if step.planned.method == "POST" and step.place}
     for step, needs in zip(result.steps, result.needs):
         needs.update(new[token] for token in _tokens([step.planned.body, step.parent_id]) if token in new)
+
+
+def _deletions_wait_for_references(result: Ordered) -> None:
+    """Fill in which steps no longer refer to an object that is deleted: Cloudflare rejects the deletion until then, also in a dry run."""
+    gone = {
+        step.actual["id"]: number for number, step in enumerate(result.steps) if step.action == "delete" and step.actual is not None and step.actual.get("id")
+    }
+    for number, step in enumerate(result.steps if gone else ()):
+        for dummy, object_id in references(step.kind.fields, step.actual or {}):
+            if gone.get(object_id, number) != number:
+                result.needs[gone[object_id]].add(number)
 
 
 def _tokens(value: t.Any) -> Iterator[str]:

@@ -88,7 +88,7 @@ def check_unused(kind: Kind, item: Json, lookup: Lookup) -> None:
     # Those that belong to other objects would have to be asked for one by one.
     for other in [other for other in KINDS if other.parent is None and _can_refer(other.fields, kind)] if kind.guarded else []:
         for user in lookup(other):
-            for option in _referring(other.fields, user, kind, str(item.get("id"))):
+            for option in (option for option, object_id in references(other.fields, user) if object_id == str(item.get("id"))):
                 found.setdefault(option, []).append(f"{other.noun} {user.get(other.keys[0])}")
     if found:
         where = listing(dict.fromkeys(user for users in found.values() for user in users))
@@ -103,14 +103,14 @@ def _can_refer(fields: Mapping[str, Field], kind: Kind) -> bool:
     return any(kind in one.of or _can_refer({**one.parts, **one.entry}, kind) for one in fields.values())
 
 
-def _referring(fields: Mapping[str, Field], item: Json, kind: Kind, object_id: str, path: str = "") -> Iterator[str]:
-    """Yield the options of an object that refer to another one."""
+def references(fields: Mapping[str, Field], item: Mapping[str, t.Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the options of an object that refer to other ones, with the ids of these."""
     for name, one in fields.items():
         value = item.get(one.stands_for or name)
         if one.parts and isinstance(value, dict):
-            yield from _referring(one.parts, value, kind, object_id, f"{path}{name}.")
-        elif kind in one.of and object_id in (value if isinstance(value, list) else [value]):
-            yield f"{path}{name}"
+            yield from references(one.parts, value, f"{path}{name}.")
+        elif one.of:
+            yield from ((f"{path}{name}", found) for found in (value if isinstance(value, list) else [value]) if isinstance(found, str))
 
 
 def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: str = "", ids: bool = False) -> Json:

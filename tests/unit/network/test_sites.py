@@ -15,7 +15,7 @@ import requests
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
-from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, seed
+from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, Reply, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
 
 LANS = [
@@ -257,6 +257,38 @@ def test_what_contains_something_in_keep_stays_too(cloud, state):
     assert names(done(cloud, config, state, keep=["printers"], **MANY)) == ["delete site_lans lab[1]/office", "delete sites lab[1]"]
 
 
+def test_a_plan_says_if_it_cannot_know_what_connectors_created(cloud):
+    done(cloud, {"ipsec_tunnels": [tunnel(1), tunnel(2)]})
+    body = json.dumps({"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None}).encode()
+    cloud.between = lambda request, forward: Reply(403, {"Content-Type": "application/json"}, body) if request.path == "sites" else forward()
+    config = {"ipsec_tunnels": [tunnel(1)]}
+    told = done(cloud, config, "overridden", check=True)["warnings"]
+    assert len(told) == 1 and told[0].startswith("The sites of the account could not be read"), told
+    for words in (
+        "this design deletes: IPsec tunnel site-2. Give",
+        "set keep to patterns",
+        "or to [] if there are none. GET /accounts/",
+        "the permission 'Magic WAN Read'",
+    ):
+        assert words in told[0], told
+    # Without a deletion, or with keep, nobody asks for the sites.
+    for options in ({"state": "merged"}, {"state": "overridden", "keep": []}):
+        assert done(cloud, config, check=True, **options)["warnings"] == [] and "sites" not in cloud.lists
+    assert done(cloud, config, "overridden")["warnings"] == told
+
+
+def test_a_name_and_an_id_mean_the_same_object(cloud):
+    done(cloud, with_sites({"name": "lyon", "lans": LANS}))
+    lyon = next(site["id"] for site in cloud.export()["sites"])
+    for other in ({"site_id": lyon}, {"site_id": lyon, "name": "lyon"}):
+        for items in ([{"name": "lyon"}, other], [other, {"name": "lyon"}]):
+            refused = cloud.run(with_sites(*items), check=True)
+            assert refused["failed"] and "matches the same site as sites[" in refused["msg"] and "(lyon). Leave one of them out." in refused["msg"], refused
+            assert "has 1 problem," in refused["msg"] and cloud.writes == []
+    # One that gives its name up is another one.
+    assert names(done(cloud, with_sites({"name": "lyon"}, {"site_id": lyon, "name": "paris"}), check=True)) == ["create sites lyon", "update sites paris"]
+
+
 def test_a_filter_that_is_in_use_is_not_deleted(cloud):
     done(cloud)
     gone = {"bgp_filter_profiles": [{"name": "branches"}]}
@@ -302,7 +334,9 @@ def test_an_empty_dictionary_is_like_an_empty_list(cloud):
     for state in ("merged", "replaced", "deleted"):
         assert not done(cloud, {"mnm_config": {}, "bgp_settings": {}}, state)["changed"]
     refused = cloud.run({"mnm_config": {}}, "overridden")
-    assert "mnm_config: the dictionary is empty, so all 1 would be deleted" in refused["msg"] and cloud.writes == []
+    assert "mnm_config: the dictionary is empty, so the configuration of network monitoring would be deleted. If" in refused["msg"] and cloud.writes == []
+    refused = cloud.run({"mnm_config": {}}, "overridden", max_deletions=0)
+    assert "and 0 is the limit: configuration of network monitoring. If" in refused["msg"] and cloud.writes == []
     reset = done(cloud, {"mnm_config": {"name": "Example", "default_sampling": 10}}, "replaced")
     assert reset["changes"][0]["fields"] == {"router_ips": {"before": ["203.0.113.9"], "after": []}}
     gone = done(cloud, {"mnm_rules": [], "mnm_config": {}, "bgp_settings": {}, "cf1_sites": []}, "overridden", **MANY)
@@ -344,8 +378,15 @@ def test_a_group_has_tunnels_of_the_same_design_and_gives_them_up(cloud):
     assert not done(cloud, read, "overridden")["changed"]
     # The group lets go of what is deleted before that.
     less = {"ipsec_tunnels": [tunnel(1)], "redundancy_groups": [{"name": "site", "members": {"ipsec_tunnels": ["site-1"]}}]}
-    assert names(done(cloud, less, "overridden", keep=[])) == ["update redundancy_groups site", "delete ipsec_tunnels site-2"]
-    assert names(done(cloud, pair | {"redundancy_groups": [{"name": "site"}]}, "deleted")) == ["delete redundancy_groups site", "delete ipsec_tunnels site-1"]
+    # A dry run cannot delete what the group still uses, so Cloudflare would reject that.
+    waits = "It depends on the change of {}, which has not been made yet."
+    dry = done(cloud, less, "overridden", check=True, keep=[])
+    assert dry["not_validated"]["IPsec tunnel site-2"] == waits.format("redundancy_groups[0]")
+    assert names(done(cloud, less, "overridden", keep=[])) == names(dry) == ["update redundancy_groups site", "delete ipsec_tunnels site-2"]
+    gone = pair | {"redundancy_groups": [{"name": "site"}]}
+    dry = done(cloud, gone, "deleted", check=True)
+    assert dry["not_validated"]["ipsec_tunnels[0]"] == waits.format("redundancy_groups[0]")
+    assert names(done(cloud, gone, "deleted")) == names(dry) == ["delete redundancy_groups site", "delete ipsec_tunnels site-1"]
 
 
 def test_a_group_keeps_members_that_nobody_knows(cloud):
