@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _interrupts
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import notes_of_this_run
 
 if t.TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
 
@@ -23,4 +27,10 @@ class ActionModule(ClientAction):
     def work(self, client: Client) -> dict[str, t.Any]:
         if _core.is_repeated(self._task):
             raise MagicError(_interrupts.REPEATED)
-        return _interrupts.interrupt(client, self.options, self._task.check_mode)
+        task = _core.task_identity(self._task)
+        requests = partial(self._requests, task)
+        return _interrupts.interrupt(client, self.options, self._task.check_mode, str(self.task_vars.get("inventory_hostname")), requests)
+
+    @staticmethod
+    def _requests(task: str, about: list[t.Any]) -> AbstractContextManager[list[_interrupts.Sent]]:
+        return notes_of_this_run(_interrupts.Sent, "cloudflare_magic_interrupts", [task, *about], after_failure=True)

@@ -13,6 +13,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rul
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import alone_with
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,11 @@ class ActionModule(ClientAction):
             return {**read, "requests": client.sent - before}
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
+        with alone_with(() if self._task.check_mode else design.kinds, client):
+            return self._applied(client, design, rules, before)
+
+    def _applied(self, client: Client, design: _design.Design, rules: Rules, before: int) -> Json:
+        options = self.options
         network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
         network.decide()
         steps = [network.order.steps[number] for request in network.order.requests for number in request]

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import nullcontext
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import without_keys
@@ -19,11 +20,14 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._references impor
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
     Json = dict[str, t.Any]
+    # What the hosts of a task have sent of one interrupt, by what identifies it. Within the context, no other host sends it.
+    Requests = Callable[[list[t.Any]], AbstractContextManager[list["Sent"]]]
 
 INTERRUPTS = ("reboot", "restart", "shutdown")
 
@@ -59,30 +63,67 @@ def check(options: Mapping[str, t.Any]) -> list[str]:
     return []
 
 
+class Sent(t.NamedTuple):
+    """An interrupt that a host of this task has sent.
+
+    :ivar host: its name.
+    :ivar answer: Cloudflare's answer; None if it is not known whether Cloudflare accepted the interrupt.
+    """
+
+    host: str
+    answer: Json | None
+
+
+def _nobody_else(_about: list[t.Any]) -> AbstractContextManager[list[Sent]]:
+    """Return what the hosts of a task with a single host have sent."""
+    return nullcontext([])
+
+
 def _submitted(client: Client, path: list[str]) -> list[Json]:
     found = client.request("GET", path)
     return [without_keys(item) for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-def interrupt(client: Client, options: Mapping[str, t.Any], check_mode: bool) -> Json:
+def interrupt(client: Client, options: Mapping[str, t.Any], check_mode: bool, host: str = "", requests: Requests = _nobody_else) -> Json:
     """Interrupt a connector, and return the module's result.
 
+    :arg host: the name of the host of this task.
+    :arg requests: what its other hosts have sent; see ``Requests``.
     :raises MagicError: if it was not done, or if that is unknown.
     """
     connector = the_one([CONNECTOR], "connector", options["connector"], Account(client).of)
     name, path = options["interrupt"], [*CONNECTOR.path(), connector["id"], "interrupts"]
     body = {name: {"purge": True} if options["purge"] else {}}
     result: Json = {"changed": True, "connector_id": connector["id"], "diff": {"before": {}, "after": {"interrupt": name, "purge": options["purge"]}}}
-    if check_mode:
-        return {**result, "validated": False}
-    before = _submitted(client, path)
-    try:
-        answer = client.request("POST", path, body=body)
-    except MagicError as error:
-        if error.reached != UNKNOWN:
-            raise
-        answer = _found_after(client, path, name, before, error)
-    return {**result, "connector_interrupt": without_keys(answer) if isinstance(answer, dict) else {}}
+    with requests([client.settings.api_url, client.settings.account_id, connector["id"], body, check_mode]) as sent:
+        if sent:
+            result.update(changed=False, diff={}, msg=_already(sent[0], name, connector["id"]))
+        elif check_mode:
+            sent.append(Sent(host, {}))
+        else:
+            before = _submitted(client, path)
+            # Noted before: whatever ends this task, no other host sends it once more.
+            sent.append(Sent(host, None))
+            try:
+                answer = client.request("POST", path, body=body)
+            except MagicError as error:
+                if error.reached != UNKNOWN:
+                    sent.clear()
+                    raise
+                answer = _found_after(client, path, name, before, error)
+            sent[0] = Sent(host, without_keys(answer) if isinstance(answer, dict) else {})
+        return {**result, **({"validated": False} if check_mode else {"connector_interrupt": sent[0].answer})}
+
+
+def _already(sent: Sent, name: str, connector_id: str) -> str:
+    """Return a note that this task has sent an interrupt already.
+
+    :raises MagicError: if it is not known whether Cloudflare accepted it.
+    """
+    text = f"The {name} of connector {connector_id} was not sent again, because this task has sent it for the host {sent.host}."
+    if sent.answer is None:
+        raise MagicError(f"{text} It is not known whether Cloudflare accepted it. See whether the connector comes back before you run the task once more.")
+    return text
 
 
 def _found_after(client: Client, path: list[str], name: str, before: list[Json], error: MagicError) -> Json:

@@ -81,6 +81,11 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     return check_key("psk", key)
 
 
+def may_create(kind: Kind, options: Mapping[str, t.Any]) -> bool:
+    """Return whether a task can create an object. If several hosts do so at once, each creates its own."""
+    return not kind.given and options["state"] == "present" and options.get(kind.id_option) is None
+
+
 def _nothing_foreseen() -> AbstractContextManager[list[Foreseen]]:
     """Return what a run with a single task foresees."""
     return nullcontext([])
@@ -102,7 +107,7 @@ def apply_one(
     :returns: the module's result.
     :raises MagicError: if it failed; the text describes the state of the object.
     """
-    # Held until the response arrives: another task of this run must see what this one does before it decides.
+    # Held until the response arrives: another task or host of this run must see what this one does before it decides.
     with claims() as claimed, (foresight if check_mode else _nothing_foreseen)() as foreseen:
         try:
             return _apply(kind, client, options, check_mode, claimed, foreseen)
@@ -115,7 +120,7 @@ def apply_one(
 
 
 def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim], foreseen: list[Foreseen]) -> Json:
-    whose = _account_of(client)
+    whose = account_of(client)
     desired, account = desired_of(kind, options), Account(client, [one for one in foreseen if one.account == whose])
     object_id, absent = options.get(kind.id_option), options["state"] == "absent"
     parent_id = _parent_id(kind, account, options, absent)
@@ -152,7 +157,8 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     return result
 
 
-def _account_of(client: Client) -> str:
+def account_of(client: Client) -> str:
+    """Return what identifies an account in a run."""
     return f"{client.settings.api_url} {client.settings.account_id}"
 
 
@@ -230,7 +236,7 @@ def _decide(
     :arg there: all objects, or the one with the id.
     """
     absent = options["state"] == "absent"
-    account = _account_of(client)
+    account = account_of(client)
     if options.get(kind.id_option) is None:
         claims = [claim for claim in claimed if claim.account == account and (check_mode or not claim.check_mode)]
         actual = find(kind, there, desired, absent=absent, claims=claims)

@@ -14,8 +14,11 @@ author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
   - Causes a connector of Cloudflare WAN (formerly Magic WAN) to reboot, restart its software or shut down. This interrupts the traffic of its site.
-  - An interrupt is an event and not a state, so each run of the task sends it again. One run never sends it twice. If the response is lost, the
-    module uses the list of interrupts to find out whether Cloudflare accepted the interrupt. If the list does not show this, the task fails.
+  - An interrupt is an event and not a state, so each run of the task sends it again. If the response is lost, the module uses the list of interrupts
+    to find out whether Cloudflare accepted the interrupt. If the list does not show this, the task fails.
+  - In one run, a task sends an interrupt to a connector only once, for all hosts of the play and all items of a loop together. For the others, it
+    returns C(changed=false) and RV(msg). If each host names its own connector, each connector gets the interrupt. Another task of the play that has
+    the same options sends it again.
   - With C(until) or C(retries), Ansible would run the task again, so the task fails before anything is sent. To wait, use
     M(cloudflare.magic.connector_info).
 extends_documentation_fragment:
@@ -36,7 +39,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - Each run interrupts the connector.
+      - Each run interrupts the connector, and so does each task in a run.
 notes:
   - The request needs the permission C(Magic WAN Write).
 options:
@@ -104,6 +107,10 @@ connector_interrupt:
       description: When the connector began to carry it out.
       returned: if Cloudflare returns it
       type: str
+msg:
+  description: A note that the task has already sent the interrupt for another host or item, which is named. The other values are those of that interrupt.
+  returned: if this task has already sent the interrupt to the connector in this run
+  type: str
 validated:
   description: Always V(false). The API cannot validate this kind of request, so only the collection has checked it.
   returned: in check mode

@@ -7,6 +7,8 @@ tests/unit/kinds."""
 
 from __future__ import annotations
 
+import json
+
 from ansible_collections.cloudflare.magic.tests.integration.support.hostile import Evil
 
 KEY = "LicenseKeyLicenseKeyLicenseKey-0123456789"
@@ -102,3 +104,48 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
     assert found["read"]["connectors"][-1]["last_heartbeat"] and found["dry"]["not_validated"]
     assert found["gathered"]["gathered"]["sites"][0]["acls"][0]["lan_1"] == {"lan": "office"}
     assert leaked(played.written() + str(found), [KEY]) == []
+
+
+SEVERAL = ("here", "there", "nearby")
+
+
+def test_several_hosts_create_an_object_and_interrupt_a_connector_once(emulator, play):
+    """While the first request is under way, the other hosts have to wait: none of them may decide by what was there before."""
+    boxes = {"cloudflare.magic.connector": {"serial_number": "MC-{{ item }}"}, "loop": list(SEVERAL), "run_once": True}
+    created = {
+        "site": {"name": "lyon"},
+        "app": {"name": "payroll", "type": "Business"},
+        "network": {"config": {"sites": [{"name": "nice"}]}},
+        "connector_license": {"notes": "lab"},
+    }
+    sends: dict[str, dict] = {
+        "dry": {"check_mode": True},
+        "first": {},
+        "second": {"loop": [1, 2]},
+        "own": {"connector": "MC-{{ inventory_hostname }}"},
+        "lost": {"interrupt": "restart", "ignore_errors": True},
+    }
+    tasks = [{f"cloudflare.magic.{module}": options, "register": module} for module, options in created.items()]
+    for name, chosen in sends.items():
+        options = {key: chosen.pop(key, usual) for key, usual in {"connector": "MC-here", "interrupt": "reboot"}.items()}
+        tasks.append({"cloudflare.magic.connector_interrupt": {**options, "confirm": True}, "register": name, **chosen})
+    # The connectors before are three.
+    for path, faults in {"sites$": {"times": 2}, "apps$": {}, "connectors$": {"skip": 3}, "interrupts$": {}}.items():
+        emulator.fault(kind="slow", when="before", method="POST", path=path, seconds=1, **faults)
+    emulator.fault(kind="disconnect", method="POST", path="interrupts$", sent="restart")
+    before = emulator.state()
+    played = play([boxes, *tasks], hosts=SEVERAL, env=emulator.environment())
+    assert played.rc == 0, played.screen
+    hosts = [played[name] for name in SEVERAL]
+    for name in (*created, "dry", "first", "second"):
+        assert sorted(host[name]["changed"] for host in hosts) == [False, False, True], name
+    after = emulator.state()
+    for plural, new in {"sites": 2, "apps": 1, "connectors": 4}.items():
+        assert len(after[plural]) - len(before[plural]) == new, plural
+    assert len({host["site"]["site"]["id"] for host in hosts}) == len({host["connector_license"]["license_key"] for host in hosts}) == 1
+    assert len({host["first"]["connector_interrupt"]["submitted_at"] for host in hosts}) == 1
+    assert sum("was not sent again, because this task has sent it for the host" in host["first"].get("msg", "") for host in hosts) == 2
+    assert all(host["own"]["changed"] for host in hosts) and all(host["lost"]["failed"] for host in hosts)
+    # The first and the second task, one to each connector, and one whose answer was lost.
+    sent = [json.loads(request["body"]) for request in emulator.requests() if request["method"] == "POST" and request["path"].endswith("/interrupts")]
+    assert sent == [{"reboot": {}}] * 5 + [{"restart": {}}]
