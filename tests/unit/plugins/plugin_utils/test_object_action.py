@@ -13,8 +13,8 @@ import typing as t
 import pytest
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _objects
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import KINDS
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core, _object_action
 
 
