@@ -44,7 +44,7 @@ class ActionModule(ClientAction):
             if options["keep"] is None:
                 found, warnings = _gather.of_connectors(kinds, account)
                 read.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
-            return {**read, "requests": client.sent - before}
+            return self._without_quotes(client, {**read, "requests": client.sent - before})
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
         with alone_with(() if self._task.check_mode else design.kinds, client):
@@ -73,7 +73,12 @@ class ActionModule(ClientAction):
             }
         if self._task.diff:
             result["diff"] = _diff(steps)
-        return {**result, **_trouble(network, steps, unchanged)}
+        return self._without_quotes(client, {**result, **_trouble(network, steps, unchanged)})
+
+    @staticmethod
+    def _without_quotes(client: Client, result: Json) -> Json:
+        """Return the result without license keys that an object quotes which was read before the connector."""
+        return t.cast("Json", client.without_quotes(result))
 
 
 def _change(step: Step) -> Json:

@@ -66,11 +66,15 @@ def read(settings: Settings, filters: Filters, rules: Rules | None, tell: Callab
     client = Client(settings)
     client.tell = tell
     try:
+        lists: dict[str, list[Json]] = {}
         for kind in filters.read:
             try:
-                answer.add(kind, list_all(client, KINDS[kind].kind))
+                lists[kind] = list_all(client, KINDS[kind].kind)
             except MagicError as error:
-                raise filters.not_read(kind, answer, error) from None
+                raise filters.not_read(kind, bool(lists), error) from None
+        for kind, objects in lists.items():
+            # An object may quote a license key that was read after it.
+            answer.add(kind, client.without_quotes(objects))
         answer.ahead = float(round((client.now() - answer.now()).total_seconds()))
         if rules is not None:
             answer.health = _ask(client, rules, filters.choose(answer, []), answer.all())

@@ -213,13 +213,13 @@ class Filters:
         """The kinds whose objects have to be read: those that become hosts, and those that these refer to."""
         return [kind for kind in KINDS if kind in self.kinds or (kind == "connector" and any(KINDS[one].refers for one in self.kinds))]
 
-    def not_read(self, kind: str, answer: Answer, error: MagicError) -> MagicError:
+    def not_read(self, kind: str, others: bool, error: MagicError) -> MagicError:
         """Return the error for a kind whose objects cannot be read.
 
-        :arg answer: what has been read before.
+        :arg others: whether other lists have been read before.
         """
         text = f"The {KINDS[kind].kind.noun}s of the account cannot be read, so this source adds no hosts. {error}"
-        if answer.items and error.failure and error.failure["status"] == 403:
+        if others and error.failure and error.failure["status"] == 403:
             text += f" Or remove {kind if kind in self.kinds else listing(one for one in self.kinds if KINDS[one].refers)} from kinds."
         return error.explained(text)
 

@@ -81,6 +81,17 @@ def test_a_license_key_that_another_connector_quotes_does_not_come_out(cloud):
     assert KEY not in json.dumps([telemetry, cloud.run({"connectors": []}, "gathered")])
 
 
+def test_a_license_key_that_a_site_quotes_does_not_come_out_where_connectors_are_read_too(cloud):
+    def change(result):
+        return [{**item, **({"license_key": KEY} if "device" in item else {"description": f"has {KEY}"})} for item in result]
+
+    spoil(cloud, change, lambda request: request.method == "GET" and request.path.endswith(("connectors", "sites")))
+    for config in ({"sites": [], "connectors": []}, {"connectors": [], "sites": []}):
+        gathered = cloud.run(config, "gathered")
+        assert gathered["gathered"]["sites"][0]["description"] == "has ********"
+        assert KEY not in json.dumps(gathered)
+
+
 def test_the_mask_of_a_license_key_never_replaces_a_text(cloud):
     spoil(cloud, quoting(f"as {KEY}"), lambda request: request.method == "GET" and "connectors" in request.path)
     # What was exported is what is there.
