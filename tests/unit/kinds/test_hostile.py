@@ -86,8 +86,8 @@ def test_a_license_key_that_a_site_quotes_does_not_come_out_where_connectors_are
         return [{**item, **({"license_key": KEY} if "device" in item else {"description": f"has {KEY}"})} for item in result]
 
     spoil(cloud, change, lambda request: request.method == "GET" and request.path.endswith(("connectors", "sites")))
-    for config in ({"sites": [], "connectors": []}, {"connectors": [], "sites": []}):
-        gathered = cloud.run(config, "gathered")
+    for kinds in (["sites", "connectors"], ["connectors", "sites"]):
+        gathered = cloud.run({kind: [] for kind in kinds}, "gathered")
         assert gathered["gathered"]["sites"][0]["description"] == "has ********"
         assert KEY not in json.dumps(gathered)
 
