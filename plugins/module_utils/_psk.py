@@ -188,20 +188,20 @@ def set_key(client: Client, tunnel_id: str, key: str, validate_only: bool = Fals
 class Keeper:
     """The store of keys, which is notified before and after a key is replaced. This one stores nothing."""
 
-    def interrupted(self, dummy_tunnel_id: str) -> bool:
+    def interrupted(self, dummy_object_id: str) -> bool:
         """Return whether a run was killed while it replaced this tunnel's key."""
         return False
 
-    def begin(self, tunnel_id: str, name: str | None) -> None:
+    def begin(self, object_id: str, name: str | None) -> None:
         """Record that the key is about to be replaced.
 
         :raises MagicError: if that cannot be recorded. Nothing has been sent.
         """
 
-    def unchanged(self, tunnel_id: str) -> None:
+    def unchanged(self, object_id: str) -> None:
         """Remove that record: the key certainly was not replaced."""
 
-    def doubts(self, dummy_tunnel_id: str, dummy_before: str | None) -> list[str]:
+    def doubts(self, dummy_object_id: str, dummy_before: str | None) -> list[str]:
         """Return warnings if the stored key is not the key in force, which was generated at this time."""
         return []
 
