@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import Kept
 
-# Keys of earlier items of a loop, by task and host: on ansible-core 2.18 and 2.19 a later item does not see the facts of an earlier one.
+# Keys of earlier items of a loop, by task and host: before ansible-core 2.21, a later item does not see the facts of an earlier one.
 _returned: dict[tuple[str, str], dict[str, t.Any]] = {}
 
 display = Display()
