@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,7 @@ def test_a_module_is_little_more_than_its_documentation():
         documentation = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
         beside = len(lines) - sum((node.end_lineno or 0) - node.lineno + 1 for node in documentation)
         action = PLUGINS / "action" / path.name
-        if "_object_action" in action.read_text(encoding="utf-8"):
+        # Those that manage or read a kind. The others do something of their own, and may take its locks for that.
+        if re.search(r"_object_action import (manages|reads)$", action.read_text(encoding="utf-8"), re.MULTILINE):
             found[path.stem] = beside + len(action.read_text(encoding="utf-8").splitlines())
-    assert len(found) >= 8 and max(found.values()) <= 40, found
+    assert len(found) >= 30 and max(found.values()) <= 40, found
