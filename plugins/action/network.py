@@ -35,6 +35,10 @@ class ActionModule(ClientAction):
     check = staticmethod(_design.check_options)
 
     def work(self, client: Client) -> dict[str, t.Any]:
+        # An object may quote the license key of a connector that was read after it.
+        return client.without_quotes(self._result(client))
+
+    def _result(self, client: Client) -> Json:
         options, before = self.options, client.sent
         keep = tuple(word.strip() for word in options["keep"] or ())
         if options["state"] == "gathered":
@@ -44,7 +48,7 @@ class ActionModule(ClientAction):
             if options["keep"] is None:
                 found, warnings = _gather.of_connectors(kinds, account)
                 read.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
-            return self._without_quotes(client, {**read, "requests": client.sent - before})
+            return {**read, "requests": client.sent - before}
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
         design = _design.read_design(options["config"])
         with alone_with(() if self._task.check_mode else design.kinds, client):
@@ -73,12 +77,7 @@ class ActionModule(ClientAction):
             }
         if self._task.diff:
             result["diff"] = _diff(steps)
-        return self._without_quotes(client, {**result, **_trouble(network, steps, unchanged)})
-
-    @staticmethod
-    def _without_quotes(client: Client, result: Json) -> Json:
-        """Return the result without license keys that an object quotes which was read before the connector."""
-        return t.cast("Json", client.without_quotes(result))
+        return {**result, **_trouble(network, steps, unchanged)}
 
 
 def _change(step: Step) -> Json:

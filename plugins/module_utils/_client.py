@@ -70,6 +70,9 @@ def may_retry(error: MagicError, repeatable: bool) -> bool:
     return repeatable or error.reached == NOT_SENT
 
 
+T = t.TypeVar("T")
+
+
 class Client:
     """One account's API, over one kept-alive session.
 
@@ -109,12 +112,12 @@ class Client:
         while len(self._kept) > _MOST_KEPT:
             del self._kept[next(iter(self._kept))]
 
-    def without_quotes(self, value: t.Any, own: Sequence[str] = ()) -> t.Any:
+    def without_quotes(self, value: T, own: Sequence[str] = ()) -> T:
         """Return an object of a response without the strings that this client remembers, which it may quote.
 
         :arg own: the secrets of this object.
         """
-        return without_quotes(value, own, self._kept) if self._kept else value
+        return t.cast("T", without_quotes(value, own, self._kept)) if self._kept else value
 
     def _secrets(self, more: Iterable[str] = ()) -> list[str]:
         return [*self._credentials, *self._kept, *more]
