@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Converts the tunnels and routes in the output of ``terraform show -json`` to a design. Pure."""
+"""Converts what ``terraform show -json`` prints to a design. Pure."""
 
 from __future__ import annotations
 
@@ -13,38 +13,54 @@ import json
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._gather import as_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE, MNM_CONFIG, MNM_RULE
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_WAN
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import without_quotes
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import ROOTS, key_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
     Json = dict[str, t.Any]
 
 # Version 5 of the provider has only the longer names, late releases of version 4 both, and earlier ones only the shorter names.
+_NETWORK = {"ipsec_tunnel": IPSEC_TUNNEL, "gre_tunnel": GRE_TUNNEL, "static_route": ROUTE}
+# Only version 5 has these.
+_SITES = {"connector": CONNECTOR, "site": SITE, "site_lan": SITE_LAN, "site_wan": SITE_WAN, "site_acl": SITE_ACL, "cf1_site": CF1_SITE}
+_MONITORING = {"configuration": MNM_CONFIG, "rule": MNM_RULE}
 TYPES: dict[str, Kind] = {
-    f"cloudflare_{group}{name}": kind
-    for group in ("magic_wan_", "")
-    for name, kind in {"ipsec_tunnel": IPSEC_TUNNEL, "gre_tunnel": GRE_TUNNEL, "static_route": ROUTE}.items()
+    **{f"cloudflare_{group}{name}": kind for group in ("magic_wan_", "") for name, kind in _NETWORK.items()},
+    **{f"cloudflare_magic_transit_{name}": kind for name, kind in _SITES.items()},
+    **{f"cloudflare_magic_network_monitoring_{name}": kind for name, kind in _MONITORING.items()},
 }
 # Before version 5, objects were flat.
 _FLAT = {
     **{f"health_check_{part}": ("health_check", part) for part in IPSEC_TUNNEL.fields["health_check"].parts},
     **{part: ("scope", part) for part in ROUTE.fields["scope"].parts},
 }
-# Computed attributes, and the names of IDs.
+# Computed attributes, the names of IDs, and what is read elsewhere.
 _COMPUTED = frozenset(
     ["id", "account_id", "created_on", "modified_on", "modified", "deleted", "bgp_status", "psk_metadata", "timeouts"]
     + ["hex_id", "fqdn_id", "user_id", "remote_id", "remote_identities"]
-    + [name for kind in (IPSEC_TUNNEL, GRE_TUNNEL, ROUTE) for name in (kind.single, f"modified_{kind.single}", kind.id_option, *kind.id_aliases)]
+    + ["last_heartbeat", "last_seen_version", "last_updated", "device", "lan_name"]
+    + [name for kind in (IPSEC_TUNNEL, GRE_TUNNEL, ROUTE) for name in (kind.single, f"modified_{kind.single}")]
+    + [name for kind in TYPES.values() for name in (kind.id_option, *kind.id_aliases)]
 )
 # A shorter string may be in other strings by chance, and is not a key.
 _SHORTEST_KEY = 8
 
-_KEY = "A key is not part of a design. It is in the state file in clear, so replace it with cloudflare.magic.ipsec_psks."
+# Attributes that are never shown, wherever they are.
+_SECRETS = {
+    "psk": "A key is not part of a design. It is in the state file in clear, so replace it with cloudflare.magic.ipsec_psks.",
+    "license_key": "A license key is not part of a design. It is in the state file in clear. To replace it, use cloudflare.magic.connector_license.",
+}
 _HIDDEN = "Terraform treats it as sensitive, or it contains a key. Add it to the design if others may read it."
 _UNKNOWN = "A design does not have it."
 _OTHER_TYPE = "A design does not have this kind of object. Leave it to Terraform."
@@ -52,7 +68,8 @@ _DATA = "A data source is read, not managed."
 _DEPOSED = "Terraform is about to delete it."
 _TWICE = "Another resource represents the same object."
 _OTHER_ACCOUNT = "It belongs to another account."
-_NAMELESS = "It cannot be identified without showing sensitive values."
+_NAMELESS = "It cannot be identified: it has no name, or a sensitive one."
+_ALONE = "Its site is not in the state, or was left out. Add it to the item of its site, or leave it to Terraform."
 
 
 class LeftOut:
@@ -81,20 +98,45 @@ def design_of(given: t.Any, account_id: str | None = None) -> tuple[Json, list[J
     accounts = {str(_values(resource)["account_id"]) for resource in managed if _values(resource).get("account_id")}
     if account_id is None and len(accounts) > 1:
         raise MagicError(f"The state has objects of {len(accounts)} accounts. Give account_id, once for each design.")
-    keys = [key for resource in managed if len(key := str(_values(resource).get("psk") or "")) >= _SHORTEST_KEY]
-    found: dict[str, dict[str, Json]] = {kind.results: {} for kind in TYPES.values()}
-    for resource in managed:
+    keys = list(dict.fromkeys(key for resource in resources for key in _secrets_in(_values(resource))))
+    found = _Objects()
+    # A child is looked up in its site.
+    for resource in sorted(managed, key=lambda resource: TYPES[resource["type"]].parent is not None):
         address, kind = _address(resource), TYPES[resource["type"]]
         if account_id is not None and _values(resource).get("account_id") not in (None, "", account_id):
             left_out.add(kind.noun, _OTHER_ACCOUNT, address)
             continue
-        actual = _object(kind, resource, keys, left_out)
-        if any(actual.get(name) is None for name in kind.keys):
-            left_out.add(kind.noun, _NAMELESS, address)
-        elif found[kind.results].setdefault(actual["id"] or address, actual) is not actual:
-            left_out.add(kind.noun, _TWICE, address)
-    config = {kind.results: as_items(kind, found[kind.results].values()) for kind in TYPES.values() if found[kind.results]}
-    return config, left_out.entries()
+        for values, marks in _objects_of(kind, resource):
+            if why := found.add(kind, _object(kind, values, marks, keys, address, left_out), values, address):
+                left_out.add(kind.noun, why, address)
+    config = as_design([kind for kind in ROOTS if found.of(kind)], found)
+    _name_connectors(config, resources)
+    return config, without_quotes(left_out.entries(), (), keys)
+
+
+class _Objects:
+    """The objects of a state, in the places that they have in an account."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, Json]] = {}
+
+    def of(self, kind: Kind, parent_id: str | None = None) -> list[Json]:
+        """Return the objects of a kind, or of one parent."""
+        return list(self._found.get(key_of(kind, parent_id), {}).values())
+
+    def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
+        """Return whether there are any."""
+        return bool(self.of(kind, parent_id))
+
+    def add(self, kind: Kind, actual: Json, values: Json, address: str) -> str:
+        """Add an object; return why it is left out, or nothing."""
+        parent_id = None if kind.parent is None else str(values.get(kind.parent.id_option))
+        if any(actual.get(name) is None for name in kind.keys_in(actual)):
+            return _NAMELESS
+        if kind.parent is not None and not any(parent["id"] == parent_id for parent in self.of(kind.parent)):
+            return _ALONE
+        identity = "" if kind.is_one else actual["id"] or f"{address} {actual.get(kind.keys[0])}"
+        return _TWICE if self._found.setdefault(key_of(kind, parent_id), {}).setdefault(identity, actual) is not actual else ""
 
 
 def _root_of(given: t.Any) -> Mapping[str, t.Any]:
@@ -147,36 +189,98 @@ def _is_ours(resource: Json, left_out: LeftOut) -> bool:
     return False
 
 
-def _object(kind: Kind, resource: Json, keys: list[str], left_out: LeftOut) -> Json:
+def _secrets_in(value: t.Any, name: str = "") -> Iterator[str]:
+    """Yield the values of the attributes that are never shown, if they are long enough to be found in other texts."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _secrets_in(part, key)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _secrets_in(part, name)
+    elif name in _SECRETS and value is not None and len(str(value)) >= _SHORTEST_KEY:
+        yield str(value)
+
+
+def _mark(marks: t.Any, name: str) -> t.Any:
+    """Return what is sensitive in an attribute: true if all of it is."""
+    return marks.get(name) if isinstance(marks, Mapping) else marks if marks is True else None
+
+
+def _is_marked(mark: t.Any) -> bool:
+    inner = mark.values() if isinstance(mark, Mapping) else mark if isinstance(mark, list) else ()
+    return mark is True or any(_is_marked(part) for part in inner)
+
+
+def _objects_of(kind: Kind, resource: Json) -> Iterator[tuple[Json, t.Any]]:
+    """Yield the values of each object that a resource represents, each in the place that its option has, and what of these is sensitive."""
+    values, marks = _values(resource), resource.get("sensitive_values")
+    if kind is not CF1_SITE:
+        for name, (outer, inner) in kind.within.items():
+            part = values.get(outer)
+            if isinstance(part, Mapping):
+                values = {**values, name: part.get(inner)}
+                marks = {**(marks if isinstance(marks, Mapping) else {outer: marks}), name: _mark(_mark(marks, outer), inner)}
+        yield values, marks
+        return
+    # A list of new sites; what is beside it is an update of the only one.
+    body, body_marks = values.get("body") or [{}], _mark(marks, "body")
+    beside = {name: value for name, value in values.items() if name != "body" and value is not None} if len(body) == 1 else {}
+    for number, part in enumerate(body):
+        mark = body_marks[number] if isinstance(body_marks, list) and number < len(body_marks) else body_marks
+        whole = mark is True
+        own = {name: True if whole else _mark(mark, name) for name in part}
+        yield {**part, **beside}, {**own, **{name: _mark(marks, name) for name in beside}}
+
+
+def _object(kind: Kind, values: Json, marks: t.Any, keys: Sequence[str], address: str, left_out: LeftOut) -> Json:
     """Return an object in the form of Cloudflare's API, without what must not be shown."""
-    values, marks, address = _values(resource), resource.get("sensitive_values"), _address(resource)
     found: Json = {"id": str(next((values[name] for name in ("id", kind.id_option, *kind.id_aliases) if values.get(name)), ""))}
     for name, value in values.items():
-        if name == "psk" and value:
-            left_out.add(name, _KEY, address)
-        elif name in kind.fields or _FLAT.get(name, ("",))[0] in kind.fields:
-            value, hidden = _shown(value, marks.get(name) if isinstance(marks, Mapping) else marks, keys, name)
+        outer, inner = (name, "") if name in kind.fields else _FLAT.get(name, (name, ""))
+        if name in _SECRETS:
+            if value:
+                left_out.add(name, _SECRETS[name], address)
+        elif outer in kind.fields:
+            value, hidden = _shown(value, _mark(marks, name), keys, name)
             for path in hidden:
                 left_out.add(path, _HIDDEN, address)
-            outer, inner = _FLAT.get(name, (name, ""))
-            if not inner:
-                found[name] = value
-            elif value is not None:
+            for path in _unknown_in(kind.fields[outer].parts, value, name):
+                left_out.add(path, _UNKNOWN, address)
+            if inner and value is not None:
                 found.setdefault(outer, {})[inner] = value
+            elif not inner and not (value == "" and name in (*kind.keys, *kind.or_keys)):
+                found[name] = value
         elif name not in _COMPUTED and value:
             left_out.add(name, _UNKNOWN, address)
     return _without_computed_target(kind, found)
 
 
-def _shown(value: t.Any, mark: t.Any, keys: list[str], path: str) -> tuple[t.Any, list[str]]:
+def _unknown_in(parts: Mapping[str, Field], value: t.Any, path: str) -> Iterator[str]:
+    """Yield the paths of what an object has and a design does not."""
+    for name, inner in value.items() if parts and isinstance(value, Mapping) else ():
+        if name in parts:
+            yield from _unknown_in(parts[name].parts, inner, f"{path}.{name}")
+        elif inner and name not in _COMPUTED:
+            yield f"{path}.{name}"
+
+
+def _name_connectors(config: Json, resources: Sequence[Json]) -> None:
+    """Put the serial numbers of connectors that the state only reads in place of their IDs."""
+    read = [CONNECTOR.received(_values(one)) for one in resources if TYPES.get(str(one.get("type"))) is CONNECTOR and one.get("mode") == "data"]
+    known = [{**one, "id": one.get("id") or one.get(CONNECTOR.id_option)} for one in read]
+    if SITE.in_design in config:
+        config[SITE.in_design] = [named(SITE.fields, site, lambda dummy: known) for site in config[SITE.in_design]]
+
+
+def _shown(value: t.Any, mark: t.Any, keys: Sequence[str], path: str) -> tuple[t.Any, list[str]]:
     """Return a value with None for what is sensitive, and the paths of that."""
     if value is None:
         return None, []
-    if isinstance(value, Mapping) and mark is not True:
-        parts = {name: _shown(part, mark.get(name) if isinstance(mark, Mapping) else None, keys, f"{path}.{name}") for name, part in value.items()}
+    if isinstance(value, Mapping) and mark is not True and not any(key in name for name in value for key in keys):
+        parts = {name: _shown(part, _mark(mark, name), keys, f"{path}.{name}") for name, part in value.items()}
         return {name: part for name, (part, dummy) in parts.items()}, [hidden for dummy, inside in parts.values() for hidden in inside]
     texts = [str(part) for part in value] if isinstance(value, list) else [str(value)]
-    if mark is True or (isinstance(mark, list) and any(mark)) or any(key in text for text in texts for key in keys):
+    if _is_marked(mark) or any(key in text for text in texts for key in keys):
         return None, [path]
     return value, []
 

@@ -18,13 +18,15 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudflare.magic.plugins.filter.design_from_terraform import FilterModule
-from ansible_collections.cloudflare.magic.plugins.module_utils._apply import Network
+from ansible_collections.cloudflare.magic.plugins.module_utils._apply import APPLIED, Network
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import read_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._terraform import TYPES
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import client
 
 STATES = {version: Path(__file__).with_name(f"terraform_provider_{version}.json").read_text(encoding="utf-8") for version in (4, 5)}
+# Sites as well: one that the emulator begins with, and in a module one that it does not have, with all that a site can have; each has its connectors.
+SITES = Path(__file__).with_name("terraform_sites.json").read_text(encoding="utf-8")
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 KEY = "a-key-that-nobody-may-see"
 TUNNEL = {"id": "1" * 32, "account_id": ACCOUNT, "name": "a", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.213.0.60/31"}
@@ -91,6 +93,156 @@ def test_nothing_is_lost(version, emulator):
     assert [step.label for step in changes] == []
 
 
+def apply(url, token, config, state="merged"):
+    """Apply a design; return the labels of what it changed."""
+    with client(url, api_token=token) as sender:
+        network = Network(sender, read_design(config), Rules(state, (), 5), 50, False, print)
+        network.decide()
+        network.carry_out()
+        assert {outcome.result for outcome in network.outcomes.values()} <= {APPLIED}
+        return [step.label for step in network.changes.steps if step.action]
+
+
+def root_only(state):
+    found = json.loads(state)
+    del found["values"]["root_module"]["child_modules"]
+    return found
+
+
+def test_the_design_of_a_site_that_is_there_changes_nothing(emulator):
+    config = convert(root_only(SITES))["network_config"]
+    assert set(config) == {"connectors", "sites"}
+    for state in ("merged", "replaced"):
+        assert apply(emulator.url, emulator.write_token, config, state) == []
+    assert {request["method"] for request in emulator.requests()} == {"GET"}
+
+
+def test_sites_are_created_once(emulator):
+    config = convert(SITES)["network_config"]
+    created = apply(emulator.url, emulator.write_token, config)
+    assert {"FARO-1", "faro", "faro/ring", "faro/offices", "faro/cable", "faro/web", "Lisbon", "flood", "unusual"} < set(created)
+    assert not any("porto" in label for label in created)
+    for state in ("merged", "replaced"):
+        assert apply(emulator.url, emulator.write_token, config, state) == []
+
+
+def test_names_are_in_place_of_ids():
+    config = convert(SITES)["network_config"]
+    faro, porto = config["sites"]
+    assert (porto["connector"], faro["connector"]) == ("EMU-0001", "FARO-1")
+    # The state only reads this one.
+    assert faro["secondary_connector"] == "EMU-0002" and [one["serial_number"] for one in config["connectors"]] == ["EMU-0001", "FARO-1"]
+    (printers,) = porto["acls"]
+    assert printers["lan_1"] == {"lan": "guests"} and printers["lan_2"] == {"lan": "office", "ports": [631]}
+    assert "_id" not in json.dumps(config)
+
+
+def test_everything_about_a_site_is_in_the_design():
+    """Only the license keys, and the connector that the state only reads, are not."""
+    result = convert(SITES)
+    assert left_out(result) == {("license_key", 2), ("cloudflare_magic_transit_connector", 1)}
+    faro = result["network_config"]["sites"][0]
+    offices = next(lan for lan in faro["lans"] if lan["name"] == "offices")
+    assert offices["routed_subnets"][0] == {"next_hop": "192.168.51.9", "prefix": "192.168.60.0/24", "nat": {"static_prefix": "10.60.0.0/24"}}
+    assert offices["static_addressing"]["dhcp_server"]["reservations"] == {"00:11:22:33:44:55": "192.168.51.10"}
+    assert faro["wans"][0]["health_check_rate"] == "high"
+    connector = result["network_config"]["connectors"][1]
+    assert (connector["interrupt_window_hour_of_day"], connector["interrupt_window_days_of_week"]) == (3, ["Sunday", "Saturday"])
+    assert set(result["network_config"]) == {"connectors", "sites", "cf1_sites", "mnm_config", "mnm_rules"}
+
+
+def test_ids_of_what_is_not_in_the_state_stay():
+    state = root_only(SITES)
+    resources = state["values"]["root_module"]["resources"]
+    resources[:] = [one for one in resources if one["name"] not in ("porto", "guests") or one["type"] == "cloudflare_magic_transit_site"]
+    (site,) = convert(state)["network_config"]["sites"]
+    assert len(site["connector_id"]) == 32 and len(site["acls"][0]["lan_1"]["lan_id"]) == 32 and site["acls"][0]["lan_2"]["lan"] == "office"
+
+
+def test_what_belongs_to_no_site_of_the_state_is_left_out_and_named():
+    state = root_only(SITES)
+    resources = state["values"]["root_module"]["resources"]
+    resources[:] = [one for one in resources if one["type"] != "cloudflare_magic_transit_site"]
+    result = convert(state)
+    assert set(result["network_config"]) == {"connectors"} and {("LAN", 2), ("WAN", 1), ("ACL", 1)} < left_out(result)
+
+
+def test_the_order_of_the_resources_does_not_matter():
+    state = json.loads(SITES)
+    state["values"]["root_module"]["resources"].reverse()
+    assert convert(state)["network_config"] == convert(SITES)["network_config"]
+
+
+LICENSE = "license-that-nobody-may-see"
+
+
+def connector(sensitive=None, mode="managed", **values):
+    own = {"id": "3" * 32, "account_id": ACCOUNT, "device": {"id": "a", "serial_number": "EMU-0009"}, "license_key": LICENSE, **values}
+    return resource("cloudflare_magic_transit_connector", own, sensitive, mode=mode)
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        [connector({"license_key": True})],
+        # Not every release marks it.
+        [connector()],
+        [connector(notes=f"The license is {LICENSE}.")],
+        [connector(device={"id": LICENSE, "serial_number": None})],
+        [connector(device={"serial_number": "EMU-0009", "license_key": LICENSE})],
+        # Another resource may quote it, and an address may have it as a key.
+        [connector(), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a", "description": LICENSE})],
+        [connector(mode="data"), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a", "description": LICENSE})],
+        [connector(mode="data"), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": LICENSE})],
+        [{**connector(), "address": f'cloudflare_magic_transit_connector.it["{LICENSE}"]'}],
+        [resource("cloudflare_magic_transit_connectors", {"result": [{"license_key": LICENSE}]}, mode="data"), connector(license_key=None, notes=LICENSE)],
+    ],
+)
+def test_no_license_key_is_in_the_result(resources):
+    result = convert(state_of(*resources))
+    assert LICENSE not in repr(result) and result["left_out"]
+
+
+def test_a_license_key_is_not_in_an_error():
+    for values in ({"device": [LICENSE]}, {"device": LICENSE}, {"interrupt_window_embargo_dates": {LICENSE: LICENSE}}, {"account_id": {LICENSE: 1}}):
+        try:
+            assert LICENSE not in repr(convert(state_of(connector(**values), connector(account_id="b"))))
+        except AnsibleFilterError as error:
+            assert LICENSE not in str(error)
+
+
+def test_a_connector_without_a_serial_number_has_the_id_of_its_device():
+    """As if it was created with a license."""
+    (item,) = convert(state_of(connector(device={"id": "d" * 32, "serial_number": ""})))["network_config"]["connectors"]
+    assert item == {"device_id": "d" * 32}
+    result = convert(state_of(connector(device=None)))
+    assert result["network_config"] == {} and ("connector", 1) in left_out(result)
+
+
+@pytest.mark.parametrize(("sensitive", "hidden"), [({"device": {"serial_number": True}}, "serial_number"), ({"device": True}, "serial_number")])
+def test_a_sensitive_device_is_left_out(sensitive, hidden):
+    result = convert(state_of(connector(sensitive)))
+    assert "EMU-0009" not in repr(result) and (hidden, 1) in left_out(result)
+
+
+def test_sites_of_cloudflare_one():
+    """A list of new sites; what is beside a single one is an update of it."""
+    name, first = "cloudflare_magic_transit_cf1_site", {"id": "5" * 32, "name": "a", "description": "old", "location": {"lat": 1.5, "long": 2.0, "name": None}}
+    (item,) = convert(state_of(resource(name, {"id": "5" * 32, "body": [first], "description": "new", "name": None})))["network_config"]["cf1_sites"]
+    assert item == {"name": "a", "description": "new", "location": {"lat": 1.5, "long": 2.0}}
+    both = [first, {**first, "id": "6" * 32, "name": "b"}]
+    result = convert(state_of(resource(name, {"id": "5" * 32, "body": both}, {"body": [{"location": {}}, {"description": True}]})))
+    assert [one.get("description") for one in result["network_config"]["cf1_sites"]] == ["old", None] and left_out(result) == {("description", 1)}
+
+
+def test_what_a_design_does_not_have_inside_a_field_is_named():
+    server = {"dns_server": "192.0.2.53", "dhcp_pool_start": None}
+    own = {"id": "7" * 32, "site_id": "4" * 32, "name": "a", "static_addressing": {"address": "192.0.2.1/24", "dhcp_server": server}}
+    site = resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a"})
+    result = convert(state_of(site, resource("cloudflare_magic_transit_site_lan", own)))
+    assert left_out(result) == {("static_addressing.dhcp_server.dns_server", 1)}
+
+
 @pytest.mark.parametrize("version", STATES)
 def test_no_key_is_in_the_result(version):
     state = STATES[version]
@@ -103,7 +255,7 @@ def test_no_key_is_in_the_result(version):
 def test_other_objects_are_named():
     assert {"cloudflare_record"} <= {what for what, dummy in left_out(convert(STATES[4]))}
     found = {what for what, dummy in left_out(convert(STATES[5]))}
-    assert found == {"psk", "cloudflare_dns_record", "cloudflare_magic_transit_site", "cloudflare_magic_wan_ipsec_tunnel"}
+    assert found == {"psk", "cloudflare_dns_record", "cloudflare_zero_trust_tunnel_cloudflared", "cloudflare_magic_wan_ipsec_tunnel"}
     data = next(entry for entry in convert(STATES[5])["left_out"] if entry["what"] == "cloudflare_magic_wan_ipsec_tunnel")
     assert data["addresses"] == ["data.cloudflare_magic_wan_ipsec_tunnel.oslo"]
 
