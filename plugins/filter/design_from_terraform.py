@@ -11,12 +11,17 @@ author:
 version_added: 1.1.0
 short_description: Turn a Terraform state into a design
 description:
-  - Turns the tunnels and routes of a Terraform state into the design that O(cloudflare.magic.network#module:config) accepts, so that you can use this
+  - Turns the objects of a Terraform state into the design that O(cloudflare.magic.network#module:config) accepts, so that you can use this
     collection to manage a network that Terraform created. With O(cloudflare.magic.network#module:state=merged), the design changes nothing as long as
     the state is up to date.
   - Supports C(cloudflare_magic_wan_ipsec_tunnel), C(cloudflare_magic_wan_gre_tunnel) and C(cloudflare_magic_wan_static_route) as in versions 4 and 5
     of Cloudflare's provider, and the older C(cloudflare_ipsec_tunnel), C(cloudflare_gre_tunnel) and C(cloudflare_static_route).
-  - Keys and everything else that Terraform treats as sensitive are left out, as are defaults and values that Cloudflare computes.
+  - Supports C(cloudflare_magic_transit_site), C(cloudflare_magic_transit_site_lan), C(cloudflare_magic_transit_site_wan),
+    C(cloudflare_magic_transit_site_acl), C(cloudflare_magic_transit_connector), C(cloudflare_magic_transit_cf1_site),
+    C(cloudflare_magic_network_monitoring_configuration) and C(cloudflare_magic_network_monitoring_rule) as in version 5.
+  - The LANs, WANs and ACLs of a site are in its item. The design refers to connectors by serial number, and to LANs by name. An ID stays an ID if the
+    state does not contain the object.
+  - Keys, license keys and everything else that Terraform treats as sensitive are left out, as are defaults and values that Cloudflare computes.
 options:
   _input:
     description: The output of C(terraform show -json), as text or parsed. The output of C(tofu show -json) works as well.
@@ -34,11 +39,11 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Turn a state into a design
+- name: Convert a state into a design
   ansible.builtin.set_fact:
     network: "{{ state | cloudflare.magic.design_from_terraform }}"
   vars:
-    # In real life: "{{ lookup('ansible.builtin.pipe', 'terraform show -json') }}"
+    # In practice: "{{ lookup('ansible.builtin.pipe', 'terraform show -json') }}"
     state:
       format_version: "1.0"
       values:
@@ -54,11 +59,11 @@ EXAMPLES = r"""
                 interface_address: 10.213.0.60/31
                 ttl: 64
 
-- name: See what was left out, and why
+- name: Show what was left out, and why
   ansible.builtin.debug:
     msg: "{{ network.left_out }}"
 
-- name: See what would change
+- name: Show what would change
   cloudflare.magic.network:
     config: "{{ network.network_config }}"
   check_mode: true
