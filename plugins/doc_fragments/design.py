@@ -228,12 +228,12 @@ options:
             type: str
           interface_address:
             description:
-              - Cloudflare's IPv4 address inside the tunnel with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
+              - Cloudflare's IPv4 address inside the interconnect with the prefix length V(/31) or V(/30), from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or
                 169.254.240.0/20. The customer's device has the other address.
             type: str
           interface_address6:
             description:
-              - Cloudflare's IPv6 address inside the tunnel with its prefix length, usually V(/127).
+              - Cloudflare's IPv6 address inside the interconnect with its prefix length, usually V(/127).
             type: str
           description:
             description:
@@ -250,8 +250,7 @@ options:
                 type: str
           health_check:
             description:
-              - How Cloudflare checks whether the tunnel works. Options that are not set keep their values. For a new tunnel, Cloudflare chooses the
-                values.
+              - How Cloudflare checks whether the interconnect works. Options that are not set keep their values.
             type: dict
             suboptions:
               enabled:
@@ -289,7 +288,7 @@ options:
             type: int
           automatic_return_routing:
             description:
-              - Whether traffic returns through the tunnel that it came from. Cloudflare must enable this for the account.
+              - Whether traffic returns through the interconnect that it came from. Cloudflare must enable this for the account.
             type: bool
           bgp: *bgp
       static_routes:

@@ -33,7 +33,7 @@ EXAMPLES = r"""
   cloudflare.magic.ipsec_tunnel_info:
   register: account
 
-- name: Name the tunnels whose key is older than 90 days
+- name: Show the tunnels whose key is older than 90 days
   ansible.builtin.debug:
     msg: "{{ dated | selectattr('psk_age', 'gt', limit | int) | map(attribute='name') }}"
   vars:

@@ -44,7 +44,7 @@ EXAMPLES = r"""
     state: gathered
   register: account
 
-- name: Write it into a file
+- name: Write the design to a file
   ansible.builtin.copy:
     content: "{{ account.gathered | cloudflare.magic.design_yaml('production', moment=now(utc=true) | string) }}"
     dest: network.yml

@@ -34,7 +34,7 @@ EXAMPLES = r"""
   cloudflare.magic.ipsec_tunnel_info:
   register: account
 
-- name: Tell which keys of the file may not be in force
+- name: Show which keys of the file may not be in force
   ansible.builtin.debug:
     msg: "{{ cloudflare_magic_ipsec_psks | default({}) | cloudflare.magic.keys_in_doubt(account.ipsec_tunnels) }}"
 """

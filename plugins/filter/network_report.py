@@ -39,7 +39,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Ask what a design would change
+- name: Check what a design would change
   cloudflare.magic.network:
     config:
       ipsec_tunnels:
@@ -48,7 +48,7 @@ EXAMPLES = r"""
   check_mode: true
   register: plan
 
-- name: Write it for a pull request
+- name: Write the report for a pull request
   ansible.builtin.copy:
     content: "{{ plan | cloudflare.magic.network_report('markdown') }}"
     dest: plan.md

@@ -54,7 +54,7 @@ EXAMPLES = r"""
   cloudflare.magic.ipsec_tunnel_info:
   register: account
 
-- name: Name tunnels that need a new key
+- name: Show the tunnels that need a new key
   ansible.builtin.debug:
     msg: "{{ audit.bad }} of {{ audit.total }} tunnels need a new key, among them {{ audit.bad_names }}"
   vars:

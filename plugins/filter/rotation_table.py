@@ -26,7 +26,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Make missing keys
+- name: Create missing keys
   cloudflare.magic.ipsec_psks:
     names: ["*"]
     rotate: missing

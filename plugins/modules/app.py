@@ -77,7 +77,7 @@ EXAMPLES = r"""
       - payroll.example.com
       - hr.example.com
 
-- name: Delete it
+- name: Delete the app
   cloudflare.magic.app:
     name: payroll
     state: absent

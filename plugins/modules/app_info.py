@@ -51,7 +51,7 @@ EXAMPLES = r"""
   cloudflare.magic.app_info:
   register: account
 
-- name: Name them
+- name: Show the names of the apps
   ansible.builtin.debug:
     msg: "{{ account.apps | map(attribute='name') | join(', ') }}"
 """

@@ -65,7 +65,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Create a profile that takes the networks of the branch offices, and no smaller parts of them than /24
+- name: Create a profile that accepts the networks of the branch offices, with prefix lengths up to /24
   cloudflare.magic.bgp_filter_profile:
     name: branches
     match_action: allow
@@ -73,14 +73,14 @@ EXAMPLES = r"""
       - 10.64.0.0/12{16,24}
       - 192.168.0.0/16{24,24}
 
-- name: Have a tunnel accept nothing else
+- name: Accept only these routes from a tunnel
   cloudflare.magic.ipsec_tunnel:
     name: paris-1
     bgp:
       customer_asn: 65010
       import_filter: branches
 
-- name: Take the filter back
+- name: Remove the filter from the tunnel
   cloudflare.magic.ipsec_tunnel:
     name: paris-1
     bgp:

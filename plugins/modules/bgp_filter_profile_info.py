@@ -51,7 +51,7 @@ EXAMPLES = r"""
   cloudflare.magic.bgp_filter_profile_info:
   register: account
 
-- name: Name them
+- name: Show the names of the profiles
   ansible.builtin.debug:
     msg: "{{ account.bgp_filter_profiles | map(attribute='name') | join(', ') }}"
 """

@@ -41,7 +41,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Have Cloudflare announce static routes
+- name: Let Cloudflare announce static routes
   cloudflare.magic.bgp_settings:
     redistribute_static_wan: true
 """

@@ -41,7 +41,7 @@ EXAMPLES = r"""
   cloudflare.magic.bgp_settings_info:
   register: account
 
-- name: Say which number Cloudflare uses
+- name: Show the autonomous system number that Cloudflare uses
   ansible.builtin.debug:
     msg: "{{ account.bgp_settings[0].cloudflare_asn }}"
 """

@@ -78,7 +78,7 @@ EXAMPLES = r"""
     name: lyon
     description: Branch office in Lyon
 
-- name: Delete it
+- name: Delete the site
   cloudflare.magic.cf1_site:
     name: lyon
     state: absent

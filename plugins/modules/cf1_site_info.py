@@ -57,7 +57,7 @@ EXAMPLES = r"""
   cloudflare.magic.cf1_site_info:
   register: account
 
-- name: Name them
+- name: Show the names of the sites
   ansible.builtin.debug:
     msg: "{{ account.cf1_sites | map(attribute='name') | join(', ') }}"
 

@@ -102,12 +102,12 @@ EXAMPLES = r"""
     interrupt_window_hour_of_day: 2
     interrupt_window_duration_hours: 4
 
-- name: Let it carry traffic
+- name: Activate the connector
   cloudflare.magic.connector:
     serial_number: MC-2209-0417
     activated: true
 
-- name: Delete it
+- name: Delete the connector
   cloudflare.magic.connector:
     serial_number: MC-2209-0417
     state: absent

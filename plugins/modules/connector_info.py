@@ -70,13 +70,13 @@ EXAMPLES = r"""
   cloudflare.magic.connector_info:
   register: account
 
-- name: See what one of them has done in the last day, and how it is
+- name: Read the telemetry of one connector, and its events of the last day
   cloudflare.magic.connector_info:
     serial_number: EMU-0001
     telemetry: true
     events_since: 1d
 
-- name: Name those that were heard from, and their versions
+- name: Show the connectors that have sent a heartbeat, and their versions
   ansible.builtin.debug:
     msg: "{{ heard | map(attribute='serial_number') | join(', ') }}"
   vars:

@@ -16,9 +16,9 @@ description:
   - Causes a connector of Cloudflare WAN (formerly Magic WAN) to reboot, restart its software or shut down. This interrupts the traffic of its site.
   - An interrupt is an event and not a state, so each run of the task sends it again. If the response is lost, the module uses the list of interrupts
     to find out whether Cloudflare accepted the interrupt. If the list does not show this, the task fails.
-  - In one run, a task sends an interrupt to a connector only once, for all hosts of the play and all items of a loop together. For the others, it
-    returns C(changed=false) and RV(msg). If each host names its own connector, each connector gets the interrupt. Another task of the play that has
-    the same options sends it again.
+  - In one run, a task sends an interrupt to a connector only once, for all hosts of the play and all items of a loop together. For the other hosts
+    and items, it returns C(changed=false) and RV(msg). If each host names its own connector, each connector gets the interrupt. Another task of the
+    play that has the same options sends it again.
   - With C(until) or C(retries), Ansible would run the task again, so the task fails before anything is sent. To wait, use
     M(cloudflare.magic.connector_info).
 extends_documentation_fragment:
@@ -81,7 +81,7 @@ EXAMPLES = r"""
   cloudflare.magic.connector:
     serial_number: MC-2209-0417
 
-- name: Reboot it
+- name: Reboot the connector
   cloudflare.magic.connector_interrupt:
     connector: MC-2209-0417
     interrupt: reboot

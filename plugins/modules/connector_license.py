@@ -134,7 +134,7 @@ EXAMPLES = r"""
     file: connector_licenses.yml
   no_log: true
 
-- name: Write the license key to where the appliance gets it from at its first boot
+- name: Write the license key to the file that the appliance reads at its first boot
   ansible.builtin.copy:
     content: "{{ cloudflare_magic_connector_licenses[lyon.connector_id].license_key }}"
     dest: /etc/lyon.license

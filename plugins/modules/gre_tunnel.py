@@ -73,7 +73,7 @@ EXAMPLES = r"""
     name: lyon-gre-1
     description: Tunnel of the branch office in Lyon
 
-- name: Delete it
+- name: Delete the tunnel
   cloudflare.magic.gre_tunnel:
     name: lyon-gre-1
     state: absent

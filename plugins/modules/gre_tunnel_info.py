@@ -54,7 +54,7 @@ EXAMPLES = r"""
   cloudflare.magic.gre_tunnel_info:
   register: account
 
-- name: Name them
+- name: Show the names of the tunnels
   ansible.builtin.debug:
     msg: "{{ account.gre_tunnels | map(attribute='name') | join(', ') }}"
 """

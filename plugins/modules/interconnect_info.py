@@ -51,7 +51,7 @@ EXAMPLES = r"""
   cloudflare.magic.interconnect_info:
   register: account
 
-- name: Name them
+- name: Show the names of the interconnects
   ansible.builtin.debug:
     msg: "{{ account.interconnects | map(attribute='name') | join(', ') }}"
 """

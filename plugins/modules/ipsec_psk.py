@@ -84,7 +84,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Try it without changing anything, Cloudflare checks the request
+- name: Let Cloudflare check the request, without changing anything
   cloudflare.magic.ipsec_psk:
     name: paris-1
   check_mode: true
@@ -94,7 +94,7 @@ EXAMPLES = r"""
     name: paris-1
   register: paris
 
-- name: Use it
+- name: Use the key
   ansible.builtin.template:
     src: ipsec.secrets.j2 # refers to paris.psk
     dest: /etc/ipsec.d/cloudflare.secrets
@@ -115,7 +115,7 @@ EXAMPLES = r"""
     - paris-2
   register: rotation
 
-- name: The keys that were made are in a fact, by the id of the tunnel
+- name: Check the new keys in the fact, by the id of the tunnel
   ansible.builtin.assert:
     that: item.value.psk | length >= 32
     quiet: true
@@ -124,7 +124,7 @@ EXAMPLES = r"""
     label: "{{ item.value.name }}"
   no_log: true
 
-- name: Keep the key in an encrypted file, too
+- name: Also keep the key in an encrypted file
   cloudflare.magic.ipsec_psk:
     name: paris-1
     vault_file: ipsec_psks.yml

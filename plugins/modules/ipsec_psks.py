@@ -95,7 +95,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: See what would be rotated, and have Cloudflare check the requests
+- name: Show what would be rotated, and let Cloudflare check the requests
   cloudflare.magic.ipsec_psks:
     names: ['*']
     rotate: expired
@@ -110,14 +110,14 @@ EXAMPLES = r"""
     vault_file: ipsec_psks.yml
   register: rotation
 
-- name: Tell what happened
+- name: Show what happened
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.outcome }}"
   loop: "{{ rotation.tunnels }}"
   loop_control:
     label: "{{ item.name }}"
 
-- name: Give keys to the tunnels of two sites that never had one
+- name: Create keys for tunnels of two sites that never had one
   cloudflare.magic.ipsec_psks:
     names:
       - paris-*
@@ -132,7 +132,7 @@ EXAMPLES = r"""
     stage: true
   register: staged
 
-- name: Prepare the device with it
+- name: Prepare the device with this key
   ansible.builtin.template:
     src: ipsec.secrets.staged.j2 # refers to psk
     dest: /etc/ipsec.d/cloudflare.secrets.new
@@ -142,7 +142,7 @@ EXAMPLES = r"""
   no_log: true
   diff: false
 
-- name: Have Cloudflare use it
+- name: Put this key in force at Cloudflare
   cloudflare.magic.ipsec_psks:
     names: [paris-1]
     vault_file: ipsec_psks.yml

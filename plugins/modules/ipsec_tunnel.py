@@ -100,7 +100,7 @@ EXAMPLES = r"""
       direction: bidirectional
   register: lyon
 
-- name: Give it a key
+- name: Create its key
   cloudflare.magic.ipsec_psk:
     ipsec_tunnel_id: "{{ lyon.ipsec_tunnel.id }}"
     rotate: missing
@@ -112,7 +112,7 @@ EXAMPLES = r"""
     health_check:
       rate: low
 
-- name: Rename it
+- name: Rename the tunnel
   cloudflare.magic.ipsec_tunnel:
     ipsec_tunnel_id: "{{ lyon.ipsec_tunnel.id }}"
     name: lyon-centre-1

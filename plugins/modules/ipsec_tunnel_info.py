@@ -57,7 +57,7 @@ EXAMPLES = r"""
   cloudflare.magic.ipsec_tunnel_info:
   register: account
 
-- name: Name the tunnels whose key is older than 90 days, or that never had one
+- name: Show the tunnels whose key is older than 90 days, or that never had one
   ansible.builtin.debug:
     msg: "{{ item.name }}"
   loop: "{{ account.ipsec_tunnels }}"
@@ -65,13 +65,13 @@ EXAMPLES = r"""
     label: "{{ item.id }}"
   when: item.psk_age is none or item.psk_age > 90 * 86400
 
-- name: Read one as the modules take it back
+- name: Read one tunnel in the form of the options
   cloudflare.magic.ipsec_tunnel_info:
     name: paris-1
     format: options
   register: paris
 
-- name: Have another tunnel like it
+- name: Create another tunnel like it
   cloudflare.magic.ipsec_tunnel:
     name: paris-3
     cloudflare_endpoint: "{{ template.cloudflare_endpoint }}"

@@ -43,7 +43,7 @@ EXAMPLES = r"""
   cloudflare.magic.mnm_config_info:
   register: monitoring
 
-- name: Name the routers
+- name: Show the addresses of the routers
   ansible.builtin.debug:
     msg: "{{ monitoring.mnm_configs | map(attribute='router_ips') | flatten | join(', ') }}"
 """

@@ -106,7 +106,7 @@ EXAMPLES = r"""
     name: Example Corporation
     default_sampling: 1000
 
-- name: Notify people about a flood, and announce nothing
+- name: Send a notification about a flood, and announce nothing
   cloudflare.magic.mnm_rule:
     name: flood
     type: threshold
@@ -121,7 +121,7 @@ EXAMPLES = r"""
     name: flood
     packet_threshold: 100000
 
-- name: Delete it
+- name: Delete the rule
   cloudflare.magic.mnm_rule:
     name: flood
     state: absent

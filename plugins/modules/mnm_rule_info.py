@@ -58,7 +58,7 @@ EXAMPLES = r"""
   cloudflare.magic.mnm_rule_info:
   register: monitoring
 
-- name: Name those that start Magic Transit
+- name: Show the rules that start Magic Transit
   ansible.builtin.debug:
     msg: "{{ monitoring.mnm_rules | selectattr('automatic_advertisement') | map(attribute='name') | join(', ') }}"
 """

@@ -116,7 +116,7 @@ EXAMPLES = r"""
     state: gathered
   register: account
 
-- name: Have exactly this, apart from what another team manages
+- name: Delete everything else, except for what another team manages
   cloudflare.magic.network:
     config: "{{ account.gathered }}"
     state: overridden

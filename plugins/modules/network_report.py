@@ -39,7 +39,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: Ask what a design would change
+- name: Check what a design would change
   cloudflare.magic.network:
     config:
       ipsec_tunnels:
@@ -48,7 +48,7 @@ EXAMPLES = r"""
   check_mode: true
   register: plan
 
-- name: Show it
+- name: Show the report
   cloudflare.magic.network_report:
     result: "{{ plan }}"
 """

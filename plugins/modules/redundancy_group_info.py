@@ -51,7 +51,7 @@ EXAMPLES = r"""
   cloudflare.magic.redundancy_group_info:
   register: account
 
-- name: Name them
+- name: Show the names of the groups
   ansible.builtin.debug:
     msg: "{{ account.redundancy_groups | map(attribute='name') | join(', ') }}"
 """

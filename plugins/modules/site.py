@@ -90,7 +90,7 @@ EXAMPLES = r"""
   cloudflare.magic.connector:
     serial_number: MC-2209-0417
 
-- name: Create a site with it
+- name: Create a site with the connector
   cloudflare.magic.site:
     name: lyon
     connector: MC-2209-0417

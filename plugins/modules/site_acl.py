@@ -130,7 +130,7 @@ EXAMPLES = r"""
   cloudflare.magic.site:
     name: lyon
 
-- name: Create LANs in it
+- name: Create the LANs of the site
   cloudflare.magic.site_lan:
     site: lyon
     name: "{{ item.name }}"
@@ -142,7 +142,7 @@ EXAMPLES = r"""
     - name: printers
       vlan: 30
 
-- name: Let the office print
+- name: Allow the office to print
   cloudflare.magic.site_acl:
     site: lyon
     name: printing

@@ -61,7 +61,7 @@ EXAMPLES = r"""
     site: lyon
   register: lyon
 
-- name: Name them
+- name: Show the names of the ACLs
   ansible.builtin.debug:
     msg: "{{ lyon.site_acls | map(attribute='name') | join(', ') }}"
 """

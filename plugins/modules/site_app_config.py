@@ -89,7 +89,7 @@ EXAMPLES = r"""
     name: fiber
     physport: 1
 
-- name: Let the app out there
+- name: Send the traffic of the app directly to the Internet
   cloudflare.magic.site_app_config:
     site: lyon
     app: payroll
@@ -97,7 +97,7 @@ EXAMPLES = r"""
     preferred_wans:
       - fiber
 
-- name: Have it go through Cloudflare again
+- name: Send the traffic through Cloudflare again
   cloudflare.magic.site_app_config:
     site: lyon
     app: payroll

@@ -68,7 +68,7 @@ EXAMPLES = r"""
   cloudflare.magic.site:
     name: lyon
 
-- name: Read what it does with apps
+- name: Read the app configurations of the site
   cloudflare.magic.site_app_config_info:
     site: lyon
   register: lyon

@@ -54,7 +54,7 @@ EXAMPLES = r"""
   cloudflare.magic.site_info:
   register: account
 
-- name: Name them
+- name: Show the names of the sites
   ansible.builtin.debug:
     msg: "{{ account.sites | map(attribute='name') | join(', ') }}"
 """

@@ -185,7 +185,7 @@ EXAMPLES = r"""
   cloudflare.magic.site:
     name: lyon
 
-- name: Create a LAN in it, whose devices get their addresses from the connector
+- name: Create a LAN whose devices get their addresses from the connector
   cloudflare.magic.site_lan:
     site: lyon
     name: office
@@ -201,7 +201,7 @@ EXAMPLES = r"""
         reservations:
           00:00:5e:00:53:01: 192.168.20.10
 
-- name: Have requests for addresses passed on instead
+- name: Forward requests for addresses to a DHCP server instead
   cloudflare.magic.site_lan:
     site: lyon
     name: office

@@ -61,7 +61,7 @@ EXAMPLES = r"""
     site: lyon
   register: lyon
 
-- name: Name them
+- name: Show the names of the LANs
   ansible.builtin.debug:
     msg: "{{ lyon.site_lans | map(attribute='name') | join(', ') }}"
 """

@@ -62,14 +62,14 @@ EXAMPLES = r"""
   cloudflare.magic.site:
     name: lyon
 
-- name: Report its traffic to a collector
+- name: Report the traffic of the site to a collector
   cloudflare.magic.site_netflow:
     site: lyon
     collector_ip: 192.168.20.5
     collector_port: 2055
     sampling_rate: 100
 
-- name: Stop that
+- name: Stop the reports
   cloudflare.magic.site_netflow:
     site: lyon
     state: absent

@@ -46,7 +46,7 @@ EXAMPLES = r"""
   cloudflare.magic.site:
     name: lyon
 
-- name: Read where its traffic is reported
+- name: Read the NetFlow configuration of the site
   cloudflare.magic.site_netflow_info:
     site: lyon
   register: lyon

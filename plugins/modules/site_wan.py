@@ -95,7 +95,7 @@ EXAMPLES = r"""
   cloudflare.magic.site:
     name: lyon
 
-- name: Create a WAN in it
+- name: Create a WAN of the site
   cloudflare.magic.site_wan:
     site: lyon
     name: fiber
@@ -105,13 +105,13 @@ EXAMPLES = r"""
       address: 198.51.100.82/30
       gateway_address: 198.51.100.81
 
-- name: Have its tunnels checked more often
+- name: Check the tunnels of the WAN more often
   cloudflare.magic.site_wan:
     site: lyon
     name: fiber
     health_check_rate: high
 
-- name: Delete it
+- name: Delete the WAN
   cloudflare.magic.site_wan:
     site: lyon
     name: fiber

@@ -63,7 +63,7 @@ EXAMPLES = r"""
     site: lyon
   register: lyon
 
-- name: Name them
+- name: Show the names of the WANs
   ansible.builtin.debug:
     msg: "{{ lyon.site_wans | map(attribute='name') | join(', ') }}"
 """

@@ -106,13 +106,13 @@ EXAMPLES = r"""
     priority: 100
     description: Branch office in Paris
 
-- name: Reach it through the second tunnel if the first is down
+- name: Reach the office through the second tunnel if the first one is down
   cloudflare.magic.static_route:
     prefix: 192.0.2.128/26
     nexthop_tunnel: paris-2
     priority: 200
 
-- name: Remove the second way
+- name: Remove the second route
   cloudflare.magic.static_route:
     prefix: 192.0.2.128/26
     nexthop_tunnel: paris-2

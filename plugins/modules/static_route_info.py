@@ -62,7 +62,7 @@ EXAMPLES = r"""
     nexthop: 10.213.0.11
   register: account
 
-- name: Name the prefixes
+- name: Show the prefixes
   ansible.builtin.debug:
     msg: "{{ account.static_routes | map(attribute='prefix') | join(', ') }}"
 """

@@ -91,7 +91,7 @@ EXAMPLES = r"""
   cloudflare.magic.tunnel_health_info:
   register: health
 
-- name: Name the tunnels that are not healthy, or of which nothing is known
+- name: Show the tunnels that are not healthy, or of which nothing is known
   ansible.builtin.debug:
     msg: "{{ health.tunnels | rejectattr('state', 'eq', 'healthy') | map(attribute='name') | list }}"
 
