@@ -77,7 +77,7 @@ options:
     default: 48
   batch_size:
     description:
-      - The number of keys to set with one request.
+      - The maximum number of keys to set with one request.
     type: int
     default: 50
   stage:

@@ -13,7 +13,7 @@ version_added: 1.1.0
 author:
   - The cloudflare.magic contributors (@cloudflare)
 description:
-  - Lets traffic of an app leave a site of Cloudflare WAN (formerly Magic WAN) directly, or gives it priority.
+  - Sends traffic of an app directly from a site of Cloudflare WAN (formerly Magic WAN) to the Internet, or gives it priority.
 extends_documentation_fragment:
   - cloudflare.magic.options
   - cloudflare.magic.options.writes

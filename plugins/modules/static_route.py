@@ -44,8 +44,8 @@ options:
     type: str
   nexthop:
     description:
-      - The customer's address inside a tunnel. Cloudflare also accepts its own address, but then the route carries no traffic. This gives a warning
-        when the route is created or its next hop changes, as does an IPv6 prefix with an IPv4 next hop.
+      - The customer's address inside a tunnel. Cloudflare also accepts its own address, but then the route carries no traffic. In this
+        case, and for an IPv6 prefix with an IPv4 next hop, there is a warning when the route is created or its next hop changes.
     type: str
   nexthop_tunnel:
     description:
@@ -58,7 +58,7 @@ options:
     description:
       - Routes with a lower value are preferred. Required for a new route.
       - It also tells routes with the same prefix and next hop apart. If there is one such route with a different priority, its priority is changed,
-        unless an earlier task of this run defines that route as it is. If there are several and none has this priority, another route is created.
+        unless an earlier task of this run has defined that other route. If there are several and none has this priority, another route is created.
         With O(static_route_id), the priority of that route is changed.
       - With O(state=absent), only a route that has this priority is deleted.
     type: int

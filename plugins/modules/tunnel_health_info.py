@@ -61,8 +61,8 @@ options:
   wait_for:
     description:
       - With V(healthy), wait until all of the tunnels are healthy. Each change of their states is reported in a line on standard error.
-      - Data arrives gradually, so a tunnel counts as healthy only when enough data centers have reported. Enough are at least half as many as reported in
-        the last O(window) before the data that counts. The share O(min_healthy_share) of those that have reported must see the tunnel as healthy.
+      - Data arrives gradually, so a tunnel counts as healthy only when enough data centers have reported. Enough means at least half as many as had
+        reported in the O(window) before the data that counts. The share O(min_healthy_share) of those that have reported must see the tunnel as healthy.
     type: str
     choices:
       - healthy
