@@ -81,6 +81,8 @@ notes:
     killed halfway can leave old routes behind.
   - With O(state=deleted), a site is deleted together with everything that belongs to it. If a site in the design has lists, only what the lists name
     is deleted.
+  - For a design with connectors, or with sites that name connectors, the API token needs the permission C(Magic WAN Write), and for network
+    monitoring, it needs C(Magic Network Monitoring Config Write).
   - Pre-shared keys (PSKs) are not part of a design. Create and rotate them with M(cloudflare.magic.ipsec_psks).
 seealso:
   - module: cloudflare.magic.ipsec_tunnel

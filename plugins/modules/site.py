@@ -24,6 +24,8 @@ extends_documentation_fragment:
   - cloudflare.magic.attributes.state_unchecked
   - cloudflare.magic.attributes.actiongroup_all
 notes:
+  - If the task names a connector, the module reads the connectors. For this, the API token needs the permission C(Magic WAN Read) or
+    C(Magic WAN Write). Permissions for Magic Transit are not enough.
   - When the connector of a site comes up, Cloudflare automatically creates an IPsec tunnel for each WAN and static routes for the LANs. You do not
     have to name them in any design or task.
 options:

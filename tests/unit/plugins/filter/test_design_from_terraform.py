@@ -181,6 +181,11 @@ def connector(sensitive=None, mode="managed", **values):
     return resource("cloudflare_magic_transit_connector", own, sensitive, mode=mode)
 
 
+def lan(addressing):
+    own = {"id": "7" * 32, "site_id": "4" * 32, "name": "a", "static_addressing": {"address": "192.0.2.1/24", **addressing}}
+    return resource("cloudflare_magic_transit_site_lan", own)
+
+
 @pytest.mark.parametrize(
     "resources",
     [
@@ -194,6 +199,7 @@ def connector(sensitive=None, mode="managed", **values):
         [connector(), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a", "description": LICENSE})],
         [connector(mode="data"), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a", "description": LICENSE})],
         [connector(mode="data"), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": LICENSE})],
+        [connector(), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a"}), lan({"dhcp_server": {"reservations": {LICENSE: "192.0.2.9"}}})],
         [{**connector(), "address": f'cloudflare_magic_transit_connector.it["{LICENSE}"]'}],
         [resource("cloudflare_magic_transit_connectors", {"result": [{"license_key": LICENSE}]}, mode="data"), connector(license_key=None, notes=LICENSE)],
     ],
@@ -231,15 +237,15 @@ def test_sites_of_cloudflare_one():
     (item,) = convert(state_of(resource(name, {"id": "5" * 32, "body": [first], "description": "new", "name": None})))["network_config"]["cf1_sites"]
     assert item == {"name": "a", "description": "new", "location": {"lat": 1.5, "long": 2.0}}
     both = [first, {**first, "id": "6" * 32, "name": "b"}]
+    unread = [{**one, "id": None} for one in both]
+    assert [one["name"] for one in convert(state_of(resource(name, {"id": None, "body": unread})))["network_config"]["cf1_sites"]] == ["a", "b"]
     result = convert(state_of(resource(name, {"id": "5" * 32, "body": both}, {"body": [{"location": {}}, {"description": True}]})))
     assert [one.get("description") for one in result["network_config"]["cf1_sites"]] == ["old", None] and left_out(result) == {("description", 1)}
 
 
 def test_what_a_design_does_not_have_inside_a_field_is_named():
-    server = {"dns_server": "192.0.2.53", "dhcp_pool_start": None}
-    own = {"id": "7" * 32, "site_id": "4" * 32, "name": "a", "static_addressing": {"address": "192.0.2.1/24", "dhcp_server": server}}
     site = resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a"})
-    result = convert(state_of(site, resource("cloudflare_magic_transit_site_lan", own)))
+    result = convert(state_of(site, lan({"dhcp_server": {"dns_server": "192.0.2.53", "dhcp_pool_start": None}})))
     assert left_out(result) == {("static_addressing.dhcp_server.dns_server", 1)}
 
 
