@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_float, check_type_int, check_type_list
@@ -140,7 +140,7 @@ def _named(config: t.Any, problems: list[str]) -> tuple[Kind, ...]:
 
 def _read_single(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
     """Return the item of a kind with at most one object, or nothing if it is empty, like an empty list; errors are appended to ``problems``."""
-    return [replace(_read_item(kind, place, written, item_options(kind), problems), parent=parent)] if written != {} else []
+    return [_read_item(kind, place, written, item_options(kind), problems, parent)] if written != {} else []
 
 
 def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
@@ -156,7 +156,7 @@ def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], pare
         own: t.Any = dict(entry) if isinstance(entry, Mapping) else entry
         for name in children if isinstance(own, dict) else ():
             own.pop(name, None)
-        item = replace(_read_item(kind, where, own, options, problems), parent=parent, lists=tuple(lists.values()))
+        item = _read_item(kind, where, own, options, problems, parent, tuple(lists.values()))
         items.append(item)
         for name, child in lists.items():
             items += (_read_single if child.is_one else _read_list)(child, f"{where}.{name}", entry[name], problems, item)
@@ -178,11 +178,13 @@ def _unknown(name: str, place: str, known: Iterable[str]) -> str:
     return f"{place}.{name}: there is no such option. " + (f"Did you mean '{close[0]}'?" if close else f"It can have: {', '.join(sorted(known))}.")
 
 
-def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str]) -> Item:
+def _read_item(
+    kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str], parent: Item | None = None, lists: tuple[Kind, ...] = ()
+) -> Item:
     """Return an item; its errors are appended to ``problems``."""
     if not isinstance(entry, Mapping):
         problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys or list(kind.fields)[:1])}.")
-        return Item(kind, place, {})
+        return Item(kind, place, {}, parent=parent, lists=lists)
     before = len(problems)
     given = _converted(options, entry, place, problems)
     for alias in kind.id_aliases:
@@ -193,23 +195,26 @@ def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: li
         problems.append(f"{place}: {through} and {follows} have the same meaning. Give only one of them.")
     desired, more = read_options(kind, given) if len(problems) == before else read(kind.fields, given)
     problems += [f"{place}.{problem}" for problem in more]
-    return Item(kind, place, desired, given.get(kind.id_option), given.get(through))
+    return Item(kind, place, desired, given.get(kind.id_option), given.get(through), parent, lists)
 
 
 def _converted(options: Json, given: Mapping[t.Any, t.Any], place: str, problems: list[str]) -> Json:
     """Return the values, converted as for the options of Ansible's modules."""
     found: Json = {}
-    aliases = {alias for option in options.values() for alias in option.get("aliases", ())}
     for name, value in given.items():
-        option = options.get(name) or ({"type": "str"} if name in aliases else None)
+        option = options.get(name) or ({"type": "str"} if name in _aliases(options) else None)
         where = f"{place}.{name}"
         if name in _ELSEWHERE:
             problems.append(f"{where}: {_ELSEWHERE[name]}")
         elif option is None:
-            problems.append(_unknown(str(name), place, [*options, *aliases]))
+            problems.append(_unknown(str(name), place, [*options, *_aliases(options)]))
         elif value is not None:
             found[name] = _value(option, value, where, problems)
     return found
+
+
+def _aliases(options: Json) -> list[str]:
+    return [alias for option in options.values() for alias in option.get("aliases", ())]
 
 
 def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any:
@@ -279,8 +284,9 @@ def as_item(kind: Kind, actual: Mapping[str, t.Any], with_id: bool = False) -> J
 def as_items(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> list[Json]:
     """Return objects as items, in an order that does not depend on when they were created. Those of one name have their ids."""
     known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), str(pair[1].get("id"))))
-    count = Counter(_identity(kind, item) for item, dummy in known)
-    return [as_item(kind, actual, with_id=True) if count[_identity(kind, item)] > 1 else item for item, actual in known]
+    identities = [_identity(kind, item) for item, dummy in known]
+    count = Counter(identities)
+    return [as_item(kind, actual, with_id=True) if count[identity] > 1 else item for identity, (item, actual) in zip(identities, known)]
 
 
 def _identity(kind: Kind, item: Json) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 
@@ -76,7 +77,7 @@ class Field:
     of: tuple[t.Any, ...] = ()
     stays: bool = False
 
-    @property
+    @cached_property
     def initial(self) -> t.Any:
         """The value of a new object if it is not set; None if that is not known, or if the value cannot be reset."""
         return self.empty if self.default is None else self.default
@@ -85,7 +86,7 @@ class Field:
         """Return whether Cloudflare ignores it in an object that is as desired."""
         return self.ignored is not None and desired.get(self.ignored.by, actual.get(self.ignored.by)) == self.ignored.value
 
-    @property
+    @cached_property
     def refers(self) -> bool:
         """Whether there are other objects in it, by their names or ids."""
         return bool(self.of) or any(one.refers for one in (*self.parts.values(), *self.entry.values()))
@@ -111,11 +112,10 @@ def read(fields: Mapping[str, Field], given: Mapping[str, t.Any], path: str = ""
         value = given.get(name)
         if value is None:
             continue
-        both = [other for other in (*one.excludes, one.stands_for) if other and given.get(other) is not None]
         problems += [
             f"{path}{name}: cannot be combined with {other}. Give only one of them."
-            for other in both
-            if other not in found or name not in fields[other].excludes
+            for other in (*one.excludes, one.stands_for)
+            if other and given.get(other) is not None and (other not in found or name not in fields[other].excludes)
         ]
         if one.parts:
             inner, more = read(one.parts, value, f"{path}{name}.")
@@ -299,16 +299,16 @@ def resets(fields: Mapping[str, Field], desired: Json, actual: Mapping[str, t.An
     found: Json = {}
     gone = excluded(fields, desired, actual)
     for name, one in fields.items():
-        now = None if name in gone else actual.get(name)
+        now = actual.get(name)
+        if now is None or name in gone:
+            continue
         if one.parts:
             # An object with a required part cannot be reset.
             if name in desired or not one.needed:
                 inner = resets({part: inside for part, inside in one.parts.items() if part not in one.needed}, desired.get(name, {}), as_object(now))
                 if inner:
                     found[name] = inner
-        elif (
-            name not in desired and not one.stays and None not in (now, one.initial) and known(one, now) != one.initial and not one.is_ignored(desired, actual)
-        ):
+        elif name not in desired and not one.stays and one.initial not in (None, known(one, now)) and not one.is_ignored(desired, actual):
             found[name] = one.initial
     return found
 
@@ -326,12 +326,14 @@ def told(fields: Mapping[str, Field], actual: Mapping[str, t.Any]) -> Json:
     found: Json = {}
     for name, one in fields.items():
         now = actual.get(name)
+        if now is None:
+            continue
         if one.parts:
             inner = told(one.parts, as_object(now))
             if inner:
                 found[name] = inner
-        elif now is not None and known(one, now) != one.initial and not one.is_ignored({}, actual):
-            found[name] = known(one, now)
+        elif (value := known(one, now)) != one.initial and not one.is_ignored({}, actual):
+            found[name] = value
     return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, as_object, options_of, read, wanted
@@ -150,6 +151,16 @@ class Kind:
         above = [] if self.parent is None else [*self.parent.path(), str(parent_id)]
         return [*above, *(self.in_path or self.several).split("/")]
 
+    @cached_property
+    def empty(self) -> Json:
+        """The values that missing fields stand for, where that is known."""
+        return {name: one.empty for name, one in self.fields.items() if one.empty is not None}
+
+    @cached_property
+    def refers(self) -> bool:
+        """Whether its objects refer to others, by their names or ids."""
+        return any(one.refers for one in self.fields.values())
+
     @property
     def result(self) -> str:
         """The return value of the module that manages an object."""
@@ -272,7 +283,7 @@ def desired_of(kind: Kind, options: Mapping[str, t.Any]) -> Json:
 
 def normal(kind: Kind, raw: Mapping[str, t.Any]) -> Json:
     """Return an object as the modules show it: with the simple fields that the API leaves out if they are empty, and with derived fields."""
-    shown = {**{name: one.empty for name, one in kind.fields.items() if one.empty is not None}, **raw, **kind.computed(raw)}
+    shown = {**kind.empty, **raw, **kind.computed(raw)}
     health_check = shown.get("health_check")
     if isinstance(health_check, dict) and isinstance(health_check.get("target"), str):
         shown["health_check"] = {**health_check, "target": {"saved": health_check["target"]}}

@@ -97,8 +97,8 @@ class _Matcher:
         self._places: dict[str, str] = {}
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
-        found = (known(self._kind.fields[key], item.get(key)) for key in self._kind.keys)
-        return tuple(value if isinstance(value, (str, int)) else repr(value) for value in found)
+        found = [known(self._kind.fields[key], item.get(key)) for key in self._kind.keys]
+        return tuple([value if isinstance(value, (str, int)) else repr(value) for value in found])
 
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for objects to delete because no item names them."""
@@ -129,12 +129,10 @@ class _Matcher:
 
     def _named_by_ids(self, item: Item) -> Item | None:
         """Return the item with ids in place of names; None if it has a problem."""
+        if self._rules.state == "deleted" or not self._kind.refers:
+            return item
         try:
-            return (
-                item
-                if self._rules.state == "deleted"
-                else replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up, ids=not self._kind.validates))
-            )
+            return replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up, ids=not self._kind.validates))
         except MagicError as error:
             self._blame(item, error)
             return None

@@ -16,6 +16,7 @@ from collections import defaultdict
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._values import prefix as network
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +66,7 @@ def through(option: str, name: str, prefix: str, tunnels: Sequence[tuple[str, Js
         raise MagicError(f"{option}: {len(found)} tunnels have the name '{name}' ({several}). Give nexthop instead.")
     tunnel = found[0][1]
     try:
-        version = ipaddress.ip_network(prefix).version
+        version = 6 if ":" in network(prefix) else 4
     except ValueError:
         raise MagicError(f"{option}: the prefix '{prefix}' that Cloudflare shows for the route cannot be read. Give nexthop instead.") from None
     own, end = ENDS[version]
