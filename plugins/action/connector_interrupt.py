@@ -11,7 +11,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils import _interrupt
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import notes_of_this_run
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import notes_of_this_run
 
 if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -10,7 +10,7 @@ from datetime import timezone
 from ansible_collections.cloudflare.magic.plugins.module_utils import _licenses
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import alone_with
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import FileKeeper, SecretAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import LICENSES
 

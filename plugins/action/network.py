@@ -13,7 +13,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rul
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import alone_with
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, identified, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._policy import SHORTEST_KEY
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW, REFERRED
 
 if t.TYPE_CHECKING:
@@ -106,6 +105,11 @@ def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = Non
     if not found:
         raise MagicError(f"{kind.id_option}: there is no {kind.noun} with the id '{object_id}'. Check {kind.id_option} and account_id.")
     return found[0]
+
+
+def account_of(client: Client) -> str:
+    """Return what identifies an account in a run."""
+    return f"{client.settings.api_url} {client.settings.account_id}"
 
 
 class Foreseen(t.NamedTuple):

@@ -178,9 +178,7 @@ def _unknown(name: str, place: str, known: Iterable[str]) -> str:
     return f"{place}.{name}: there is no such option. " + (f"Did you mean '{close[0]}'?" if close else f"It can have: {', '.join(sorted(known))}.")
 
 
-def _read_item(
-    kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str], parent: Item | None = None, lists: tuple[Kind, ...] = ()
-) -> Item:
+def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str], parent: Item | None = None, lists: tuple[Kind, ...] = ()) -> Item:
     """Return an item; its errors are appended to ``problems``."""
     if not isinstance(entry, Mapping):
         problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys or list(kind.fields)[:1])}.")

@@ -20,11 +20,11 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ch
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import ArgumentSpec
-from ansible_collections.cloudflare.magic.plugins.module_utils._policy import DELIVERY, SHORTEST_KEY, check_delivery
+from ansible_collections.cloudflare.magic.plugins.module_utils._policy import DELIVERY, check_delivery
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper, is_usable
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import the_one
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ import typing as t
 from contextlib import nullcontext
 from functools import partial
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, carry_out, list_inside, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, account_of, carry_out, list_inside, read, send
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
@@ -155,11 +155,6 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     if shown is not None:
         result[kind.result] = normal(kind, shown)
     return result
-
-
-def account_of(client: Client) -> str:
-    """Return what identifies an account in a run."""
-    return f"{client.settings.api_url} {client.settings.account_id}"
 
 
 def _foreseen(kind: Kind, planned: Plan, account: str, parent_id: str | None) -> list[Foreseen]:

@@ -17,7 +17,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import Selection
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import is_mask
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, is_mask
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import parse_age
 
 if t.TYPE_CHECKING:
@@ -74,8 +74,6 @@ FLEET_OPTIONS = _SHARED.merge(
     )
 )
 
-# Masking shorter strings than this would make Ansible's output unreadable.
-SHORTEST_KEY = 8
 SHORTEST_GOOD_KEY = 32
 
 

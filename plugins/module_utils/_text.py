@@ -20,6 +20,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 MASK = "********"
+
+# Masking shorter strings than this would make Ansible's output unreadable.
+SHORTEST_KEY = 8
+
 # What Ansible (up to 2.22) and this collection show instead of a hidden value. None of them is ever a value.
 MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "$REDACTED$")
 

@@ -48,7 +48,7 @@ ROWS = [
     },
     {"module_utils._apply", "module_utils._telemetry", "module_utils._alerts"},
     {"plugin_utils._core", "plugin_utils._state_file", "plugin_utils._host_kinds"},
-    {"plugin_utils._polling"},
+    {"plugin_utils._polling", "plugin_utils._run_notes"},
     {
         "plugin_utils._vault_text",
         "plugin_utils._hosts",

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.cloudflare.magic.plugins.module_utils import _objects
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
-from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core, _object_action
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core, _object_action, _run_notes
 
 
 def client(account="a"):
@@ -57,8 +57,8 @@ def test_whoever_may_create_an_object_is_alone(held, monkeypatch, kind):
 
 
 def test_each_account_and_each_kind_has_its_own_lock(held):
-    with _object_action.alone_with([SITE, CONNECTOR], client()), _object_action.alone_with([SITE], client("b")):
+    with _run_notes.alone_with([SITE, CONNECTOR], client()), _run_notes.alone_with([SITE], client("b")):
         assert held() == 3
-    with pytest.raises(ValueError), _object_action.alone_with([SITE], client()):
+    with pytest.raises(ValueError), _run_notes.alone_with([SITE], client()):
         raise ValueError
     assert held() == 0
