@@ -28,7 +28,7 @@ from urllib.parse import quote
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import GRAPHQL_PATH, NOT_SENT, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._graphql import read_graphql
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, check_text
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown, without_quotes
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown, strings_in, without_quotes
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
@@ -55,6 +55,9 @@ _CLOCK_TOLERANCE = 3.0
 # A Date outside these years is not valid, and near the limits of Python's dates it could not be used in calculations.
 _YEARS = range(2020, 2200)
 
+
+# What has license keys, of which this client knows only those that it has read: an error may quote another one.
+_WITH_LICENSE_KEYS = "connectors"
 
 _SEPARATORS = re.compile(r"[_\s-]")
 _HEXADECIMAL = re.compile("[0-9A-Fa-f-]+", re.ASCII)
@@ -178,7 +181,10 @@ class Client:
         for name, value in {**(body if isinstance(body, dict) else {}), "the path": segments, "the query": params}.items():
             check_text(name, value)
         path = "/" + "/".join(quote(segment, safe="") for segment in ("accounts", self.settings.account_id, tree, *segments))
-        send = partial(self._send, method, path, read_answer, params=params, body=body, headers=headers, secrets=self._secrets(secrets))
+        quotes_keys = tree == "magic" and segments[0] == _WITH_LICENSE_KEYS
+        said = list(strings_in([self.settings.account_id, segments, params, body])) if quotes_keys else None
+        read = partial(read_answer, said=said)
+        send = partial(self._send, method, path, read, params=params, body=body, headers=headers, secrets=self._secrets(secrets))
         return self._until_answered(method, path, method == "GET" if repeatable is None else repeatable, send)
 
     def graphql(self, query: str, variables: Mapping[str, t.Any]) -> dict[str, t.Any]:

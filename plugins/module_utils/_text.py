@@ -77,6 +77,46 @@ def without_quotes(value: t.Any, own: Sequence[str], others: Collection[str]) ->
     return _in_strings(value, change, lambda item: without_quotes(item, own, others))
 
 
+# What a key can look like, at the lengths that keys have; and what looks like one and is none: ids, and the id of a request.
+_LONG_WORD = re.compile(r"[A-Za-z0-9_\-.+/]{20,}={0,2}")
+_ID = re.compile("[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9a-f]{16}-[A-Z]{3}")
+_SHORTEST_WORD = 20
+_SHORTEST_NAME = 8
+
+
+def without_unknown_keys(value: t.Any, said: Sequence[str]) -> t.Any:
+    """Replace words that look like keys in the strings of a JSON value by a mask: for a response that may quote a key that is not known here.
+
+    Such a word is long and has both letters and digits. Ids, and the parts of paths and addresses, stay readable unless they are such words themselves.
+
+    :arg said: what the request said, which stays readable, too.
+    """
+
+    def is_plain(word: str) -> bool:
+        return bool(_ID.fullmatch(word)) or any(word in text for text in said)
+
+    def judged(word: str) -> str:
+        core = word.strip(".")  # the end of a sentence
+        mixed = any(map(str.isdigit, core)) and any(map(str.isalpha, core))
+        return word.replace(core, MASK) if len(core) >= _SHORTEST_WORD and mixed and not is_plain(core) else word
+
+    def change(found: re.Match[str]) -> str:
+        parts = found[0].split("/")
+        is_path = not parts[0] or any(len(part) >= _SHORTEST_NAME and is_plain(part.strip(".")) for part in parts)
+        return "/".join(map(judged, parts)) if is_path else judged(found[0])
+
+    return _in_strings(value, lambda text: _LONG_WORD.sub(change, text), lambda item: without_unknown_keys(item, said))
+
+
+def strings_in(value: t.Any) -> Iterator[str]:
+    """Yield the strings of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from strings_in(item)
+
+
 def is_template(text: str) -> bool:
     """Return whether Ansible could treat a text as a template."""
     return any(mark in text for mark in ("{{", "{%", "{#")) or text.startswith("#jinja2:")

@@ -17,7 +17,7 @@ import warnings
 from urllib.parse import urlsplit
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import NOT_SENT, REFUSED, UNKNOWN, call_error, in_words, is_rate_limit, known_errors
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, without_unknown_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._wire import BodyError, Wire, read_body
 
 try:
@@ -209,10 +209,13 @@ def in_json(body: bytes) -> t.Any:
         return None
 
 
-def read_answer(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = ()) -> t.Any:
+def read_answer(
+    method: str, path: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = (), said: Sequence[str] | None = None
+) -> t.Any:
     """Return the ``result`` of an answer.
 
     :arg secrets: strings to mask in whatever the server says.
+    :arg said: what the request said, if the server may quote keys that are not known here.
     :raises MagicError: for anything but a 2xx status with an envelope whose ``success`` is true.
     """
     ok = 200 <= status < 300
@@ -221,6 +224,8 @@ def read_answer(method: str, path: str, status: int, headers: Mapping[str, str],
         return envelope.get("result")
     ray_id = scrub(headers.get("cf-ray"), secrets)
     errors = scrub(known_errors(envelope), secrets)
+    if said is not None:
+        errors = without_unknown_keys(errors, said)
     limited = is_rate_limit(status, errors)
     # Only Cloudflare's own "success: false" says that nothing was done: a redirect or an error page can come from anything on the way, before the request
     # was carried out or after it. With too many requests, they are rejected unread, by any server; and after a conflict this change certainly was not made.

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, all_shown, listing, scrub, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, all_shown, listing, scrub, shown, without_unknown_keys
 
 PRINTABLE = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), min_size=8, max_size=20)
 NAMES = {value: name for name, value in html5.items() if len(value) == 1 and name.endswith(";")}
@@ -198,3 +198,37 @@ def test_all_shown():
 def test_listing():
     assert listing(["b", "a"]) == "a, b" and listing([]) == ""
     assert listing(f"n{number:03}" for number in range(60)).endswith("n049 and 10 more")
+
+
+SENT = ["connectors", "0123456789abcdef0123456789abcdef", "MC-2209-0417-2209-0417-X"]
+KEYS = {
+    "as it is": "mconn-0f3a9c1d2b4e5f60718293a4b5c6d7e8f9012345",
+    "at the end of a sentence": "mconn-0f3a9c1d2b4e5f60718293a4b5c6d7e8f9012345.",
+    "in Base64": "QUJDREVGR0hJSktM/TU5PUFFS+1RVVldYWVo5==",
+    "in groups": "A1B2C-D3E4F-G5H6I-J7K8L-M9N0P",
+    "as a value": "license_key=mconn-0f3a9c1d2b4e5f60718293a4",
+    "in an address": "https://example.com/licenses/mconn-0f3a9c1d2b4e5f60718293a4/new",
+    "beside an id": "0123456789abcdef0123456789abcdef/mconn-0f3a9c1d2b4e5f60718293a4",
+}
+PLAIN = (
+    "connector 0123456789abcdef0123456789abcdef is unknown.",
+    "ABCDEF0123456789ABCDEF0123456789, 0f3a9c1d-2b4e-5f60-7182-93a4b5c6d7e8",
+    "GET /accounts/023e105f4ecef8ad9ca31a8372d0c353/magic/connectors/0123456789abcdef0123456789abcdef",
+    "magic/connectors/0123456789abcdef0123456789abcdef",
+    "the serial number MC-2209-0417-2209-0417-X is taken. serial_number=MC-2209-0417-2209-0417-X.",
+    "EMU-0001 is short, and interrupt_window_duration_hours/interrupt_window_days_of_week are only long",
+    "see https://developers.cloudflare.com/magic-wan/configuration/connector/configure-hardware-connector/",
+    "at /interrupt_window_embargo_dates/0 (8f2b1c3d4e5f6a7b-CDG), 2026-12-01T10:20:30.123456Z",
+)
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_key_that_is_not_known_is_masked(key):
+    masked = without_unknown_keys([{"message": f"cannot use {key} here"}], SENT)[0]["message"]
+    assert "0f3a9c" not in masked and "QUJD" not in masked and "A1B2C" not in masked and "TU5PUFFS" not in masked
+    assert masked.startswith("cannot use ") and masked.endswith(" here") and MASK in masked
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_is_no_key_stays_readable(text):
+    assert without_unknown_keys({"message": text, "code": 5}, SENT) == {"message": text, "code": 5}
