@@ -10,7 +10,7 @@ from datetime import timezone
 from ansible_collections.cloudflare.magic.plugins.module_utils import _licenses
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, foresight
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import FileKeeper, SecretAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import LICENSES
 
@@ -31,8 +31,8 @@ class ActionModule(SecretAction):
     def keyed_work(self, client: Client, store: VaultFile | None) -> dict[str, t.Any]:
         keeper = FileKeeper(store, client) if store is not None else Keeper()
         # Without a connector of this name, it is registered: by one host or task, and the others find it.
-        with alone_with([CONNECTOR] if self.options["notes"] is not None else [], client):
-            result = _licenses.deliver(client, self.options, self._task.check_mode, keeper, self._held(store))
+        with alone_with([CONNECTOR] if self.options["notes"] is not None else [], client), foresight(self._task.check_mode) as foreseen:
+            result = _licenses.deliver(client, self.options, self._task.check_mode, keeper, self._held(store), foreseen)
         result["delivered_to"] = []
         if "license_key" in result:
             result.setdefault("warnings", []).extend(self.loop_warnings())

@@ -10,7 +10,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _d
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, displayed
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with
@@ -36,7 +36,7 @@ class ActionModule(ClientAction):
 
     def work(self, client: Client) -> dict[str, t.Any]:
         # An object may quote the license key of a connector that was read after it.
-        return client.without_quotes(self._result(client))
+        return displayed(client.without_quotes(self._result(client)))
 
     def _result(self, client: Client) -> Json:
         options, before = self.options, client.sent
@@ -49,7 +49,7 @@ class ActionModule(ClientAction):
                 found, warnings = _gather.of_connectors(kinds, account)
                 read.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
             return {**read, "requests": client.sent - before}
-        rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None)
+        rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None, self._task.check_mode)
         design = _design.read_design(options["config"])
         with alone_with(() if self._task.check_mode else design.kinds, client):
             return self._applied(client, design, rules, before)
@@ -105,8 +105,10 @@ def _diff(steps: list[Step]) -> Json:
             if item is not None and step.kind.is_one and step.kind.parent is None:
                 side[step.kind.in_design] = _as_item(step, item)
             elif item is not None:
-                side.setdefault(step.kind.in_design, []).append(_as_item(step, item))
-    return {"before": as_yaml(before), "after": as_yaml(after), "before_header": "the account", "after_header": "the design"}
+                # Two sites can have a LAN of the same name.
+                whose = {} if step.kind.parent is None else {step.kind.parent.result: step.above}
+                side.setdefault(step.kind.in_design, []).append({**whose, **_as_item(step, item)})
+    return {"before": as_yaml(displayed(before)), "after": as_yaml(displayed(after)), "before_header": "the account", "after_header": "the design"}
 
 
 def _trouble(network: _apply.Network, steps: list[Step], unchanged: list[Step]) -> Json:

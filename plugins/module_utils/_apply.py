@@ -21,7 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._network import c
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import key_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -56,11 +56,13 @@ class Outcome:
     :ivar result: one of the words above.
     :ivar reason: why, unless all went well.
     :ivar answer: the object as Cloudflare's response has it, if it has one.
+    :ivar sent: the plan of the request that this is the response to.
     """
 
     result: str
     reason: str = ""
     answer: Json | None = None
+    sent: Plan | None = None
 
 
 @dataclass
@@ -197,10 +199,11 @@ class Network:
             steps = self._steps_of(part)
             if len(steps) > 1 and steps[0].planned.method == "POST" and self._one_by_one:
                 raise MagicError("Cloudflare accepts them only one at a time.", reached=REFUSED)
-            answers = write_several(kind, self.client, [self._planned(step) for step in steps], there, ASK if self.check_mode else None, parent_id)
+            plans = [self._planned(step) for step in steps]
+            answers = write_several(kind, self.client, plans, there, ASK if self.check_mode else None, parent_id)
             self._lost = 0
-            for step, answer in zip(steps, answers):
-                self.outcomes[step.key] = Outcome(VALIDATED if self.check_mode else APPLIED, answer=answer)
+            for step, planned, answer in zip(steps, plans, answers):
+                self.outcomes[step.key] = Outcome(VALIDATED if self.check_mode else APPLIED, answer=answer, sent=planned)
                 if answer is not None and step.planned.method == "POST" and not kind.is_one:
                     there.add(answer["id"])
                     self._created.add(answer["id"])
@@ -226,7 +229,7 @@ class Network:
         return replace(planned, body=self._with_ids(planned.body), desired=self._with_ids(planned.desired), result=self._with_ids(planned.result))
 
     def _with_ids(self, value: t.Any) -> t.Any:
-        if isinstance(value, str):
+        if isinstance(value, NewId):
             return self._ids.get(value, value)
         if isinstance(value, dict):
             return {name: self._with_ids(item) for name, item in value.items()}
@@ -280,8 +283,9 @@ class Network:
             outcome = self.outcomes.get(step.key)
             if outcome is None or outcome.result not in (APPLIED, VALIDATED) or step.planned.method == "DELETE":
                 continue
-            if outcome.answer is not None:
-                found += [f"{step.where}: {warning}" for warning in shown_otherwise(step.kind, self._planned(step), outcome.answer, self.check_mode)]
+            if outcome.answer is not None and outcome.sent is not None:
+                # After a lost response, that is another one than in the first plan: it has the ids of objects which that did not know.
+                found += [f"{step.where}: {warning}" for warning in shown_otherwise(step.kind, outcome.sent, outcome.answer, self.check_mode)]
             if step.kind.has_psk and step.planned.method == "POST":
                 without_key.append(step.label)
         if without_key:
@@ -320,7 +324,7 @@ class _Then:
 
     def __post_init__(self) -> None:
         new = [step for step in self.steps if step.actual is None]
-        ids = {step.token: self._answer(step).get("id", step.token) for step in new if step.place}
+        ids: dict[str, str] = {step.token: self._answer(step).get("id", step.token) for step in new if step.place}
         self._created = {(step.kind.several, object_id) for step in new for object_id in (step.token, self._answer(step).get("id"))}
         self._own = defaultdict(list)
         for step in self.steps:

@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW, REFERRED
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -103,21 +103,23 @@ def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = Non
         return read_object(client, "/".join(kind.path()), kind.single, object_id, kind.noun, kind.headers)
     found = [item for item in list_all(client, kind, parent_id) if canonical(item["id"]) == canonical(object_id)]
     if not found:
-        raise MagicError(f"{kind.id_option}: there is no {kind.noun} with the id '{object_id}'. Check {kind.id_option} and account_id.")
+        raise no_such(kind, object_id)
     return found[0]
 
 
-def account_of(client: Client) -> str:
-    """Return what identifies an account in a run."""
-    return f"{client.settings.api_url} {client.settings.account_id}"
+def no_such(kind: Kind, object_id: str) -> MagicError:
+    """Return the error for an id that no object has."""
+    return MagicError(f"{kind.id_option}: there is no {kind.noun} with the id '{object_id}'. Check {kind.id_option} and account_id.")
 
 
 class Foreseen(t.NamedTuple):
-    """What an earlier task of this run would have created, had it not run in check mode.
+    """What an earlier task of this run would have written, had it not run in check mode.
 
     :ivar account: the API's URL and the account.
     :ivar kind: its ``several``.
-    :ivar item: the object, whose id begins with ``NEW``; None if a later task would delete it.
+    :ivar object_id: of a new object, a text for people that later tasks take for its id. Empty if there is one object at most, and it exists.
+    :ivar item: the object as it would be; None if it would be deleted.
+    :ivar is_new: whether it does not exist yet.
     """
 
     account: str
@@ -125,6 +127,17 @@ class Foreseen(t.NamedTuple):
     parent_id: str | None
     object_id: str
     item: Json | None
+    is_new: bool
+
+
+def account_of(client: Client) -> str:
+    """Return what identifies an account in a run."""
+    return f"{client.settings.api_url} {client.settings.account_id}"
+
+
+def foreseen_id(kind: Kind, label: str) -> str:
+    """Return the text that stands for the id of a new object in check mode. Like each id, it has no slash."""
+    return f"(new: {kind.several} {label}".rstrip().replace("%", "%25").replace("/", "%2F") + ")"
 
 
 class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
@@ -133,7 +146,11 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
     def __init__(self, client: Client, foreseen: Sequence[Foreseen] = ()) -> None:
         self._client = client
         # The last word on each.
-        self._foreseen = {(one.kind, one.parent_id, one.object_id): one.item for one in foreseen}
+        self._foreseen: dict[tuple[str, str | None], dict[str, Foreseen]] = {}
+        for one in foreseen:
+            self._foreseen.setdefault((one.kind, one.parent_id), {})[one.object_id] = one
+        self.foreseen_ids = {one.object_id for one in foreseen if one.is_new}
+        """What stands for the ids of objects that do not exist yet."""
         self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
         self._read: dict[tuple[str, str | None], list[Json]] = {}
 
@@ -146,12 +163,18 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
         key = kind.several, parent_id
         if key not in self._read:
             try:
-                there = [] if parent_id is not None and parent_id.startswith(NEW) else list_all(self._client, kind, parent_id)
-                self._read[key] = [*there, *(item for (*place, dummy), item in self._foreseen.items() if tuple(place) == key and item is not None)]
+                there = [] if parent_id in self.foreseen_ids else list_all(self._client, kind, parent_id)
+                self._read[key] = self.as_foreseen(kind, there, parent_id)
             except MagicError as error:
                 error.unreadable = True
                 raise
         return self._read[key]
+
+    def as_foreseen(self, kind: Kind, there: Sequence[Json], parent_id: str | None = None) -> list[Json]:
+        """Return objects as they would be after the earlier tasks of a run in check mode."""
+        then = self._foreseen.get((kind.several, parent_id), {})
+        kept = [then[str(item.get("id", ""))].item if str(item.get("id", "")) in then else item for item in there]
+        return [item for item in (*kept, *(one.item for one in then.values() if one.is_new)) if item is not None]
 
     def is_read(self, kind: Kind, parent_id: str | None = None) -> bool:
         """Return whether the objects of a kind, or of one parent, are known already."""

@@ -21,8 +21,13 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Lat
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
 if t.TYPE_CHECKING:
-    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
+    from collections.abc import Iterator
+
+    from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Changes, Rules, Step
+
+    Json = dict[str, t.Any]
 
 
 def check_routes(account: Account, changes: Changes) -> None:
@@ -60,25 +65,42 @@ def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
             f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
         )
         return
-    for kind in design.kinds:
-        emptied = [step for step in gone if step.kind is kind]
-        if emptied and not any(item.kind is kind for item in design.items) and rules.max_deletions <= DEFAULT_MAX_DELETIONS:
-            name, whole = (kind.in_design, "config") if kind.parent is None else (kind.in_path, f"the {kind.parent.noun}")
-            what, labels = "dictionary" if kind.is_one else "list", listing(step.label for step in emptied)
-            # What an account has only one of has no name.
-            gone_then = f"all {len(emptied)} would be deleted: {labels}" if labels else f"the {kind.noun} would be deleted"
+    for kind, above in _empty_lists(design) if rules.max_deletions <= DEFAULT_MAX_DELETIONS else ():
+        parent_id = None if above is None else next((str(step.actual["id"]) for step in changes.steps if step.place == above.place and step.actual), "")
+        emptied = [step for step in gone if step.kind is kind and step.parent_id == parent_id]
+        if emptied:
+            name, place, whole = kind.in_design, kind.in_design, "config"
+            if above is not None:
+                name, place, whole = kind.in_path, f"{above.place}.{kind.in_path}", f"the {above.kind.noun}"
+            what, gone_then = "list", f"all {len(emptied)} would be deleted: {listing(step.label for step in emptied)}"
+            if kind.is_one:
+                what, gone_then = "dictionary", f"the {kind.noun} would be deleted"
             changes.problems.append(
-                f"{name}: the {what} is empty, so {gone_then}. If that is what you want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; "
+                f"{place}: the {what} is empty, so {gone_then}. If that is what you want, set max_deletions to more than {DEFAULT_MAX_DELETIONS}; "
                 f"if not, leave {name} out of {whole}."
             )
 
 
-def check_used(account: Account, changes: Changes) -> None:
+def _empty_lists(design: Design) -> Iterator[tuple[Kind, Item | None]]:
+    """Yield the kinds of which a design has an empty list, each with the item that has the list: one site can have a list that is empty in another one."""
+    filled = {(item.kind.several, item.parent.place if item.parent is not None else "") for item in design.items}
+    yield from ((kind, None) for kind in design.kinds if kind.parent is None and (kind.several, "") not in filled)
+    yield from ((kind, item) for item in design.items for kind in item.lists if (kind.several, item.place) not in filled)
+
+
+def check_used(account: Account, rules: Rules, changes: Changes) -> None:
     """Note what is to go although another object refers to it, once all else is done."""
+    known: dict[tuple[str, str | None], list[Json]] = {}
+
+    def look_up(kind: Kind, parent_id: str | None) -> list[Json]:
+        if (kind.several, parent_id) not in known:
+            known[kind.several, parent_id] = objects_after(account, changes, kind, parent_id)
+        return known[kind.several, parent_id]
+
     for step in changes.steps:
         if step.action == "delete" and step.actual is not None:
             try:
-                check_unused(step.kind, step.actual, lambda kind: objects_after(account, changes, kind))
+                check_unused(step.kind, step.actual, look_up, step.parent_id, rules.dry)
             except MagicError as error:
                 if error.unreadable:
                     raise

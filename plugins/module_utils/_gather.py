@@ -131,10 +131,12 @@ def of_connectors(kinds: Sequence[Kind], account: Account) -> tuple[list[str], l
     Nothing in the API marks such a tunnel. It is a guess: it is named like a site with a connector, or carries the routes for that site's LANs, if these
     were read.
     """
-    sites = with_connectors(account)[0] if any(kind in (*TUNNELS, ROUTE) for kind in kinds) else []
+    sites, why_unread = with_connectors(account) if any(kind in (*TUNNELS, ROUTE) for kind in kinds) else ([], "")
+    tunnels = account.of(IPSEC_TUNNEL) if IPSEC_TUNNEL in kinds else []
+    if why_unread:
+        return [], _warnings_of_unread(tunnels, account.of(ROUTE) if ROUTE in kinds else [], why_unread)
     if not sites:
         return [], []
-    tunnels = account.of(IPSEC_TUNNEL) if IPSEC_TUNNEL in kinds else []
     insides = Insides((IPSEC_TUNNEL.noun, tunnel) for tunnel in tunnels)
     networks = {network for site in sites if account.is_read(SITE_LAN, site["id"]) for lan in account.of(SITE_LAN, site["id"]) for network in _networks_of(lan)}
     routes = account.of(ROUTE) if networks and account.is_read(ROUTE) else []
@@ -152,6 +154,19 @@ def of_connectors(kinds: Sequence[Kind], account: Account) -> tuple[list[str], l
         f"The account has sites with connectors ({listing(str(site.get('name')) for site in sites)}), which create tunnels and routes automatically. "
         f"Cloudflare does not mark these, so they are among the objects that were read. {guess}. Check the tunnels of these sites, and set keep to the names "
         "of those that connectors created: then they are left out here, and never deleted. Set keep: [] if there are none."
+    ]
+
+
+def _warnings_of_unread(tunnels: Sequence[Json], routes: Sequence[Json], why: str) -> list[str]:
+    """Return what to know if the sites could not be read: nothing if there is nothing that a connector can have created."""
+    names = listing(str(tunnel.get("name")) for tunnel in tunnels)
+    what = [*([f"the IPsec tunnels {names}"] if names else []), *(["routes"] if routes else [])]
+    if not what:
+        return []
+    return [
+        f"The sites of the account could not be read, so connectors may have created some of the objects that were read: {' and '.join(what)}. "
+        "Give the credential the permission to read sites, or set keep to patterns for the names of the tunnels that connectors created: "
+        f"then they are left out here, and never deleted. Set keep: [] if there are none. {why}"
     ]
 
 

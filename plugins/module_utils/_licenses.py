@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import list_all
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account, Foreseen, account_of, foreseen_id, list_all
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import check_id
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
@@ -27,7 +27,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds impor
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
 
@@ -42,7 +42,7 @@ OPTIONS = DELIVERY.merge(
 )
 
 _WHAT = "provisioning a license key"
-_PHYSICAL = "MANAGED"
+_PHYSICAL, _VIRTUAL = "MANAGED", "LICENSED"
 _HEAL = "The license key in force may no longer be the previous one. Run the task again with rotate: always, which provisions a new one."
 
 
@@ -90,11 +90,20 @@ def _same(found: t.Any, notes: str) -> bool:
 
 
 class _Account:
-    """The connectors of an account, and the license keys that Cloudflare reports for them."""
+    """The connectors of an account, and the license keys that Cloudflare reports for them.
 
-    def __init__(self, client: Client) -> None:
+    :arg foreseen: what earlier tasks of a run in check mode would have written.
+    """
+
+    def __init__(self, client: Client, foreseen: Sequence[Foreseen] = ()) -> None:
         self._hidden: dict[str, Json] = {}
-        self.connectors = list_all(client, CONNECTOR, hidden=self._hidden)
+        then = Account(client, foreseen)
+        self.connectors = then.as_foreseen(CONNECTOR, list_all(client, CONNECTOR, hidden=self._hidden))
+        self._foreseen_ids = then.foreseen_ids
+
+    def is_registered_before(self, connector: Json) -> bool:
+        """Return whether an earlier task in check mode would have registered a connector, and delivered its license key."""
+        return connector["id"] in self._foreseen_ids and _type_of(connector) == _VIRTUAL
 
     def reported(self, connector_id: str) -> str | None:
         """Return the license key in force of a connector, if Cloudflare reports one."""
@@ -217,36 +226,54 @@ def _provision(client: Client, connector_id: str, before: str | None, warnings: 
     return key
 
 
-def deliver(client: Client, options: Mapping[str, t.Any], check_mode: bool, keeper: Keeper, held: Mapping[str, t.Any]) -> Json:
+def _decide(account: _Account, options: Mapping[str, t.Any], connector: Json | None, keeper: Keeper, held: Mapping[str, t.Any]) -> tuple[str, bool]:
+    """Return why a license key is delivered, and whether a new one is provisioned; see ``why_due``.
+
+    :raises MagicError: if the connector needs none.
+    """
+    if connector is None:
+        return "registered", True
+    reported, rotate = account.reported(connector["id"]), options["rotate"]
+    if account.is_registered_before(connector) and rotate != "always":
+        return ("not_due" if options["vault_file"] is not None else "existing"), False
+    # A fact ends with the run: what only that has is read and delivered each time.
+    mine = held.get(connector["id"]) if options["vault_file"] is not None or reported is None else None
+    reason, new = why_due(rotate, reported, mine, keeper.interrupted(connector["id"]))
+    if new and reported is None and _type_of(connector) == _PHYSICAL:
+        raise MagicError(f"connector: '{options['connector']}' is a physical device, which needs no license key. Nothing was changed. Remove the task.")
+    return reason, new
+
+
+def deliver(
+    client: Client, options: Mapping[str, t.Any], check_mode: bool, keeper: Keeper, held: Mapping[str, t.Any], foreseen: list[Foreseen] | None = None
+) -> Json:
     """Do the work of ``connector_license``.
 
     :arg options: validated by ``OPTIONS`` and ``check``.
     :arg keeper: is told before a key is provisioned.
     :arg held: the keys that the receivers have, by the id of the connector.
+    :arg foreseen: what earlier tasks would have written in check mode; what this one would is appended.
     :returns: the module's result; ``license_key`` is in it if there is one to deliver.
     :raises MagicError: if it failed; the text says what state things are in.
     """
-    account = _Account(client)
+    foreseen = foreseen if check_mode and foreseen is not None else []
+    account = _Account(client, [one for one in foreseen if one.account == account_of(client)])
     warnings: list[str] = []
     connector = account.find(options)
     reported = None if connector is None else account.reported(connector["id"])
-    reason, new = "registered", True
-    if connector is not None:
-        # A fact ends with the run: what only that has is read and delivered each time.
-        mine = held.get(connector["id"]) if options["vault_file"] is not None or reported is None else None
-        reason, new = why_due(options["rotate"], reported, mine, keeper.interrupted(connector["id"]))
-        if new and reported is None and _type_of(connector) == _PHYSICAL:
-            raise MagicError(f"connector: '{options['connector']}' is a physical device, which needs no license key. Nothing was changed. Remove the task.")
+    reason, new = _decide(account, options, connector, keeper, held)
     key = None if reason == "not_due" else reported
     if new and not check_mode:
         if connector is None:
             connector, key = _register(client, options["notes"], account, warnings)
         else:
             key = _replace(client, connector["id"], _serial_number(connector), reported, keeper, warnings)
+    if connector is None:
+        connector = _foretold(client, options["notes"], foreseen)
     result: Json = {
         "changed": new or (reason != "not_due" and options["vault_file"] is not None),
-        "connector_id": connector["id"] if connector else None,
-        "serial_number": _serial_number(connector) if connector else None,
+        "connector_id": connector["id"],
+        "serial_number": _serial_number(connector),
         "reason": reason,
         "provisioned": new,
         "license_key": None if check_mode else key,
@@ -255,6 +282,14 @@ def deliver(client: Client, options: Mapping[str, t.Any], check_mode: bool, keep
         "warnings": warnings or None,
     }
     return {name: value for name, value in result.items() if value is not None}
+
+
+def _foretold(client: Client, notes: str, foreseen: list[Foreseen]) -> Json:
+    """Return the connector that check mode does not register, and have later tasks of the run find it."""
+    object_id = foreseen_id(CONNECTOR, notes)
+    connector: Json = {"id": object_id, "notes": notes, "device": {"type": _VIRTUAL}}
+    foreseen.append(Foreseen(account_of(client), CONNECTOR.several, None, object_id, connector, True))
+    return connector
 
 
 def _serial_number(connector: Json) -> str | None:

@@ -60,7 +60,7 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     check_routes(account, changes)
     check_deletions(design, rules, changes)
     check_connectors(account, rules, changes)
-    check_used(account, changes)
+    check_used(account, rules, changes)
     warn_of_stranded(account, changes)
     if changes.problems:
         raise refusal(changes.problems)
@@ -73,7 +73,7 @@ class _Matcher:
     def __init__(self, kind: Kind, account: Account, rules: Rules, kept: Kept, changes: Changes, parent: Step | None = None) -> None:
         self._kind = kind
         self._parent_id = None if parent is None else parent.token if parent.actual is None else str(parent.actual["id"])
-        self._above = "" if parent is None else parent.label if kind.is_one else f"{parent.label}/"
+        self._above = "" if parent is None else parent.label
         there = [] if parent is not None and parent.actual is None else account[key_of(kind, self._parent_id)]
         # A kind with at most one object has no ID and needs none.
         self._there = [{"id": "", **item} for item in there] if kind.is_one else there
@@ -153,12 +153,16 @@ class _Matcher:
 
     def _delete(self, actual: Json, place: str = "") -> None:
         """Append the steps that delete an object, after those for what belongs to it."""
-        label = self._above + label_of(self._kind, actual)
+        label = self._label(actual)
         # A kind with at most one object is deleted with its parent.
         for child in (child for child in children_of(self._kind) if not child.is_one):
             for item in self._account[key_of(child, actual["id"])]:
-                self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"]))
-        self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label, place, self._parent_id))
+                self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"], label))
+        self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label, place, self._parent_id, self._above))
+
+    def _label(self, item: Mapping[str, t.Any]) -> str:
+        """Return the name of an object for people, with that of the object that it belongs to."""
+        return "/".join(filter(None, (self._above, label_of(self._kind, item))))
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
@@ -304,7 +308,7 @@ class _Matcher:
                 raise MagicError(f"cannot be deleted here. {kind.given} Leave it out.")
             if actual is not None and item.lists:
                 # It contains the objects to delete.
-                self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._above + label_of(kind, actual), item.place, self._parent_id))
+                self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._label(actual), item.place, self._parent_id, self._above))
             elif actual is not None and (why := self._why_kept(actual)):
                 self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} {why}, so it is not deleted.")
             elif actual is not None:
@@ -316,11 +320,11 @@ class _Matcher:
         if state in ("replaced", "overridden") and actual is not None:
             desired = merged(resets({name: one for name, one in kind.fields.items() if name not in kind.fixed}, desired, actual), desired)
         planned = plan(kind, desired, actual)
-        label = self._above + label_of(kind, planned.result or {})
+        label = self._label(planned.result or {})
         if actual is None and self._new.setdefault(repr(self._new_identity(desired)), item.place) != item.place:
             raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
         self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]
-        self._changes.steps.append(Step(kind, planned, actual, label, item.place, self._parent_id))
+        self._changes.steps.append(Step(kind, planned, actual, label, item.place, self._parent_id, self._above))
 
     def _twice(self, actual: Json, other: str) -> MagicError:
         return MagicError(f"matches the same {self._kind.noun} as {other} ({label_of(self._kind, actual)}). Leave one of them out.")

@@ -13,7 +13,18 @@ import typing as t
 from contextlib import nullcontext
 from functools import partial
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, account_of, carry_out, list_inside, read, send
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import (
+    ASK,
+    Account,
+    Foreseen,
+    account_of,
+    carry_out,
+    foreseen_id,
+    list_inside,
+    no_such,
+    read,
+    send,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
@@ -22,11 +33,20 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUN
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import mismatch, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import NotThere, check_unused, meant, resolved, the_one
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import (
+    NotThere,
+    check_empty,
+    check_sole,
+    check_unused,
+    meant,
+    references,
+    resolved,
+    the_one,
+    with_this_id,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NEW
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,13 +71,16 @@ def _nobody_else() -> AbstractContextManager[list[Claim]]:
     return nullcontext([])
 
 
-def _by_id(client: Client, kind: Kind, object_id: str, state: str, parent_id: str | None) -> list[Json]:
+def _by_id(client: Client, kind: Kind, account: Account, object_id: str, state: str, parent_id: str | None) -> list[Json]:
     """Return the one object with an id, or none if it may be absent."""
+    if kind.bare:
+        found = with_this_id(account.of(kind, parent_id), object_id)
+        if not found and state == "present":
+            raise no_such(kind, object_id)
+        return found
     try:
-        return [read(client, kind, object_id, parent_id)]
+        return [read(client, kind, object_id)]
     except MagicError as error:
-        if kind.bare and error.failure is None and state == "absent":
-            return []
         if error.failure is None or error.failure["status"] != 404 or state == "present":
             raise
         if not any(entry.get("code") == kind.not_found for entry in error.failure["errors"]):
@@ -123,10 +146,11 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     whose = account_of(client)
     desired, account = desired_of(kind, options), Account(client, [one for one in foreseen if one.account == whose])
     object_id, absent = options.get(kind.id_option), options["state"] == "absent"
-    parent_id = _parent_id(kind, account, options, absent)
-    if kind.parent is not None and parent_id is None:
+    parent = _parent(kind, account, options, absent)
+    if kind.parent is not None and parent is None:
         return dict(_NOTHING_TO_DO)
-    there = account.of(kind, parent_id) if object_id is None else _by_id(client, kind, object_id, options["state"], parent_id)
+    parent_id = None if parent is None else str(parent["id"])
+    there = account.of(kind, parent_id) if object_id is None else _by_id(client, kind, account, object_id, options["state"], parent_id)
     if kind.through is not None and not _lead_through(kind, account, options, desired, there):
         return dict(_NOTHING_TO_DO)
     look_up = partial(_beside, kind, account, parent_id)
@@ -134,18 +158,21 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
         return dict(_NOTHING_TO_DO)
     desired = resolved(kind.fields, desired, look_up, ids=not kind.validates and not absent)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
-    if planned.method == "DELETE":
-        check_unused(kind, there[0] if object_id is not None else planned.result or {}, account.of)
+    _check_others(kind, account, planned, parent_id, check_mode)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
-    result: Json = {"changed": planned.method is not None, "diff": {"before": planned.before, "after": planned.after}}
+    result: Json = {"changed": planned.method is not None, "diff": _diff(kind, planned, parent)}
     shown = planned.result
     if planned.method is not None:
         answer = None
         if not check_mode:
             shown = answer = carry_out(kind, client, planned, secret, {str(item.get("id")) for item in there}, parent_id) or shown
-        elif not kind.validates or any(one.object_id in str(planned.body) for one in foreseen):
+        elif not kind.validates or any(object_id in account.foreseen_ids for dummy, object_id in references(kind.fields, planned.result or {})):
             result["validated"] = False
-            foreseen += _foreseen(kind, planned, whose, parent_id)
+            then = _foreseen(kind, planned, account, whose, parent_id)
+            foreseen += then
+            if then and planned.method == "POST" and kind.id_option:
+                # Later tasks can refer to it.
+                shown = then[0].item
         elif planned.method != "DELETE" or kind.validates_delete:
             answer = send(kind, client, planned, secret, ASK)
             result["validated"] = True
@@ -157,17 +184,43 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     return result
 
 
-def _foreseen(kind: Kind, planned: Plan, account: str, parent_id: str | None) -> list[Foreseen]:
-    """Return what later tasks in check mode have to know of this one: an object that it would create, or what it would do with such an object."""
-    item = planned.result or {}
-    object_id = f"{NEW}{kind.several} {label_of(kind, item) or parent_id})" if planned.method == "POST" else str(item.get("id", ""))
-    if kind.validates or not object_id.startswith(NEW):
+def _check_others(kind: Kind, account: Account, planned: Plan, parent_id: str | None, check_mode: bool) -> None:
+    """Check that other objects allow a plan. In check mode, this includes what Cloudflare would reject and cannot be asked for.
+
+    :raises MagicError: naming the others.
+    """
+    foretell, item = check_mode and not kind.validates, planned.result or {}
+    if planned.method == "DELETE":
+        check_unused(kind, item, account.of, parent_id, foretell)
+        if foretell:
+            check_empty(kind, item, account.of)
+    elif planned.method is not None and foretell and kind.alone:
+        there = account.of(kind, parent_id)
+        before = next((one for one in there if one.get("id") == planned.object_id), {})
+        check_sole(kind, before, item, there)
+
+
+def _diff(kind: Kind, planned: Plan, parent: Json | None) -> Json:
+    """Return what changes, for people. What belongs to another object is named with it: two sites can have a LAN of the same name."""
+    diff: Json = {"before": planned.before, "after": planned.after}
+    if kind.parent is None or parent is None or planned.method is None:
+        return diff
+    label = "/".join(filter(None, (label_of(kind.parent, parent), label_of(kind, planned.result or {}))))
+    return {**diff, "before_header": f"{kind.noun} {label}", "after_header": f"{kind.noun} {label}"}
+
+
+def _foreseen(kind: Kind, planned: Plan, account: Account, whose: str, parent_id: str | None) -> list[Foreseen]:
+    """Return what later tasks in check mode have to know of this one. What Cloudflare validates is validated against what there is."""
+    if kind.validates:
         return []
-    return [Foreseen(account, kind.several, parent_id, object_id, None if planned.method == "DELETE" else {**item, "id": object_id})]
+    item, is_new = planned.result or {}, planned.method == "POST"
+    object_id = foreseen_id(kind, label_of(kind, item) or parent_id or "") if is_new else str(item.get("id", ""))
+    then = None if planned.method == "DELETE" else {**item, **({"id": object_id} if object_id else {})}
+    return [Foreseen(whose, kind.several, parent_id, object_id, then, is_new or object_id in account.foreseen_ids)]
 
 
-def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absent: bool) -> str | None:
-    """Return the ID of the parent object; None if it does not exist, and then its children do not exist either.
+def _parent(kind: Kind, account: Account, options: Mapping[str, t.Any], absent: bool) -> Json | None:
+    """Return the parent object; None if it does not exist, and then its children do not exist either.
 
     :raises MagicError: if it is required.
     """
@@ -176,7 +229,7 @@ def _parent_id(kind: Kind, account: Account, options: Mapping[str, t.Any], absen
     name, there = options[kind.parent.result], account.of(kind.parent)
     if absent and not meant(kind.parent, there, name):
         return None
-    return str(the_one([kind.parent], kind.parent.result, name, account.of)["id"])
+    return the_one([kind.parent], kind.parent.result, name, account.of)
 
 
 def _can_be_meant(kind: Kind, desired: Json, look_up: Callable[[Kind], list[Json]]) -> bool:
@@ -291,7 +344,8 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     :raises MagicError: if they cannot be read, or there is none with the id.
     """
     wanted, account = chosen(kind, options), Account(client)
-    parent_id = _parent_id(kind, account, options, absent=False)
+    parent = _parent(kind, account, options, absent=False)
+    parent_id = None if parent is None else str(parent["id"])
     look_up = partial(_beside, kind, account, parent_id)
     found = _can_be_meant(kind, wanted, look_up)
     wanted = resolved(kind.fields, wanted, look_up) if found and "id" not in wanted else wanted

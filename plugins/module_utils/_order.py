@@ -23,14 +23,14 @@ except ImportError:  # Python 3.8, which no controller has
     graphlib = None  # type: ignore[assignment]
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, interface_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import values_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import references
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import MAYBE_TWICE, references, sole
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NEW
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NewId
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,10 +57,6 @@ class Ordered:
     needs: list[set[int]] = field(default_factory=list)
     requests: list[list[int]] = field(default_factory=list)
     unit: list[int] = field(default_factory=list)
-
-
-# Cloudflare decides whether two tunnels may have the same endpoints, or two LANs the same port.
-_MAYBE_TWICE = ("pair of endpoints", "port and VLAN")
 
 
 def ordered(account: Account, changes: Changes, batch_size: int) -> Ordered:
@@ -95,9 +91,7 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None, parent_id: str | None 
     """Yield what an object has that no other one can have."""
     if item is None:
         return
-    for what, groups in kind.alone.items():
-        values = ([known(kind.fields[name], item.get(name)) for name in names] for names in groups)
-        yield from ((what, str(parent_id), " and ".join(map(str, found))) for found in values if found[0])
+    yield from ((what, str(parent_id), value) for what, value in sole(kind, item))
     if kind not in (*WITH_INSIDES, ROUTE):
         return
     if kind is ROUTE:
@@ -137,7 +131,7 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
         had = set(_claims(step.kind, step.actual, step.parent_id))
         for claim in set(_claims(step.kind, step.after, step.parent_id)) - had:
             what = "this route" if claim[0] == "route" else f"the {claim[0]} {claim[2]}"
-            rival = next((other for other in after[claim] if other is not step), None) if claim[0] not in _MAYBE_TWICE else None
+            rival = next((other for other in after[claim] if other is not step), None) if claim[0] not in MAYBE_TWICE else None
             if rival is not None or claim in names:
                 owner = rival.where if rival is not None else names[claim]
                 problems.append(f"{step.where}: {what} is also used by {owner}. Only one of them can use it.")
@@ -156,7 +150,7 @@ def _who_waits_for_whom(account: Account, changes: Changes, result: Ordered) -> 
 
 def _who_waits_for_new_ones(result: Ordered) -> None:
     """Fill in which steps have the token of a new object instead of its ID."""
-    new = {step.token: number for number, step in enumerate(result.steps) if step.planned.method == "POST" and step.place}
+    new: dict[str, int] = {step.token: number for number, step in enumerate(result.steps) if step.planned.method == "POST" and step.place}
     for step, needs in zip(result.steps, result.needs):
         needs.update(new[token] for token in _tokens([step.planned.body, step.parent_id]) if token in new)
 
@@ -173,8 +167,8 @@ def _deletions_wait_for_references(result: Ordered) -> None:
 
 
 def _tokens(value: t.Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from (value,) if value.startswith(NEW) else ()
+    if isinstance(value, NewId):
+        yield value
     elif isinstance(value, (dict, list)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _tokens(item)
@@ -183,12 +177,16 @@ def _tokens(value: t.Any) -> Iterator[str]:
 def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
     """Return the names, and the places in the routing table, of objects that no step is about."""
     found = {}
-    for kind in {step.kind.several: step.kind for step in changes.steps if step.kind in (*WITH_INSIDES, ROUTE)}.values():
+    for kind in {step.kind.several: step.kind for step in changes.steps}.values():
+        certain = ["name", "route"] if kind in (*WITH_INSIDES, ROUTE) else [what for what in kind.alone if what not in MAYBE_TWICE]
+        if not certain:
+            continue
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
         for item in account[kind.several]:
             if item["id"] not in touched:
                 # Cloudflare decides whether the rest may occur twice.
-                found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in _claims(kind, item) if claim[0] in ("name", "route")})
+                mine = (claim for claim in _claims(kind, item) if claim[0] in certain)
+                found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in mine})
     return found
 
 

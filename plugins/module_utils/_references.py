@@ -15,7 +15,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._client import ca
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import in_order, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NewId, children_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +26,11 @@ if t.TYPE_CHECKING:
     Json = dict[str, t.Any]
     # Returns the objects of a kind, for a child those of the same parent.
     Lookup = Callable[[Kind], Sequence[Json]]
+    # Returns the objects of a kind, or those of the parent with an id.
+    Everywhere = Callable[[Kind, t.Optional[str]], Sequence[Json]]
+
+# Cloudflare decides whether two tunnels may have the same endpoints, or two LANs the same port.
+MAYBE_TWICE = ("pair of endpoints", "port and VLAN")
 
 
 class NotThere(MagicError):
@@ -34,9 +39,14 @@ class NotThere(MagicError):
 
 def meant(kind: Kind, objects: Sequence[Json], text: str) -> list[Json]:
     """Return the objects with this ID, or else with this name or another identifier."""
-    same = [item for item in objects if canonical(str(item.get("id"))) == canonical(text)]
+    same = with_this_id(objects, text)
     keys = (*kind.keys[:1], *kind.or_keys)
     return same or [item for item in objects if any(known(kind.fields[key], item.get(key)) == text for key in keys)]
+
+
+def with_this_id(objects: Sequence[Json], object_id: str) -> list[Json]:
+    """Return the objects with an id. What a design creates has none yet that a text could mean."""
+    return [item for item in objects if not isinstance(item.get("id"), NewId) and canonical(str(item.get("id"))) == canonical(object_id)]
 
 
 def the_one(kinds: Sequence[Kind], option: str, text: str, lookup: Lookup) -> Json:
@@ -79,24 +89,69 @@ def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
     return word if found == [object_id] else ""
 
 
-def check_unused(kind: Kind, item: Json, lookup: Lookup) -> None:
+def check_unused(kind: Kind, item: Json, lookup: Everywhere, parent_id: str | None = None, foretell: bool = False) -> None:
     """Check that nothing refers to an object that is to be deleted, where that matters.
 
-    :raises MagicError: naming what does, and the options to empty.
+    :arg parent_id: of the object that it belongs to.
+    :arg foretell: whether Cloudflare is not asked, so that what it would reject must be found here.
+    :raises MagicError: naming what does, and the options to change.
     """
     found: dict[str, list[str]] = {}
-    # Those that belong to other objects would have to be asked for one by one.
-    for other in [other for other in KINDS if other.parent is None and _can_refer(other.fields, kind)] if kind.guarded else []:
-        for user in lookup(other):
+    # Those that belong to objects other than the same parent would have to be asked for one by one.
+    near = [other for other in KINDS if (other.parent is None or other.parent is kind.parent) and _can_refer(other.fields, kind)]
+    for other in near if kind.guarded or foretell and not kind.validates else []:
+        for user in lookup(other, kind.beside(other, parent_id)):
             for option in (option for option, object_id in references(other.fields, user) if object_id == str(item.get("id"))):
-                found.setdefault(option, []).append(f"{other.noun} {user.get(other.keys[0])}")
+                found.setdefault(option, []).append(f"{other.noun} {_word(other, user)}")
     if found:
         where = listing(dict.fromkeys(user for users in found.values() for user in users))
-        name = f"{kind.noun} '{item.get(kind.keys[0])}'"
+        first = f"First remove it there ({', '.join(found)}: '')" if kind.guarded else f"First change {' and '.join(found)} there"
         raise MagicError(
-            f"The {name} is in use, so it cannot be deleted, and nothing was changed. It is used by: {where}. "
-            f"First remove it there ({', '.join(found)}: ''), or delete these objects."
+            f"The {kind.noun} '{_word(kind, item)}' is in use, so it cannot be deleted, and nothing was changed. It is used by: {where}. "
+            f"{first}, or delete these objects."
         )
+
+
+def check_empty(kind: Kind, item: Json, lookup: Everywhere) -> None:
+    """Check that an object that is to be deleted contains nothing, because Cloudflare would reject that.
+
+    :raises MagicError: naming what it contains.
+    """
+    for child in (child for child in children_of(kind) if not child.is_one):
+        inside = [_word(child, one) for one in lookup(child, str(item["id"]))]
+        if inside:
+            raise MagicError(
+                f"The {kind.noun} '{_word(kind, item)}' contains objects, so it cannot be deleted, and nothing was changed. "
+                f"It contains: {child.noun} {listing(inside)}. First delete these objects."
+            )
+
+
+def check_sole(kind: Kind, before: Mapping[str, t.Any], then: Mapping[str, t.Any], others: Sequence[Json]) -> None:
+    """Check that an object gets nothing that another one has and only one can have.
+
+    :arg others: the objects of the same kind and parent.
+    :raises MagicError: naming the other one.
+    """
+    new = {claim for claim in sole(kind, then) if claim[0] not in MAYBE_TWICE} - set(sole(kind, before))
+    for other in others if new else ():
+        for what, value in new & set(sole(kind, other)):
+            if other.get("id") != before.get("id"):
+                raise MagicError(
+                    f"The {what} {value} is also used by the {kind.noun} '{_word(kind, other)}', and nothing was changed. Only one of them can use it: "
+                    f"first remove it from the other {kind.noun}."
+                )
+
+
+def sole(kind: Kind, item: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+    """Yield what an object has that only one of the same parent can have at a time: what it is, and its value."""
+    for what, groups in kind.alone.items():
+        values = ([known(kind.fields[name], item.get(name)) for name in names] for names in groups)
+        yield from ((what, " and ".join(map(str, found))) for found in values if found[0])
+
+
+def _word(kind: Kind, item: Mapping[str, t.Any]) -> str:
+    """Return by what a message calls an object."""
+    return str(next((item[key] for key in (*kind.keys, *kind.or_keys, "id") if item.get(key)), kind.noun))
 
 
 def _can_refer(fields: Mapping[str, Field], kind: Kind) -> bool:
@@ -128,7 +183,9 @@ def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: s
         elif one.entry:
             found[name] = in_order(one, [resolved(one.entry, entry, lookup, f"{path}{name}.", ids) for entry in value])
         elif one.of and not one.stands_for:
-            found[name] = one.canonical([the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value])
+            by_text = {str(object_id): object_id for object_id in (the_one(one.of, f"{path}{name}", word, lookup)["id"] for word in value)}
+            # What stands for an id stays more than its text.
+            found[name] = [by_text[text] for text in one.canonical(list(by_text))]
         elif one.stands_for:
             # An empty value removes it.
             found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value
@@ -144,7 +201,7 @@ def _with_id(kinds: Sequence[Kind], option: str, object_id: str, lookup: Lookup)
 
     :raises MagicError: if there is none.
     """
-    found = [str(item["id"]) for kind in kinds for item in lookup(kind) if canonical(str(item.get("id"))) == canonical(object_id)]
+    found = [str(item["id"]) for kind in kinds for item in with_this_id(lookup(kind), object_id)]
     if not found:
         there = listing(f"{item.get(kind.keys[0])} ({item['id']})" for kind in kinds for item in lookup(kind))
         raise NotThere(f"{option}: there is no {' or '.join(kind.noun for kind in kinds)} with the id '{object_id}'. These exist: {there or 'none'}.")

@@ -19,7 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import last_generated_on
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NEW, key_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,12 +43,14 @@ class Rules:
     :ivar keep: names and shell patterns of objects that are never deleted.
     :ivar max_deletions: how many objects may be deleted.
     :ivar says_what_to_keep: whether the task has set that, even to an empty list.
+    :ivar dry: whether it runs in check mode, so that what Cloudflare would reject must be found here.
     """
 
     state: str = "merged"
     keep: tuple[str, ...] = ()
     max_deletions: int = DEFAULT_MAX_DELETIONS
     says_what_to_keep: bool = True
+    dry: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Step:
     :ivar label: its name, for messages.
     :ivar place: its place in the design; empty if the design does not name it.
     :ivar parent_id: the id of the object that it belongs to, or the token of one that is created.
+    :ivar above: the label of that object.
     """
 
     kind: Kind
@@ -68,11 +71,12 @@ class Step:
     label: str
     place: str = ""
     parent_id: str | None = None
+    above: str = ""
 
     @property
-    def token(self) -> str:
+    def token(self) -> NewId:
         """The placeholder in other steps for the future ID of a new object."""
-        return f"{NEW}{self.place})"
+        return NewId(f"(new: {self.place})")
 
     @property
     def action(self) -> str:
@@ -147,8 +151,7 @@ def objects_after(account: Account, changes: Changes, kind: Kind, parent_id: str
     """Return the objects of a kind, or of one parent, after all steps; new ones have tokens instead of IDs."""
     steps = [step for step in changes.steps if step.kind is kind and step.parent_id == parent_id]
     touched = {step.actual.get("id") for step in steps if step.actual is not None}
-    new_parent = parent_id is not None and parent_id.startswith(NEW)
-    there = [] if new_parent else [item for item in account[key_of(kind, parent_id)] if item.get("id") not in touched]
+    there = [] if isinstance(parent_id, NewId) else [item for item in account[key_of(kind, parent_id)] if item.get("id") not in touched]
     return [*({"id": step.token, **step.after} for step in steps if step.after is not None), *there]
 
 

@@ -29,6 +29,8 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds impor
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
+T = t.TypeVar("T")
+
 # An object comes after the objects that it refers to; a child comes after its parent, and is written in its parent's item.
 KINDS = (
     BGP_SETTINGS,
@@ -59,8 +61,22 @@ USUAL = NETWORK
 ROOTS = tuple(kind for kind in KINDS if kind.parent is None)
 
 
-# What the id of an object that does not exist yet begins with; no id has a bracket.
-NEW = "(new: "
+class NewId(str):
+    """Stands for the id of an object that a design creates. Its text is only for display: an equal text from a user or from Cloudflare is just a text."""
+
+    __slots__ = ()
+
+
+def displayed(value: T) -> T:
+    """Return a JSON value with ordinary text in place of such ids."""
+    shown: t.Any = value
+    if isinstance(value, dict):
+        shown = {name: displayed(item) for name, item in value.items()}
+    elif isinstance(value, list):
+        shown = [displayed(item) for item in value]
+    elif isinstance(value, NewId):
+        shown = str(value)
+    return t.cast("T", shown)
 
 
 def children_of(kind: Kind) -> tuple[Kind, ...]:

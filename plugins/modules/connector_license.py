@@ -154,8 +154,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 connector_id:
-  description: The id of the connector.
-  returned: success, except for a connector that would be registered in check mode
+  description:
+    - The id of the connector. For one that would be registered in check mode, a text that later tasks of the same run can use as its id.
+  returned: success
   type: str
   sample: c4a7362d577a6c3019a474fd6f485821
 serial_number:

@@ -63,7 +63,8 @@ options:
     description:
       - The maximum number of objects that may be deleted, of all kinds together. If more objects would be deleted, nothing is changed, and the error
         lists them.
-      - With O(state=overridden), an empty list of a kind deletes all objects of that kind, and needs a value higher than the default.
+      - With O(state=overridden), an empty list of a kind deletes all objects of that kind, and needs a value higher than the default. This also
+        applies to an empty list of a site, such as C(lans), which deletes all LANs of this site.
     type: int
     default: 5
   batch_size:
@@ -173,7 +174,9 @@ keep_candidates:
     - Names of IPsec tunnels that connectors may have created, as a proposal for O(keep). Cloudflare's responses do not mark such tunnels, so this is a
       guess. A tunnel is listed if its name contains the name of a site with a connector. If O(config) contains C(sites), C(ipsec_tunnels) and
       C(static_routes), a tunnel that carries the routes for the LANs of such a site is also listed.
-  returned: with O(state=gathered), if O(keep) is not set, tunnels or routes are read, and the account has sites with connectors
+    - If the credential cannot read the sites, the list is empty, and a warning says which objects connectors may have created.
+  returned: >-
+    with O(state=gathered), if O(keep) is not set, tunnels or routes are read, and the account has sites with connectors, or they cannot be read
   type: list
   elements: str
   sample: ["lyon-fiber"]

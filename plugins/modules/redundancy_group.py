@@ -102,8 +102,9 @@ redundancy_group:
   type: dict
   contains:
     id:
-      description: The id of the redundancy group.
-      returned: always, except for a new one in check mode
+      description:
+        - The id of the redundancy group. For a new one in check mode, a text that later tasks of the same run can use as its id.
+      returned: always
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:

@@ -120,8 +120,9 @@ site:
   type: dict
   contains:
     id:
-      description: The id of the site.
-      returned: always, except for a new one in check mode
+      description:
+        - The id of the site. For a new one in check mode, a text that later tasks of the same run can use as its id.
+      returned: always
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     name:

@@ -113,8 +113,9 @@ site_app_config:
   type: dict
   contains:
     id:
-      description: The id of the app configuration.
-      returned: always, except for a new one in check mode
+      description:
+        - The id of the app configuration. For a new one in check mode, a text that later tasks of the same run can use as its id.
+      returned: always
       type: str
       sample: c4a7362d577a6c3019a474fd6f485821
     account_app_id:

@@ -288,9 +288,10 @@ class ClientAction(ActionBase):
 
 
 def _printable(diff: t.Any, outermost: bool = True) -> t.Any:
-    """Return a diff whose names and values cannot control the terminal. A text of several lines (the outermost ``before``) is not changed."""
+    """Return a diff whose names and values cannot control the terminal. A text of several lines (the outermost ``before`` or ``after``) is not changed."""
     if isinstance(diff, list):
         return [_printable(part, outermost) for part in diff]
     if isinstance(diff, dict):
-        return {shown(str(name)): value if outermost and isinstance(value, str) else _printable(value, False) for name, value in diff.items()}
+        texts = ("before", "after") if outermost else ()
+        return {shown(str(name)): value if name in texts and isinstance(value, str) else _printable(value, False) for name, value in diff.items()}
     return shown(diff) if isinstance(diff, str) else diff

@@ -13,17 +13,12 @@ import typing as t
 from functools import partial
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _objects
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Foreseen
-from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import claims_of_this_run, notes_of_this_run
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import claims_of_this_run, foresight
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
-
-
-foreseen_in_this_run = partial(notes_of_this_run, Foreseen, "cloudflare_magic_foreseen")
 
 
 def manages(kind: Kind) -> type[ClientAction]:
@@ -35,9 +30,7 @@ def manages(kind: Kind) -> type[ClientAction]:
         check = staticmethod(partial(_objects.check, kind))
 
         def work(self, client: Client) -> dict[str, t.Any]:
-            known: dict[str, t.Any] = {}
-            if not _core.is_ad_hoc():
-                known["foresight"] = foreseen_in_this_run
+            known: dict[str, t.Any] = {"foresight": partial(foresight, self._task.check_mode)}
             if kind.apart or _objects.may_create(kind, self.options):
                 known["claims"] = partial(claims_of_this_run, kind, client)
             return _objects.apply_one(kind, client, self.options, self._task.check_mode, **known)

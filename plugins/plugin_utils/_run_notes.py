@@ -14,15 +14,16 @@ import hashlib
 import json
 import os
 import typing as t
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import account_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Foreseen, account_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim
 from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
@@ -75,3 +76,10 @@ def alone_with(kinds: Iterable[Kind], client: Client) -> Iterator[None]:
         for kind in sorted(kinds, key=lambda kind: kind.several):
             stack.enter_context(claims_of_this_run(kind, client))
         yield
+
+
+def foresight(check_mode: bool) -> AbstractContextManager[list[Foreseen]]:
+    """Provide what the earlier tasks of this run would have written in check mode, and store what is appended."""
+    if not check_mode or _core.is_ad_hoc():
+        return nullcontext([])
+    return notes_of_this_run(Foreseen, "cloudflare_magic_foreseen")

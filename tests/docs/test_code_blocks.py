@@ -542,6 +542,29 @@ def test_page(page: Path, shared: Emulator, programs: Path, tmp_path: Path) -> N
     run_page([block for block in BLOCKS if block.document == page], Workshop(tmp_path, shared, programs))
 
 
+# The pages that say that their plays run in check mode.
+IN_CHECK_MODE = ("sites.md",)
+
+
+@pytest.mark.parametrize("name", IN_CHECK_MODE)
+def test_plays_in_check_mode(name: str, shared: Emulator, programs: Path, tmp_path: Path) -> None:
+    """Run the plays of a page as written, each in an account in which none of them has run: it gets to its end, and nothing is written."""
+    shared.reset()
+    workshop = Workshop(tmp_path, shared, programs)
+    plays = 0
+    for block in (block for block in BLOCKS if block.document == ROOT / "docs" / name and not block.notes):
+        with about(block):
+            if block.language == "console" and "ansible-" not in block.text:
+                run_console(block, workshop)
+            elif block.language == "yaml":
+                shared.clear_requests()
+                workshop.play(as_plays(yaml.safe_load(block.text)), f"check-{block.line}", "--check", "--diff")
+                workshop.check_output()
+                assert {request["method"] for request in shared.requests()} == {"GET"}
+                plays += 1
+    assert plays == 3 and not (workshop.folder / "connector_licenses.yml").exists()
+
+
 def examples_of(plugin: Path) -> str:
     """Return the EXAMPLES of a plugin."""
     tree = ast.parse(plugin.read_text(encoding="utf-8"))

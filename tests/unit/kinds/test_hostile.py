@@ -56,7 +56,7 @@ def test_no_license_key_comes_out_wherever_it_stands(cloud, name):
     results = [
         run(cloud, CONNECTOR, {"serial_number": "EMU-0001", "notes": "new"}),
         run(cloud, SITE, {"name": "porto", "description": "new"}),
-        run(cloud, SITE, {"name": "porto", "state": "absent"}, check_mode=True),
+        run(cloud, SITE, {"name": "porto", "ha_mode": False}, check_mode=True),
         run(cloud, SITE_LAN, {"site": "porto", "name": "office", "is_breakout": True}),
         run(cloud, SITE_ACL, {"site": "porto", "name": "printers", "state": "absent"}, check_mode=True),
         run(cloud, MNM_CONFIG, {"name": "Example", "default_sampling": 1}),

@@ -15,9 +15,10 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._licenses import OPTIONS, check, deliver, usable, why_due
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import read_some
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper
-from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.unit.kinds.test_scenarios import options_of
+from ansible_collections.cloudflare.magic.tests.unit.kinds.test_scenarios import run as apply
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, Reply
 from ansible_collections.cloudflare.magic.tests.unit.plugins.helpers import everything
 
@@ -47,11 +48,11 @@ def _cloud():
     return Cloud(default_seed())
 
 
-def run(cloud, check_mode=False, keeper=None, held=None, **chosen):
+def run(cloud, check_mode=False, keeper=None, held=None, foreseen=None, **chosen):
     cloud.sent = []
     options = options_of(None, chosen or {"notes": NOTES}, OPTIONS)
     check(options)
-    return deliver(cloud._client, options, check_mode, keeper or Keeper(), held or {})
+    return deliver(cloud._client, options, check_mode, keeper or Keeper(), held or {}, foreseen)
 
 
 def in_force(cloud, connector_id):
@@ -75,7 +76,7 @@ def _virtual(cloud):
 def test_a_virtual_appliance_is_registered_once(cloud):
     dry = run(cloud, check_mode=True)
     assert (dry["changed"], dry["validated"], dry["reason"], writes(cloud)) == (True, False, "registered", [])
-    assert not {"license_key", "connector_id"} & set(dry)
+    assert "license_key" not in dry and dry["connector_id"] == "(new: connectors Lyon, virtual)"
     first = run(cloud)
     assert (first["changed"], first["reason"], first["provisioned"], writes(cloud)) == (True, "registered", True, [REGISTER])
     assert first["license_key"] == in_force(cloud, first["connector_id"]) and first["diff"]["before"] == {"license_key": None}
@@ -83,6 +84,38 @@ def test_a_virtual_appliance_is_registered_once(cloud):
     assert (again["changed"], again["reason"], again["license_key"], writes(cloud)) == (False, "existing", first["license_key"], [])
     saved = run(cloud, held={first["connector_id"]: first["license_key"]}, notes=NOTES, vault_file="keys.yml")
     assert (saved["changed"], saved["reason"], writes(cloud)) == (False, "not_due", []) and "license_key" not in saved
+
+
+@pytest.mark.parametrize("chosen, reason", [({}, "existing"), ({"vault_file": "keys.yml"}, "not_due"), ({"rotate": "always"}, "always")])
+def test_check_mode_builds_on_a_registration(cloud, chosen, reason):
+    """As in a real run, which is done afterwards: the tasks that name the connector find it, and it is not registered again."""
+    foreseen: list = []
+    for check_mode in (True, False):
+        first = run(cloud, check_mode, foreseen=foreseen, notes=NOTES)
+        connector_id = first["connector_id"]
+        tasks = [
+            (SITE, {"name": "lyon", "connector": connector_id}),
+            (CONNECTOR, {"connector_id": connector_id, "activated": True}),
+        ]
+        for kind, options in tasks:
+            assert apply(cloud, kind, options, check_mode, foreseen)["changed"]
+            assert not apply(cloud, kind, options, check_mode, foreseen)["changed"]
+        held = {connector_id: first.get("license_key")}
+        again = run(cloud, check_mode, held=held, foreseen=foreseen, notes=NOTES, **chosen)
+        assert (again["connector_id"], again["reason"], again["changed"]) == (connector_id, reason, reason == "always")
+        assert check_mode is (writes(cloud) == []) or reason != "always"
+        with pytest.raises(MagicError, match="is also used by|belongs to another site"):
+            apply(cloud, SITE, {"name": "nice", "connector": connector_id}, check_mode, foreseen)
+    # Another account has not got it.
+    other = [one._replace(account="elsewhere") for one in foreseen]
+    assert run(Cloud(default_seed()), True, foreseen=other, notes=NOTES)["reason"] == "registered"
+
+
+def test_notes_with_a_slash_stand_for_a_connector_too(cloud):
+    foreseen: list = []
+    first = run(cloud, True, foreseen=foreseen, notes="Lyon 50%/2")
+    assert first["connector_id"] == "(new: connectors Lyon 50%25%2F2)"
+    assert apply(cloud, CONNECTOR, {"connector_id": first["connector_id"], "activated": True}, True, foreseen)["connector"]["notes"] == "Lyon 50%/2"
 
 
 @pytest.mark.parametrize("by", ["notes", "connector"])
@@ -354,3 +387,30 @@ def test_a_key_in_the_notes_comes_out_nowhere(cloud, virtual):
     found = read_some(CONNECTOR, cloud._client, options_of(CONNECTOR, {}, CONNECTOR.info_options))
     assert key not in json.dumps(found) and "key: ********" in json.dumps(found)
     assert run(cloud, held={virtual: key}, connector=virtual, vault_file="x")["reason"] == "not_due"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+def test_a_rejection_may_quote_a_key_that_nobody_knows(cloud, virtual, method):
+    """Neither a message nor its details show it, and all else of the answer stays readable."""
+    unknown, serial_number = "mconn-0f3a9c1d2b4e5f60718293a4b5c6d7e8f9012345", "MC-2209-0417-2209-0417-2209"
+    text = f"{unknown} of {virtual} ({serial_number}) is in the way"
+
+    def between(request, forward):
+        error = {"code": 1022, "message": text, "source": {"pointer": f"/device/{unknown}"}, "error_chain": [{"code": 1, "message": text}]}
+        body = json.dumps({"success": False, "errors": [error], "messages": [], "result": None}).encode()
+        return Reply(400, {"Content-Type": "application/json"}, body) if request.method == method else forward()
+
+    tasks = {
+        "GET": [lambda: run(cloud), lambda: apply(cloud, CONNECTOR, {"serial_number": serial_number})],
+        "POST": [lambda: run(cloud, notes="another"), lambda: apply(cloud, CONNECTOR, {"serial_number": serial_number})],
+        "PATCH": [lambda: run(cloud, connector=virtual, rotate="always"), lambda: apply(cloud, CONNECTOR, {"connector_id": virtual, "activated": True})],
+        "DELETE": [lambda: apply(cloud, CONNECTOR, {"connector_id": virtual, "state": "absent"})],
+    }
+    cloud.between = between
+    for task in tasks[method]:
+        with pytest.raises(MagicError) as caught:
+            task()
+        assert "mconn-" not in everything(caught.value) and f"[1022] ******** of {virtual} (" in str(caught.value)
+        assert "(at /device/********; because of [1] ******** of" in str(caught.value)
+    # What the request has is shown.
+    assert (serial_number in str(caught.value)) is (method == "POST")
