@@ -12,7 +12,7 @@
 # make site                 the documentation, as web pages in the folder site
 # make format               format the Python code
 # make demo                 a demonstration on the emulator
-# JOBS=1                    one session at a time, instead of one for each processor (at most 2)
+# JOBS=1                    one session at a time, instead of one more than there are processors (at most 3)
 
 PYTHON ?= python3
 CORES ?=

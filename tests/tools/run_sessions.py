@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the nox sessions that have a tag, two at a time, prints what each said in one piece, and sums up at the end.
+"""Runs the nox sessions that have a tag, several at a time, prints what each said in one piece, and sums up at the end.
 
 nox itself runs one session after the other. The sessions, their tags and their order stand in noxfile.py. The last line is
 ``N passed, N failed, N skipped``, counting sessions; the exit status is 0 if none failed and something ran.
@@ -164,7 +164,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tag", help="the tag of the sessions in noxfile.py, or the name of one")
     parser.add_argument("--cores", default="", help="ansible-cores, such as '2.19 2.21'; without it, all")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many sessions at a time")
+    # Tests wait a fifth of their time: for answers that come late, and for limits that end.
+    parser.add_argument("--jobs", type=int, default=min(3, (os.cpu_count() or 1) + 1), help="how many sessions at a time")
     parser.add_argument("--reuse", action="store_true", help="keep the environments of the last run")
     args = parser.parse_args()
     if args.jobs < 1:

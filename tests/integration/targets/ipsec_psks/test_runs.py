@@ -210,11 +210,10 @@ def test_when_the_fact_alone_would_receive_the_keys_it_says_where_they_are(site,
 # --- interruptions
 
 
-@PLACE
-@pytest.mark.parametrize("place_of_fault", [0, 1])
+@pytest.mark.parametrize(("place", "place_of_fault"), [("here", 0), ("there", 1)])
 def test_the_timeout_of_the_task_keeps_the_keys(site, emulator, place, place_of_fault):
     emulator.fault(kind="slow", when="after", path="psk$", skip=place_of_fault, seconds=20)
-    task = rotate(batch_size=6, vault_file="v/keys.yml", keywords={"timeout": 8})
+    task = rotate(batch_size=6, vault_file="v/keys.yml", keywords={"timeout": 6})
     site.play([task], hosts=place, rc=2, warns=["cloudflare.magic.ipsec_psks: interrupted"])
     assert lost(site, emulator) == []
     assert len(emulator.key_log()) == 6 * (place_of_fault + 1), "the request did take effect"

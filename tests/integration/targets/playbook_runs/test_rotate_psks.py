@@ -16,7 +16,7 @@ from conftest import decrypt
 
 FILE = ("-e", "vault_file=keys.yml")
 # Cloudflare counts for five minutes.
-RATE_LIMIT_SECONDS = 20
+RATE_LIMIT_SECONDS = 10
 
 
 def sent(emulator) -> list[str]:

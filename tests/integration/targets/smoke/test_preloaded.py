@@ -61,6 +61,7 @@ print(json.dumps(known))
 """
 
 
+@pytest.mark.cores("ends")
 def test_each_run_has_its_own_settings(tmp_path):
     """Runs of the same configuration in their own folders, one with another environment, one with a file, and one without a log."""
     (tmp_path / "settings.py").write_text(SETTINGS, encoding="utf-8")
