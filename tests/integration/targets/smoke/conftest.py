@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.cloudflare.magic.tests.integration.support.classes import pytest_collection_modifyitems, pytest_configure
 from ansible_collections.cloudflare.magic.tests.integration.support.edge import edges
 from ansible_collections.cloudflare.magic.tests.integration.support.playing import _emulator, checked_emulator, command, leaked, play
 
-__all__ = ["_emulator", "checked_emulator", "command", "edges", "leaked", "play"]
+__all__ = ["_emulator", "checked_emulator", "command", "edges", "leaked", "play", "pytest_collection_modifyitems", "pytest_configure"]
