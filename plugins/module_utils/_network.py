@@ -98,7 +98,7 @@ class _Matcher:
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = [known(self._kind.fields[key], item.get(key)) for key in self._kind.keys]
-        return tuple([value if isinstance(value, (str, int)) else repr(value) for value in found])
+        return tuple(value if isinstance(value, (str, int)) else repr(value) for value in found)
 
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for objects to delete because no item names them."""

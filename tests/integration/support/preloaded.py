@@ -206,7 +206,7 @@ def _read_options() -> None:
     # Collections are each run's own: importing something of one fails.
     sys.modules["ansible_collections"] = None  # type: ignore[assignment]
     loaders = vars(importlib.import_module("ansible.plugins.loader"))
-    for loader in [value for value in loaders.values() if type(value) is loaders["PluginLoader"]]:
+    for loader in [value for value in loaders.values() if type(value) is loaders["PluginLoader"]]:  # pylint: disable=unidiomatic-typecheck  # no subclass
         for name in ANSIBLE:
             package, dummy, plugin = name.rpartition(".")
             module = sys.modules.get(name)

@@ -36,10 +36,10 @@ class Noted(Keeper):
     def interrupted(self, dummy_tunnel_id):
         return self._interrupted
 
-    def begin(self, tunnel_id, name):
+    def begin(self, object_id, name):
         self.told.append("begin")
 
-    def unchanged(self, tunnel_id):
+    def unchanged(self, object_id):
         self.told.append("unchanged")
 
 
