@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._object_action import reads
 
 ActionModule = reads(CF1_SITE)

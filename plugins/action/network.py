@@ -10,7 +10,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _d
 from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, displayed
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, displayed
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with
@@ -45,10 +45,12 @@ class ActionModule(ClientAction):
             kinds = USUAL if options["config"] is None else _design.kinds_of(options["config"])
             account = Account(client)
             read: Json = {"changed": False, "gathered": _gather.gather(kinds, account, keep)}
+            warnings = [text for kind in kinds if children_of(kind) for text in _gather.unclear(account.of(kind), kind, account)]
             if options["keep"] is None:
-                found, warnings = _gather.of_connectors(kinds, account)
-                read.update({"keep_candidates": found, "warnings": warnings} if warnings else {})
-            return {**read, "requests": client.sent - before}
+                found, more = _gather.of_connectors(kinds, account)
+                read.update({"keep_candidates": found} if more else {})
+                warnings += more
+            return {**read, **({"warnings": warnings} if warnings else {}), "requests": client.sent - before}
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None, self._task.check_mode)
         design = _design.read_design(options["config"])
         with alone_with(() if self._task.check_mode else design.kinds, client):

@@ -362,7 +362,9 @@ options:
         elements: dict
       cf1_sites:
         description:
-          - Sites of Cloudflare One. Items have the options of M(cloudflare.magic.cf1_site).
+          - Sites of Cloudflare One. Items have the options of M(cloudflare.magic.cf1_site), and the list C(ramps), whose items have the suboptions of
+            C(ramps) in that module. The same design can create the tunnels and connectors.
+          - In a design, the list C(ramps) is treated like the lists of sites. Only O(state=overridden) deletes the ramps that it does not name.
         type: list
         elements: dict
       redundancy_groups:

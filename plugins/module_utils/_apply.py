@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -361,4 +362,5 @@ class _Then:
 def _points_into(error: MagicError, kind: Kind) -> bool:
     """Return whether an error is about one of the objects in a request, and not about the request as a whole."""
     errors = (error.failure or {}).get("errors", [])
-    return any(str(entry.get("source", {}).get("pointer", "")).startswith(f"/{kind.several}/") for entry in errors)
+    start = re.compile("/[0-9]+(/|$)" if kind.listed else f"/{kind.several}/")
+    return any(start.match(str(entry.get("source", {}).get("pointer", ""))) for entry in errors)

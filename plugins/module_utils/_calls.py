@@ -13,16 +13,16 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, identified, list_objects, member, read_object, without_keys
-from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
 
 if t.TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind, Source
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
 
     Json = dict[str, t.Any]
@@ -35,9 +35,12 @@ ASK = {"validate_only": "true"}
 _NO_SUCH_PATH = 7003
 
 
-def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: dict[str, Json] | None = None) -> list[Json]:
+def list_all(
+    client: Client, kind: Kind, parent_id: str | None = None, hidden: dict[str, Json] | None = None, lookup: Callable[[Kind], list[Json]] | None = None
+) -> list[Json]:
     """Return all objects of a kind, or those of one parent.
 
+    :arg lookup: returns the objects of a kind that these may stand for; see ``Kind.source``.
     :arg hidden: gets the fields that no object comes with, by its id, for the one module whose job it is to hand them on.
     """
     if not kind.bare:
@@ -56,7 +59,21 @@ def list_all(client: Client, kind: Kind, parent_id: str | None = None, hidden: d
     found = identified(client, [_received(client, kind, item) for item in own], kind.noun)
     if hidden is not None:
         hidden.update({item["id"]: {name: raw[name] for name in kind.hidden if name in raw} for raw, item in zip(own, found)})
-    return found
+    others = {canonical(str(one)) for one in (client.settings.account_id, parent_id)}
+    return found if kind.source is None else [_with_source(kind, kind.source, item, others, lookup) for item in found]
+
+
+def _with_source(kind: Kind, source: Source, item: Json, others: set[str], lookup: Callable[[Kind], list[Json]] | None) -> Json:
+    """Return an object with the id of what it stands for, if its URL has one.
+
+    :arg others: ids in the URL that are about something else.
+    """
+    name = source.field_of(item)
+    ids = [one for one in source.ids_in(item) if one not in others and one != canonical(item["id"])]
+    if len(ids) > 1 and name and lookup is not None:
+        there = {canonical(str(other.get("id"))) for end in kind.identifying[name].of for other in lookup(end)}
+        ids = [one for one in ids if one in there] or ids[-1:]
+    return {**item, name: ids[0]} if name and len(ids) == 1 else item
 
 
 def list_inside(client: Client, kind: Kind, object_id: str, name: str) -> list[Json]:
@@ -163,7 +180,7 @@ class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
         key = kind.several, parent_id
         if key not in self._read:
             try:
-                there = [] if parent_id in self.foreseen_ids else list_all(self._client, kind, parent_id)
+                there = [] if parent_id in self.foreseen_ids else list_all(self._client, kind, parent_id, lookup=self.of)
                 self._read[key] = self.as_foreseen(kind, there, parent_id)
             except MagicError as error:
                 error.unreadable = True
@@ -191,7 +208,20 @@ def send(kind: Kind, client: Client, planned: Plan, secret: Mapping[str, str], p
     """Send the request of a plan, and return the unchecked result."""
     segments = [*kind.path(parent_id), *([] if planned.object_id is None else [planned.object_id])]
     body = [planned.body] if kind.listed and planned.method == "POST" else planned.body
-    return client.request(str(planned.method), segments, params=params, body=body, headers=kind.headers, secrets=list(secret.values()), tree=kind.tree)
+    return _request(client, kind, str(planned.method), segments, params, body, list(secret.values()))
+
+
+def _request(client: Client, kind: Kind, method: str, path: list[str], params: Mapping[str, str] | None, body: t.Any, secrets: Sequence[str] = ()) -> t.Any:
+    """Send a write, and return the unchecked result.
+
+    :raises MagicError: if it fails; if Cloudflare rejects a new object, with what a user should know.
+    """
+    try:
+        return client.request(method, path, params=params, body=body, headers=kind.headers, secrets=secrets, tree=kind.tree)
+    except MagicError as error:
+        if method != "POST" or not kind.if_refused or error.reached != REFUSED or is_hopeless(error):
+            raise
+        raise error.explained(f"{error} {kind.if_refused}") from None
 
 
 def write_several(
@@ -207,9 +237,10 @@ def write_several(
     method = str(plans[0].method)
     what = f"the {method} of {len(plans)} {kind.noun}s"
     bodies = [{**(planned.body or {}), **({} if planned.object_id is None else {"id": planned.object_id})} for planned in plans]
-    answer = client.request(method, kind.path(), params=params, body={kind.several: bodies}, headers=kind.headers)
+    answer = _request(client, kind, method, kind.path(parent_id), params, bodies if kind.listed else {kind.several: bodies})
     if method == "POST":
-        created = member(answer, kind.several, list, what, UNKNOWN)
+        whole = {kind.several: [_received(client, kind, one) for one in answer]} if kind.listed and isinstance(answer, list) else answer
+        created = member(whole, kind.several, list, what, UNKNOWN)
         if len(created) != len(plans):
             raise MagicError(f"Cloudflare's response to {what} has {len(created)}, so it was not used. Report this if it happens again.", reached=UNKNOWN)
         found: list[Json | None] = []
@@ -217,6 +248,7 @@ def write_several(
         for planned, one in zip(plans, created):
             member(one, "id", str, what, UNKNOWN)
             # No two of them may be the same.
+            one = _confirmed(client, kind, planned.desired, one)
             _check_new(kind, planned.desired, one, there if one["id"] in there else seen, what)
             seen.add(one["id"])
             found.append(without_keys(one))
@@ -272,6 +304,7 @@ def result_of(client: Client, kind: Kind, planned: Plan, answer: t.Any, there: C
             member(created, "id", str, what, UNKNOWN)
         elif not isinstance(created, dict):
             raise MagicError(f"Cloudflare's response to {what} is not an object, so it was not used. Report this if it happens again.", reached=UNKNOWN)
+        created = _confirmed(client, kind, planned.desired, created)
         _check_new(kind, planned.desired, as_object(created), there, what)
         return t.cast("Json", without_keys(_completed(kind, planned, created)))
     done = "deleted" if method == "DELETE" else "modified"
@@ -304,12 +337,25 @@ def _created(kind: Kind, answer: t.Any) -> t.Any:
     return answer.get(kind.single, answer) if isinstance(answer, dict) and not kind.bare else answer
 
 
+def _confirmed(client: Client, kind: Kind, sent: Json, created: t.Any) -> t.Any:
+    """Return the object in the response to a POST with the id of what it stands for, if its URL has that id; with another one if it has others only."""
+    source = kind.source
+    if source is None or not isinstance(created, dict):
+        return created
+    name, others = source.field_of(created), (canonical(client.settings.account_id), canonical(str(created.get("id"))))
+    ids = [one for one in source.ids_in(created) if one not in others]
+    return {**created, name: sent[name] if canonical(str(sent.get(name))) in ids else ids[-1]} if name and ids else created
+
+
 def _check_new(kind: Kind, sent: Json, created: Json, there: Container[str], what: str) -> None:
     """Compare the object in the response to a POST with the one that was sent: a later task would change or delete the object with its ID.
 
     :raises MagicError: if it is another one. The outcome of the request is then unknown.
     """
-    wrong = [key for key in kind.keys_in(sent) if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
+    # Without a URL, the type is all that can be compared.
+    unclear = kind.source is not None and not kind.source.is_shown(created) and kind.source.field_of(created) in kind.keys_in(sent)
+    keys = () if unclear else kind.keys_in(sent)
+    wrong = [key for key in keys if known(kind.fields[key], created.get(key)) != known(kind.fields[key], sent.get(key))]
     if kind.id_option and created.get("id") in there:
         wrong.append("id")
     if wrong:

@@ -109,7 +109,7 @@ def read_design(config: t.Any) -> Design:
     items: list[Item] = []
     for kind in ROOTS:
         if kind in named and config[kind.in_design] is not None:
-            items += (_read_single if kind.is_one else _read_list)(kind, kind.in_design, config[kind.in_design], problems)
+            items += (_read_single if kind.is_one else read_list)(kind, kind.in_design, config[kind.in_design], problems)
     kinds = tuple(kind for kind in KINDS if (kind in named and config[kind.in_design] is not None) or any(kind in item.lists for item in items))
     problems += _twice(items)
     if problems:
@@ -143,7 +143,7 @@ def _read_single(kind: Kind, place: str, written: t.Any, problems: list[str], pa
     return [_read_item(kind, place, written, item_options(kind), problems, parent)] if written != {} else []
 
 
-def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
+def read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
     """Return the items of a list, each followed by the items in it; errors are appended to ``problems``."""
     if not isinstance(written, (list, tuple)):
         problems.append(f"{place}: is not a list. Write a '-' before each of the {kind.noun}s.")
@@ -159,7 +159,7 @@ def _read_list(kind: Kind, place: str, written: t.Any, problems: list[str], pare
         item = _read_item(kind, where, own, options, problems, parent, tuple(lists.values()))
         items.append(item)
         for name, child in lists.items():
-            items += (_read_single if child.is_one else _read_list)(child, f"{where}.{name}", entry[name], problems, item)
+            items += (_read_single if child.is_one else read_list)(child, f"{where}.{name}", entry[name], problems, item)
     return items
 
 
@@ -281,10 +281,15 @@ def as_item(kind: Kind, actual: Mapping[str, t.Any], with_id: bool = False) -> J
 
 def as_items(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> list[Json]:
     """Return objects as items, in an order that does not depend on when they were created. Those of one name have their ids."""
+    return [item for item, dummy in as_pairs(kind, objects)]
+
+
+def as_pairs(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> list[tuple[Json, Mapping[str, t.Any]]]:
+    """Return the same, each with its object."""
     known = sorted(((as_item(kind, actual), actual) for actual in objects), key=lambda pair: (_order(kind, pair[0]), str(pair[1].get("id"))))
     identities = [_identity(kind, item) for item, dummy in known]
     count = Counter(identities)
-    return [as_item(kind, actual, with_id=True) if count[identity] > 1 else item for identity, (item, actual) in zip(identities, known)]
+    return [(as_item(kind, actual, with_id=True) if count[identity] > 1 else item, actual) for identity, (item, actual) in zip(identities, known)]
 
 
 def _identity(kind: Kind, item: Json) -> str:

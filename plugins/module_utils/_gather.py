@@ -19,18 +19,19 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import IPSEC_TUNNEL, ROUTE, TUNNELS, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import named, with_this_id
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE, SITE_LAN
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_among, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, NewId, children_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
+    from ansible_collections.cloudflare.magic.plugins.module_utils._references import Lookup
 
     Json = dict[str, t.Any]
 
@@ -57,7 +58,9 @@ class Kept:
     def has(self, kind: Kind, item: Mapping[str, t.Any]) -> bool:
         """Return whether an object is one of them."""
         if not self._words or kind is not ROUTE:
-            return by_name(self._words, label_of(kind, item))
+            # What is identified by another object has the name of that.
+            labels = (label_of(kind, item), label_among(kind, item, lambda other: self._account[other.several])) if self._words else ()
+            return any(by_name(self._words, label) for label in labels)
         prefix = known(ROUTE.fields["prefix"], item.get("prefix"))
         return by_name(self._words, str(prefix)) or prefix in self._prefixes or bool(self._insides.tunnels_at(item.get("nexthop")))
 
@@ -83,14 +86,39 @@ def items_of(kind: Kind, account: Known, parent_id: str | None = None, kept: Kep
         return as_item(kind, objects[0]) if objects else {}
     if kind in USUAL:
         return as_items(kind, objects)
-    count = Counter(str(item.get(kind.keys[0])) for item in objects)
+    keys = [repr([item.get(key) for key in kind.keys_in(item)]) for item in objects]
+    count = Counter(keys)
     found = []
-    for item in objects:
-        own = as_item(kind, item, with_id=count[str(item.get(kind.keys[0]))] > 1)
-        own = named(kind.fields, own, lambda other: account.of(other, kind.beside(other, parent_id)) or [])
+    for item, key in zip(objects, keys):
+        if kind.source is not None and not kind.source.is_shown(item):
+            continue  # nobody knows how to refer to it
+        own = named_item(kind, item, lambda other: account.of(other, kind.beside(other, parent_id)) or [], with_id=count[key] > 1)
         lists = {child.in_path: items_of(child, account, item["id"], kept) for child in children_of(kind) if account.is_read(child, item["id"])}
         found.append({**own, **lists})
-    return sorted(found, key=lambda one: str(one.get(kind.keys[0])))
+    return sorted(found, key=lambda one: [str(one.get(name, "")) for name in (*kind.finders, kind.id_option)])
+
+
+def named_item(kind: Kind, item: Json, lookup: Lookup, with_id: bool = False) -> Json:
+    """Return an object as an item, with names instead of ids; one that stands for an object that does not exist has only its own id."""
+    ends = [(one, item[own]) for own, one in kind.identifying.items() if kind.source is not None and item.get(own) is not None]
+    if any(not isinstance(object_id, NewId) and not with_this_id(lookup(end), object_id) for one, object_id in ends for end in one.of):
+        return {kind.id_option: item["id"]}
+    return named(kind.fields, as_item(kind, item, with_id), lookup)
+
+
+def unclear(items: Sequence[Json], kind: Kind, account: Account) -> list[str]:
+    """Return a warning for each object of a kind that has objects which are left out because it is not known what they stand for."""
+    found = []
+    for child in [child for child in children_of(kind) if child.source is not None]:
+        for item in items:
+            left_out = [one for one in account.of(child, item["id"]) if child.source is not None and not child.source.is_shown(one)]
+            names = listing(f"{label_of(child, one)} (id {one['id']}, type {one.get('type')})" for one in left_out)
+            if left_out:
+                found.append(
+                    f"The {kind.noun} '{label_of(kind, item)}' has {child.noun}s of which Cloudflare does not show what they lead to: {names}. They are left "
+                    f"out. Before you apply {child.in_path} of it, delete them in Cloudflare's dashboard, or add them by {child.id_option}."
+                )
+    return found
 
 
 def as_design(kinds: Sequence[Kind], account: Known, kept: Kept | None = None) -> Json:

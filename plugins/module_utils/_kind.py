@@ -9,17 +9,20 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
+from urllib.parse import urlsplit
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, as_object, options_of, read, wanted
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     Json = dict[str, t.Any]
 
@@ -56,6 +59,58 @@ class Mixed(t.NamedTuple):
     def sent(self, value: Json) -> list[Json]:
         """Return the list that the API takes."""
         return [{"id": object_id, "type": kind} for part, kind in self.types.items() for object_id in value.get(part, ())]
+
+
+# An id as Cloudflare creates it: 32 hexadecimal characters, perhaps with hyphens.
+_ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Source(t.NamedTuple):
+    """The object of another kind that an object stands for, whose id is in one of several fields.
+
+    In requests, the API has a type and the id. In answers, it has the type and a URL, in a part that is called like the type. The URL can be missing, and
+    its form is not documented, so it is only searched for ids. Objects without one are unidentified.
+
+    :ivar fields: the fields with the ids, by the API's types.
+    :ivar id_name: the name of the id in requests.
+    :ivar url: the name of the URL in answers.
+    """
+
+    fields: Mapping[str, str]
+    id_name: str
+    url: str
+
+    def field_of(self, item: Mapping[str, t.Any]) -> str:
+        """Return the field for the type of an object; empty if it has no type that is known."""
+        kind = item.get("type")
+        return self.fields.get(kind, "") if isinstance(kind, str) else ""
+
+    def is_shown(self, item: Mapping[str, t.Any]) -> bool:
+        """Return whether it is known what an object stands for."""
+        return any(item.get(name) is not None for name in self.fields.values())
+
+    def ids_in(self, item: Mapping[str, t.Any]) -> list[str]:
+        """Return the ids in the path of an object's URL, each once."""
+        try:
+            segments = urlsplit(str(item.get(self.url, ""))).path.split("/")
+        except ValueError:
+            return []
+        return list(dict.fromkeys(one for one in map(canonical, segments) if _ID.fullmatch(one)))
+
+    def received(self, raw: Json, strange: Container[str]) -> Json:
+        """Return an object of an answer with its URL beside its type.
+
+        :arg strange: names that only the collection has.
+        """
+        kind = raw.get("type")
+        url = as_object(raw.get(kind)).get(self.url) if isinstance(kind, str) else None
+        found = {name: value for name, value in raw.items() if name not in strange and name not in self.fields and name != self.url}
+        return {**found, self.url: url} if isinstance(url, str) else found
+
+    def sent(self, body: Json) -> Json:
+        """Return a body with a type and an id in place of the field."""
+        found = {name: value for name, value in body.items() if name not in self.fields.values()}
+        return {**found, **{part: value for kind, name in self.fields.items() if name in body for part, value in ((self.id_name, body[name]), ("type", kind))}}
 
 
 @dataclass(frozen=True)
@@ -101,7 +156,11 @@ class Kind:
     :ivar hidden: fields of responses that are never shown, because they are secret.
     :ivar mixed: the field that is one list of objects of several kinds in the API. Answers to writes do not have it.
     :ivar guarded: whether it is not deleted as long as another object refers to it.
-    :ivar inside: lists in the path of an object that no module manages, and that the info module reads if the option of that name is set.
+    :ivar alone_everywhere: whether ``alone`` is about all objects of an account, and not about those of one parent.
+    :ivar inside: the objects that belong to one and have no module of their own, by their names in the path, with the options of each: the module keeps the
+        list of that name complete, and the info module reads it if the option of that name is set.
+    :ivar source: the object of another kind that an object stands for.
+    :ivar if_refused: what a user should know if Cloudflare rejects a new one.
     :ivar wrapped: whether the list of them has their name around it, though ``bare``.
     """
 
@@ -144,7 +203,10 @@ class Kind:
     mixed: Mixed | None = None
     wrapped: bool = False
     guarded: bool = False
-    inside: tuple[str, ...] = ()
+    alone_everywhere: bool = False
+    inside: Mapping[str, Json] = field(default_factory=dict)
+    source: Source | None = None
+    if_refused: str = ""
 
     def path(self, parent_id: str | None = None) -> list[str]:
         """Return the path of all of them, or of those of one parent."""
@@ -155,6 +217,11 @@ class Kind:
     def empty(self) -> Json:
         """The values that missing fields stand for, where that is known."""
         return {name: one.empty for name, one in self.fields.items() if one.empty is not None}
+
+    @cached_property
+    def identifying(self) -> dict[str, Field]:
+        """The fields with the names of other objects that identify an object, by the fields with the ids of these."""
+        return {one.stands_for: one for one in self.fields.values() if one.stands_for and one.stands_for in (*self.keys, *self.or_keys)}
 
     @cached_property
     def refers(self) -> bool:
@@ -217,6 +284,7 @@ class Kind:
     def options(self) -> ArgumentSpec:
         """The options of the module that manages objects of this kind."""
         own = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, **self._who, **options_of(self.fields)}
+        own.update({name: {"type": "list", "elements": "dict", "options": entry} for name, entry in self.inside.items()})
         one_of = [(self.id_option, self.keys[0], *self.finders[len(self.keys) :])] if self.id_option else []
         return SHARED.merge(self.more).merge(ArgumentSpec(own, required_one_of=one_of))
 
@@ -237,7 +305,7 @@ class Kind:
         if self.mixed is not None and self.mixed.shown in raw:
             found = {name: value for name, value in found.items() if name != self.mixed.shown}
             found[self.mixed.field] = self.mixed.received(raw[self.mixed.shown])
-        return found
+        return found if self.source is None else self.source.received(found, self.fields)
 
     def sent(self, body: Json) -> Json:
         """Return a body with each field in the place that it has in the API."""
@@ -247,7 +315,7 @@ class Kind:
                 found[outer] = {**found.get(outer, {}), inner: body[name]}
         if self.mixed is not None and self.mixed.field in body:
             found[self.mixed.field] = self.mixed.sent(body[self.mixed.field])
-        return found
+        return found if self.source is None else self.source.sent(found)
 
 
 def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[str]]:

@@ -23,8 +23,18 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._gather import Ke
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, through
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import find, identity_then, plan, values_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import resolved
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Later, Step, as_it_is, label_of, objects_after, tunnels_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import meant, resolved
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import (
+    Changes,
+    Later,
+    Rules,
+    Step,
+    as_it_is,
+    label_among,
+    label_of,
+    objects_after,
+    tunnels_after,
+)
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import children_of, key_of
 
@@ -32,8 +42,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design, Item
-    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
-    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account, Rules
+    from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind, Source
+    from ansible_collections.cloudflare.magic.plugins.module_utils._references import Lookup
+    from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Account
 
     Json = dict[str, t.Any]
 
@@ -67,6 +78,21 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     return changes
 
 
+def deletions_inside(kind: Kind, account: Account, actual: Json, label: str) -> list[Step]:
+    """Return the steps that delete what belongs to an object, except what is deleted with it because there is one at most."""
+    return [
+        Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"], label)
+        for child in children_of(kind)
+        if not child.is_one
+        for item in account[key_of(child, actual["id"])]
+    ]
+
+
+def work_inside(kind: Kind, account: Account, parent: Step, items: Sequence[Item], changes: Changes) -> None:
+    """Append the steps that lead to exactly these objects of a parent."""
+    _Matcher(kind, account, Rules("overridden"), Kept((), account), changes, parent).work(items)
+
+
 class _Matcher:
     """Finds the object of one kind, or of one parent, for each item, and decides what happens to it."""
 
@@ -95,6 +121,10 @@ class _Matcher:
         self._named: set[str] = set()
         # The places of those items.
         self._places: dict[str, str] = {}
+        # What the items without an object set.
+        self._without: list[Json] = []
+        self._place = "" if parent is None else f"{parent.place}.{kind.in_path}" if parent.place else kind.in_path
+        self._parent = parent
 
     def _keys(self, item: Mapping[str, t.Any]) -> tuple[t.Any, ...]:
         found = [known(self._kind.fields[key], item.get(key)) for key in self._kind.keys]
@@ -116,10 +146,30 @@ class _Matcher:
                 self._add(item, (self._doomed if self._rules.state == "deleted" else self._meant)(item, meant.get(id(item))))
             except MagicError as error:
                 self._blame(item, error)
-        if self._rules.state == "overridden" and not self._kind.given:
-            for actual in self._there:
-                if actual["id"] not in self._taken and not self._why_kept(actual):
-                    self._delete(actual)
+        doomed = self._there if self._rules.state == "overridden" and not self._kind.given else []
+        doomed = [actual for actual in doomed if actual["id"] not in self._taken and not self._why_kept(actual)]
+        if self._kind.source is not None and (unclear := self._unclear(self._kind.source, doomed)):
+            self._refuse(unclear)
+            return
+        for actual in doomed:
+            self._delete(actual)
+
+    def _unclear(self, source: Source, doomed: Sequence[Json]) -> list[Json]:
+        """Return the objects in the way because it is not known what they stand for: one may be what an item means, or must not be deleted."""
+        wanted = {name for desired in self._without for name in source.fields.values() if name in desired}
+        unclear = [actual for actual in self._there if not source.is_shown(actual) and actual["id"] not in self._taken]
+        of_any_type = [actual for actual in unclear if not isinstance(actual.get("type"), str)] if wanted else []
+        return [actual for actual in unclear if actual in doomed or actual in of_any_type or source.field_of(actual) in wanted]
+
+    def _refuse(self, unclear: Sequence[Json]) -> None:
+        """Report objects that are in the way because it is not known what they stand for."""
+        kind, parent = self._kind, self._parent
+        what = listing(f"{label_of(kind, actual)} (id {actual['id']}, type {actual.get('type')})" for actual in unclear)
+        whose = "" if parent is None else f" of the {parent.kind.noun} '{parent.label}'"
+        self._changes.problems.append(
+            f"{self._place}: Cloudflare does not show what these {kind.noun}s{whose} lead to: {what}. So it is not known whether the list names them, and "
+            f"none is created or deleted. Delete them in Cloudflare's dashboard, name them by {kind.id_option}, or leave {kind.in_path} out."
+        )
 
     def _blame(self, item: Item, error: MagicError) -> None:
         """Report an error of an item."""
@@ -129,13 +179,30 @@ class _Matcher:
 
     def _named_by_ids(self, item: Item) -> Item | None:
         """Return the item with ids in place of names; None if it has a problem."""
-        if self._rules.state == "deleted" or not self._kind.refers:
+        if not self._kind.refers:
             return item
         try:
+            if self._rules.state == "deleted":
+                return self._named_as_it_is(item)
             return replace(item, desired=resolved(self._kind.fields, item.desired, self._look_up, ids=not self._kind.validates))
         except MagicError as error:
             self._blame(item, error)
             return None
+
+    def _named_as_it_is(self, item: Item) -> Item | None:
+        """Return an item that deletes an object, with the ids of what that is identified by; None if this does not exist, as then neither does the object."""
+        names = {name: item.desired[name] for name, one in self._kind.fields.items() if one in self._kind.identifying.values() and name in item.desired}
+        if not all(any(meant(other, self._as_of_now(other), word) for other in self._kind.fields[name].of) for name, word in names.items()):
+            return None
+        return replace(item, desired={**item.desired, **resolved(self._kind.fields, names, self._as_of_now)})
+
+    def _as_of_now(self, other: Kind) -> list[Json]:
+        """Return the objects that can be referred to, as they are."""
+        return self._account[key_of(other, self._kind.beside(other, self._parent_id))]
+
+    def _label(self, item: Mapping[str, t.Any], lookup: Lookup) -> str:
+        """Return the name of an object for people, with that of the object that it belongs to."""
+        return "/".join(filter(None, (self._above, label_among(self._kind, item, lookup))))
 
     def _look_up(self, other: Kind) -> list[Json]:
         """Return the objects that can be referred to, as they will be: for a child, those of its parent."""
@@ -153,16 +220,9 @@ class _Matcher:
 
     def _delete(self, actual: Json, place: str = "") -> None:
         """Append the steps that delete an object, after those for what belongs to it."""
-        label = self._label(actual)
-        # A kind with at most one object is deleted with its parent.
-        for child in (child for child in children_of(self._kind) if not child.is_one):
-            for item in self._account[key_of(child, actual["id"])]:
-                self._changes.steps.append(Step(child, plan(child, None, item), item, f"{label}/{label_of(child, item)}", "", actual["id"], label))
+        label = self._label(actual, self._as_of_now)
+        self._changes.steps += deletions_inside(self._kind, self._account, actual, label)
         self._changes.steps.append(Step(self._kind, plan(self._kind, None, actual), actual, label, place, self._parent_id, self._above))
-
-    def _label(self, item: Mapping[str, t.Any]) -> str:
-        """Return the name of an object for people, with that of the object that it belongs to."""
-        return "/".join(filter(None, (self._above, label_of(self._kind, item))))
 
     def _led(self, item: Item) -> Item | None:
         """Return the item with the next hop through its tunnel; None if it needs no step, or has a problem."""
@@ -299,7 +359,9 @@ class _Matcher:
 
     def _add(self, item: Item, actual: Json | None) -> None:
         kind, state = self._kind, self._rules.state
-        if actual is not None:
+        if actual is None:
+            self._without.append(item.desired)
+        else:
             other = self._taken.setdefault(actual["id"], item.place)
             if other != item.place:
                 raise self._twice(actual, other)
@@ -308,7 +370,8 @@ class _Matcher:
                 raise MagicError(f"cannot be deleted here. {kind.given} Leave it out.")
             if actual is not None and item.lists:
                 # It contains the objects to delete.
-                self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, self._label(actual), item.place, self._parent_id, self._above))
+                label = self._label(actual, self._as_of_now)
+                self._changes.steps.append(Step(kind, plan(kind, {}, actual), actual, label, item.place, self._parent_id, self._above))
             elif actual is not None and (why := self._why_kept(actual)):
                 self._changes.warnings.append(f"{item.place}: {label_of(kind, actual)} {why}, so it is not deleted.")
             elif actual is not None:
@@ -320,7 +383,7 @@ class _Matcher:
         if state in ("replaced", "overridden") and actual is not None:
             desired = merged(resets({name: one for name, one in kind.fields.items() if name not in kind.fixed}, desired, actual), desired)
         planned = plan(kind, desired, actual)
-        label = self._label(planned.result or {})
+        label = self._label(planned.result or {}, self._look_up)
         if actual is None and self._new.setdefault(repr(self._new_identity(desired)), item.place) != item.place:
             raise MagicError(f"is the same {kind.noun} as {self._new[repr(self._new_identity(desired))]} ({label}). Leave one of them out.")
         self._changes.warnings += [f"{item.place}.{warning}" for warning in planned.warnings]

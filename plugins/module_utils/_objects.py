@@ -25,12 +25,14 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._calls import (
     read,
     send,
 )
-from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items
+from ansible_collections.cloudflare.magic.plugins.module_utils._design import as_items, as_pairs
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._gather import items_of, unclear
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import chosen, desired_of, normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import TUNNELS
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import mismatch, through
+from ansible_collections.cloudflare.magic.plugins.module_utils._parts import Parts, read_parts, with_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Claim, claim_of, find, plan, shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._policy import check_key
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import (
@@ -47,6 +49,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._references impor
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import as_it_is, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, last_generated_on
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import parts_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,6 +97,7 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
     :raises MagicError: naming the option and the fix.
     """
     desired_of(kind, options)
+    read_parts(kind, options)
     if kind.given and options["state"] == "absent":
         raise MagicError(f"state: {kind.given} Leave state out, or remove the task.")
     key = options.get("psk")
@@ -106,7 +110,8 @@ def check(kind: Kind, options: Mapping[str, t.Any]) -> list[str]:
 
 def may_create(kind: Kind, options: Mapping[str, t.Any]) -> bool:
     """Return whether a task can create an object. If several hosts do so at once, each creates its own."""
-    return not kind.given and options["state"] == "present" and options.get(kind.id_option) is None
+    own = options.get(kind.id_option) is None or any(options.get(name) for name in kind.inside)
+    return not kind.given and options["state"] == "present" and own
 
 
 def _nothing_foreseen() -> AbstractContextManager[list[Foreseen]]:
@@ -159,6 +164,9 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     desired = resolved(kind.fields, desired, look_up, ids=not kind.validates and not absent)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     _check_others(kind, account, planned, parent_id, check_mode)
+    if kind.inside:
+        then = _foreseen(kind, planned, account, whose, parent_id) if check_mode and planned.method is not None else []
+        return with_parts(Parts(kind, account, planned, there, options), client, then, foreseen if check_mode else None)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": _diff(kind, planned, parent)}
     shown = planned.result
@@ -356,7 +364,7 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     else:
         items = [item for item in account.of(kind, parent_id) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
     if options["format"] == "options":
-        return {"changed": False, kind.results: as_items(kind, items)}
+        return {"changed": False, **_as_options(kind, account, items, options)}
     shown = [normal(kind, item) for item in items]
     if kind.has_psk:
         now = client.now()
@@ -364,3 +372,13 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     for name in (name for name in kind.inside if options[name]):
         shown = [{**item, name: list_inside(client, kind, str(item["id"]), name)} for item in shown]
     return {"changed": False, kind.results: shown}
+
+
+def _as_options(kind: Kind, account: Account, items: list[Json], options: Mapping[str, t.Any]) -> Json:
+    """Return objects as options, with what belongs to them as far as that is asked for, and warnings."""
+    parts = [child for child in parts_of(kind) if options[child.in_path]]
+    if not parts:
+        return {kind.results: as_items(kind, items)}
+    found = [{**item, **{child.in_path: items_of(child, account, actual["id"]) for child in parts}} for item, actual in as_pairs(kind, items)]
+    warnings = unclear(items, kind, account)
+    return {kind.results: found, **({"warnings": warnings} if warnings else {})}

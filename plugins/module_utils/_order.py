@@ -30,7 +30,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._plan import valu
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import MAYBE_TWICE, references, sole
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NewId
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NewId, key_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ def _claims(kind: Kind, item: Mapping[str, t.Any] | None, parent_id: str | None 
     """Yield what an object has that no other one can have."""
     if item is None:
         return
-    yield from ((what, str(parent_id), value) for what, value in sole(kind, item))
+    yield from ((what, "" if kind.alone_everywhere else str(parent_id), value) for what, value in sole(kind, item))
     if kind not in (*WITH_INSIDES, ROUTE):
         return
     if kind is ROUTE:
@@ -182,7 +182,9 @@ def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
         if not certain:
             continue
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
-        for item in account[kind.several]:
+        # Of what belongs to other objects, those that the design names.
+        parents = {step.parent_id for step in changes.steps if step.kind is kind and not isinstance(step.parent_id, NewId)}
+        for item in (item for parent_id in parents for item in account[key_of(kind, parent_id)]):
             if item["id"] not in touched:
                 # Cloudflare decides whether the rest may occur twice.
                 mine = (claim for claim in _claims(kind, item) if claim[0] in certain)
@@ -291,7 +293,15 @@ def _requests(result: Ordered, units: Sequence[list[int]], batch_size: int) -> I
                 # What these give up is not available within the same request.
                 break
         first = result.steps[units[due[0]][0]]
-        yield from _portions([units[own] for own in due], batch_size if first.planned.method in first.kind.many else 1)
+        if first.planned.method not in first.kind.many:
+            yield from _portions([units[own] for own in due], 1)
+            continue
+        # One request is about the objects of one parent.
+        of_parents: dict[str | None, list[list[int]]] = defaultdict(list)
+        for own in due:
+            of_parents[result.steps[units[own][0]].parent_id].append(units[own])
+        for several in of_parents.values():
+            yield from _portions(several, batch_size)
 
 
 def _portions(units: Iterable[list[int]], size: int) -> Iterator[list[int]]:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Network monitoring, the account's BGP settings and sites of Cloudflare One, as declarations."""
+"""Network monitoring and the account's BGP settings, as declarations."""
 
 from __future__ import annotations
 
@@ -106,28 +106,4 @@ BGP_SETTINGS = _kind(
     within={"redistribute_static_wan": ("redistribute", "static:wan")},
     updates="PUT",
     given="Each account has BGP settings, which cannot be created or deleted.",
-)
-
-CF1_SITE = _kind(
-    noun="site of Cloudflare One",
-    single="cf1_site",
-    several="cf1_sites",
-    id_option="cf1_site_id",
-    keys=("name",),
-    fields={
-        "name": _NAME,
-        "description": _TEXT,
-        "location": Field(
-            {"type": "dict"},
-            parts={
-                "lat": Field({"type": "float"}, _values.degrees_as_number(90)),
-                "long": Field({"type": "float"}, _values.degrees_as_number(180)),
-                "name": _TEXT,
-            },
-        ),
-    },
-    required=("name",),
-    listed=True,
-    # What a ramp leads to stands in a URL at most, whose form is not documented: nothing can be compared.
-    inside=("ramps",),
 )

@@ -244,6 +244,9 @@ def shown_otherwise(kind: Kind, planned: Plan, answer: Json, check_mode: bool) -
     left = {} if check_mode else difference(kind.fields, desired, answer)
     if kind.mixed is not None:
         left.pop(kind.mixed.field, None)
+    if kind.source is not None and not kind.source.is_shown(answer) and not check_mode:
+        left = {}
+        warnings.append(f"Cloudflare does not show what the new {kind.noun} leads to, so a later run cannot recognize it and will stop.")
     if left:
         warnings.append(f"Cloudflare accepted the request, but shows another value of {listing(left)} than the one that was sent.")
     # Differences that the plan already reports are not repeated.

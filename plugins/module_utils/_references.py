@@ -73,20 +73,27 @@ def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
         if one.parts and isinstance(found.get(name), dict):
             found[name] = named(one.parts, found[name], lookup)
         elif one.of and not one.stands_for and isinstance(found.get(name), list):
-            found[name] = one.canonical([_name_of(one, object_id, lookup) or object_id for object_id in found[name]])
+            found[name] = one.canonical([name_of(one, object_id, lookup) or object_id for object_id in found[name]])
         elif one.stands_for and found.get(one.stands_for):
-            word = _name_of(one, found[one.stands_for], lookup)
+            word = name_of(one, found[one.stands_for], lookup)
             if word:
                 found[name] = word
                 del found[one.stands_for]
     return {name: found[name] for name in (*fields, *found) if name in found}
 
 
-def _name_of(one: Field, object_id: str, lookup: Lookup) -> str:
+def name_of(one: Field, object_id: str, lookup: Lookup) -> str:
     """Return the name of the object with an id; empty if there is none, or if the name means another one, too, or another one's ID."""
-    word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if other.get("id") == object_id), "")
+    word = next((str(other.get(kind.keys[0])) for kind in one.of for other in lookup(kind) if _is_same(other.get("id"), object_id)), "")
     found = [item["id"] for kind in one.of for item in meant(kind, lookup(kind), word)] if word else []
-    return word if found == [object_id] else ""
+    return word if len(found) == 1 and _is_same(found[0], object_id) else ""
+
+
+def _is_same(one: t.Any, other: t.Any) -> bool:
+    """Return whether two ids are the same. What stands for the id of a new object is only equal to itself."""
+    if isinstance(one, NewId) or isinstance(other, NewId):
+        return isinstance(one, NewId) and isinstance(other, NewId) and one == other
+    return canonical(str(one)) == canonical(str(other))
 
 
 def check_unused(kind: Kind, item: Json, lookup: Everywhere, parent_id: str | None = None, foretell: bool = False) -> None:
@@ -117,7 +124,7 @@ def check_empty(kind: Kind, item: Json, lookup: Everywhere) -> None:
 
     :raises MagicError: naming what it contains.
     """
-    for child in (child for child in children_of(kind) if not child.is_one):
+    for child in (child for child in children_of(kind) if not child.is_one and child.in_path not in kind.inside):
         inside = [_word(child, one) for one in lookup(child, str(item["id"]))]
         if inside:
             raise MagicError(
@@ -188,9 +195,9 @@ def resolved(fields: Mapping[str, Field], desired: Json, lookup: Lookup, path: s
             found[name] = [by_text[text] for text in one.canonical(list(by_text))]
         elif one.stands_for:
             # An empty value removes it.
-            found[one.stands_for] = the_one(one.of, f"{path}{name}", value, lookup)["id"] if value else value
+            found[one.stands_for] = fields[one.stands_for].canonical(the_one(one.of, f"{path}{name}", value, lookup)["id"]) if value else value
         elif value and meant_by.get(name):
-            found[name] = _with_id(meant_by[name], f"{path}{name}", value, lookup)
+            found[name] = one.canonical(_with_id(meant_by[name], f"{path}{name}", value, lookup))
         else:
             found[name] = value
     return found

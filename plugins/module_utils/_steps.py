@@ -18,6 +18,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._design import DE
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import name_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, key_of
 
@@ -27,6 +28,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Item
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
     from ansible_collections.cloudflare.magic.plugins.module_utils._plan import Plan
+    from ansible_collections.cloudflare.magic.plugins.module_utils._references import Lookup
 
     Json = dict[str, t.Any]
     # The objects of each kind, by ``Kind.several``.
@@ -118,12 +120,20 @@ def label_of(kind: Kind, item: Mapping[str, t.Any]) -> str:
     """Return the name of an object for people; empty where there is one at most."""
     if kind.is_one:
         return ""
-    if kind.keys == ("name",):
+    if kind.keys == ("name",) or (kind.source is not None and item.get("name")):
         return str(item.get("name"))
     if kind is not ROUTE:
         return str(next((item[key] for key in (*kind.keys, *kind.or_keys) if item.get(key)), item.get("id")))
     scope = [str(place) for places in as_object(item.get("scope")).values() if isinstance(places, list) for place in places]
     return f"{item.get('prefix')} via {item.get('nexthop')}, priority {item.get('priority')}" + (f", scope {' '.join(scope)}" if scope else "")
+
+
+def label_among(kind: Kind, item: Mapping[str, t.Any], lookup: Lookup) -> str:
+    """Return the name of an object for people; of one that is identified by another object, the name of that."""
+    for own, one in kind.identifying.items():
+        if item.get(own) and (name := name_of(one, item[own], lookup)):
+            return name
+    return label_of(kind, item)
 
 
 def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WITH_INSIDES) -> Iterator[tuple[str, Json]]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_RAMP, CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, REDUNDANCY_GROUP, ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as NETWORK
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
     APP,
     CONNECTOR,
@@ -47,6 +48,7 @@ KINDS = (
     SITE_APP_CONFIG,
     SITE_NETFLOW,
     CF1_SITE,
+    CF1_RAMP,
     MNM_CONFIG,
     MNM_RULE,
 )
@@ -82,6 +84,11 @@ def displayed(value: T) -> T:
 def children_of(kind: Kind) -> tuple[Kind, ...]:
     """Return the kinds whose objects belong to one of this kind."""
     return tuple(child for child in KINDS if child.parent is kind)
+
+
+def parts_of(kind: Kind) -> tuple[Kind, ...]:
+    """Return those of them that have no module of their own; see ``Kind.inside``."""
+    return tuple(child for child in children_of(kind) if child.in_path in kind.inside)
 
 
 def key_of(kind: Kind, parent_id: str | None = None) -> str:

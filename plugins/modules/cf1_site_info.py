@@ -44,7 +44,8 @@ options:
   ramps:
     description:
       - Whether to return the ramps of each site as well, which are the tunnels, interconnects and connectors through which it is reached. This costs one
-        request for each site. Has no effect with O(format=options).
+        request for each site.
+      - With O(format=options), a ramp is left out, with a warning, if Cloudflare does not show what it leads to.
     type: bool
     default: false
 seealso:
@@ -65,6 +66,11 @@ EXAMPLES = r"""
   cloudflare.magic.cf1_site_info:
     name: lyon
     ramps: true
+
+- name: Read all sites with their ramps, as options
+  cloudflare.magic.cf1_site_info:
+    ramps: true
+    format: options
 """
 
 RETURN = r"""
@@ -94,8 +100,10 @@ cf1_sites:
       returned: if Cloudflare returns it
       type: dict
     ramps:
-      description: The ramps of the site, as the API describes them. It names what a ramp leads to only in a URL, C(managed_by), which can be missing.
-      returned: with O(ramps=true) and O(format=api)
+      description:
+        - The ramps of the site, as the API describes them. It names what a ramp leads to only in a URL, C(managed_by), which can be missing.
+        - With O(format=options), as M(cloudflare.magic.cf1_site) accepts them.
+      returned: with O(ramps=true)
       type: list
       elements: dict
 failure:
@@ -104,8 +112,8 @@ failure:
   type: dict
 """
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._module import refuse
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE
 
 
 def main() -> None:

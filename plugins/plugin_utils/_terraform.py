@@ -13,10 +13,11 @@ import json
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._gather import as_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE, MNM_CONFIG, MNM_RULE
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_WAN
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import without_quotes

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, GRE_TUNNEL, INTERCONNECT, IPSEC_TUNNEL, REDUNDANCY_GROUP
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, CF1_SITE, MNM_CONFIG, MNM_RULE
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import BGP_SETTINGS, MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
     APP,
     CONNECTOR,

@@ -13,10 +13,10 @@ from contextlib import nullcontext
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import apply_one, check, read_some
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE_LAN
 from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
 from ansible_collections.cloudflare.magic.tests.unit.kinds.rows import ROWS, Row
@@ -225,4 +225,4 @@ def test_the_ramps_of_a_site_are_read_on_request(cloud):
     [found] = read_some(CF1_SITE, cloud._client, options_of(CF1_SITE, {"ramps": True}, spec))["cf1_sites"]
     assert [(one["type"], one["name"]) for one in found["ramps"]] == [("mconn", "Lyon")] and found["id"] == site["id"]
     [written] = read_some(CF1_SITE, cloud._client, options_of(CF1_SITE, {"ramps": True, "format": "options"}, spec))["cf1_sites"]
-    assert written == {"name": "lyon"}
+    assert written == {"name": "lyon", "ramps": [{"connector": "MC-1"}]}

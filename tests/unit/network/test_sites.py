@@ -323,7 +323,8 @@ def test_what_there_is_one_of_is_a_dictionary(cloud):
     assert "mnm_config" in dry["not_validated"] and "bgp_settings:\n  cloudflare_asn: 65000" in made["diff"]["after"]
     again = done(cloud, MONITORED, "overridden")
     assert not again["changed"] and again["requests"] == 4
-    assert cloud.run(dict.fromkeys(MONITORED), "gathered")["gathered"] == MONITORED
+    lyon = {**MONITORED["cf1_sites"][0], "ramps": []}
+    assert cloud.run(dict.fromkeys(MONITORED), "gathered")["gathered"] == {**MONITORED, "cf1_sites": [lyon]}
     changed = done(cloud, {"mnm_config": {"default_sampling": 20}, "bgp_settings": {"redistribute_static_wan": False}})
     assert [request.body for request in cloud.writes] == [{"redistribute": {"static:wan": False}}, {"default_sampling": 20}]
     assert changed["after"]["bgp_settings"] == {"cloudflare_asn": 65000}

@@ -30,6 +30,7 @@ BOX = {"serial_number": "MC-1"}
 LANS = [{"name": "office", "physport": 2, "vlan_tag": 20}, {"name": "printers", "physport": 2, "vlan_tag": 30}]
 ACL = {"name": "printing", "lan_1": {"lan": "office"}, "lan_2": {"lan": "printers", "ports": [631]}}
 DESIGN = {"connectors": [BOX], "sites": [{"name": "lyon", "connector": "MC-1", "lans": LANS, "acls": [ACL]}]}
+RAMPS = [{"gre_interconnect": "frankfurt-1"}, {"connector": "MC-1"}]
 # Of each module, the options, and whether it changes something.
 TASKS = [
     ("box", "connector", {**BOX, "notes": "Lyon"}, True),
@@ -64,7 +65,11 @@ TASKS = [
     ("breakout", "site_app_config", {"site": "lyon", "app": "payroll", "breakout": True, "preferred_wans": ["fiber"]}, True),
     ("breakouts", "site_app_config_info", {"site": "lyon", "app": "payroll"}, False),
     ("newer", "cf1_site", {"name": "lyon"}, True),
-    ("newers", "cf1_site_info", {}, False),
+    ("ramps", "cf1_site", {"name": "lyon", "ramps": RAMPS}, True),
+    ("unchanged", "cf1_site", {"name": "lyon", "ramps": RAMPS}, False),
+    ("newers", "cf1_site_info", {"ramps": True, "format": "options"}, False),
+    ("ramped", "network", {"config": {"cf1_sites": [{"name": "lyon", "ramps": RAMPS}]}, "state": "overridden"}, False),
+    ("released", "cf1_site", {"name": "lyon", "state": "absent"}, True),
     ("monitoring", "mnm_config", {"name": "Example", "default_sampling": 1000}, True),
     ("monitorings", "mnm_config_info", {}, False),
     ("rule", "mnm_rule", {"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"]}, True),
@@ -102,6 +107,8 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
     assert found["refused"]["failed"] and "(license ********)" in found["refused"]["msg"]
     assert "each attempt of the task would interrupt" in found["repeated"]["msg"]
     assert found["read"]["connectors"][-1]["last_heartbeat"] and found["dry"]["not_validated"]
+    assert found["newers"]["cf1_sites"] == [{"name": "lyon", "ramps": list(reversed(RAMPS))}]
+    assert {ramp["type"] for ramp in found["ramps"]["cf1_site"]["ramps"]} == {"gre_interconnect", "mconn"} and len(found["released"]["cf1_site"]["ramps"]) == 2
     assert found["gathered"]["gathered"]["sites"][0]["acls"][0]["lan_1"] == {"lan": "office"}
     assert leaked(played.written() + str(found), [KEY]) == []
 

@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.doc_fragments import options
 from ansible_collections.cloudflare.magic.plugins.doc_fragments.design import ModuleDocFragment
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import item_options
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED
-from ansible_collections.cloudflare.magic.plugins.module_utils._tree import ROOTS, USUAL, children_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import ROOTS, USUAL, children_of, parts_of
 
 Json = dict[str, t.Any]
 CONFIG = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["config"]
@@ -56,14 +56,21 @@ def test_a_design_is_documented_as_its_modules_are(kind):
     text = " ".join(own["description"])
     assert own["type"] == ("dict" if kind.is_one else "list") and own.get("elements") == (None if kind.is_one else "dict")
     specified = shape(item_options(kind), "options")
-    of_module = shape({name: option for name, option in documented(kind).items() if name not in NOT_IN_ITEMS}, "suboptions")
+    of_module = shape({name: option for name, option in documented(kind).items() if name not in (*NOT_IN_ITEMS, *kind.inside)}, "suboptions")
     assert of_module == specified
     if kind in USUAL:
         assert shape(own["suboptions"], "suboptions") == of_module
     else:
         # One place says it all.
         assert "suboptions" not in own and f"M(cloudflare.magic.{kind.result})" in text
-    for child in children_of(kind):
+    parts = parts_of(kind)
+    assert [child.in_path for child in parts] == list(kind.inside)
+    for child in parts:
+        assert f"C({child.in_path})" in text and f"M(cloudflare.magic.{kind.result})" in text
+        option = documented(kind)[child.in_path]
+        assert (option["type"], option["elements"]) == ("list", "dict")
+        assert shape(option["suboptions"], "suboptions") == shape(kind.inside[child.in_path], "options") == shape(item_options(child), "options")
+    for child in (child for child in children_of(kind) if child not in parts):
         assert f"C({child.in_path})" in text and f"M(cloudflare.magic.{child.result})" in text
         of_child = {name: option for name, option in documented(child).items() if name not in (*NOT_IN_ITEMS, kind.result)}
         assert shape(of_child, "suboptions") == shape(item_options(child), "options")
