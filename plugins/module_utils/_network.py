@@ -191,7 +191,7 @@ class _Matcher:
 
     def _named_as_it_is(self, item: Item) -> Item | None:
         """Return an item that deletes an object, with the ids of what that is identified by; None if this does not exist, as then neither does the object."""
-        names = {name: item.desired[name] for name, one in self._kind.fields.items() if one in self._kind.identifying.values() and name in item.desired}
+        names = {name: word for name, word in item.desired.items() if self._kind.fields[name].stands_for in self._kind.identifying}
         if not all(any(meant(other, self._as_of_now(other), word) for other in self._kind.fields[name].of) for name, word in names.items()):
             return None
         return replace(item, desired={**item.desired, **resolved(self._kind.fields, names, self._as_of_now)})

@@ -166,7 +166,8 @@ changes:
 gathered:
   description:
     - The account in the form of O(config), without computed fields and defaults, sorted by name. Applying it with O(state=overridden) changes nothing.
-    - It contains the ids of objects only if several objects have the same name.
+    - It contains the ids of objects only if several objects have the same name, and the ids of ramps of sites of Cloudflare One that lead to an object
+      that no longer exists. Ramps for which Cloudflare does not show what they lead to are left out, with a warning that names them.
   returned: with O(state=gathered)
   type: dict
 keep_candidates:

@@ -418,6 +418,10 @@ ROWS = [
         [
             ({"name": "lyon", "location": {"lat": 90.5}}, "location.lat: '90.5' is not a number of degrees from -90 to 90"),
             ({"name": "lyon", "location": {"long": -181}}, "location.long"),
+            ({"name": "lyon", "description": "x", "ramps": [{"connector": "MC-9"}]}, "ramps[0].connector: there is no connector 'MC-9'. These exist: none."),
+            ({"name": "paris", "ramps": [{"connector": "MC-9"}]}, "ramps[0].connector: there is no connector 'MC-9'. These exist: none."),
+            ({"name": "lyon", "ramps": [{"gre_interconnect": "frankfurt-1", "mpls_interconnect": "frankfurt-1"}]}, "cannot be combined with mpls_interconnect"),
+            ({"name": "lyon", "ramps": [{"ramp_id": NOBODY}]}, "ramps[0]: there is no ramp with the id"),
             ({"cf1_site_id": NOBODY, "description": "x"}, "cf1_site_id: there is no site of Cloudflare One with the id"),
         ],
     ),

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_RAMP, CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import may_create, read_some
@@ -325,3 +327,26 @@ def test_check_mode_builds_on_what_earlier_tasks_would_create(cloud):
 def test_tasks_that_create_ramps_are_alone():
     assert may_create(CF1_SITE, {"state": "present", "cf1_site_id": "1", "ramps": ALL})
     assert not may_create(CF1_SITE, {"state": "present", "cf1_site_id": "1", "ramps": None})
+
+
+@pytest.mark.parametrize("result", [None, {}, "x", [1], [{"type": "ipsec"}], [{"id": ["1"]}], [{"id": "a/b"}], [{"id": "1"}, {"id": "1"}]])
+def test_a_list_of_another_form_is_not_used(cloud, result):
+    with_ramps(cloud, ALL[:2])
+    spoil(cloud, lambda dummy: result, is_list_of_ramps)
+    for chosen in ({**LYON, "ramps": []}, {**LYON, "ramps": ALL}, {**LYON, "state": "absent"}):
+        with pytest.raises(MagicError, match="Cloudflare's response to the list of ramps"):
+            run(cloud, CF1_SITE, chosen)
+        assert sent(cloud) == [] and there(cloud) == ["gre", "ipsec"]
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+PIECES = st.sampled_from(["http:", "//", "/", "?", "#", "@", ":", "[", "]", "%2f", "\\", "\ud800", "\u2100", "\n", NOBODY, f"{NOBODY}0", ACCOUNT_ID.upper()])
+
+
+@given(st.sampled_from([*TYPES, "x"]) | JSON, JSON | st.lists(PIECES).map("".join), JSON)
+def test_nothing_in_an_answer_breaks_anything(kind, url, part):
+    for raw in ({"type": kind, str(kind): {"managed_by": url}}, {"type": kind, str(kind): part, "managed_by": url}):
+        found = CF1_RAMP.received({"id": "f" * 32, **raw})
+        assert CF1_RAMP.source and not set(found) & {*CF1_RAMP.fields, *TYPES}
+        ids = CF1_RAMP.source.ids_in(found)
+        assert len(set(ids)) == len(ids) and all(len(one) in (32, 36) and one in str(url).lower() for one in ids)

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
-from ansible_collections.cloudflare.magic.tests.emulator.seed import default_seed
+from ansible_collections.cloudflare.magic.tests.emulator.seed import ACCOUNT_ID, default_seed
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, Reply, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
 
@@ -98,6 +98,24 @@ def test_an_app_of_the_same_design_gets_out_over_a_new_wan(cloud):
     assert not done(cloud, config)["changed"] and not done(cloud, made["after"], "overridden")["changed"]
     gone = done(cloud, {"sites": [{"name": "lyon"}], "apps": [{"name": "payroll"}]}, "deleted")
     assert [change["kind"] for change in gone["changes"]] == ["site_app_configs", "site_wans", "sites", "apps"]
+
+
+def test_what_is_identified_by_another_object_has_its_name(cloud):
+    """Two for apps of Cloudflare are no two of one name, and in a design with the state deleted the name is enough, also of one that there is no more."""
+    data = cloud.export()
+    managed = [{"managed_app_id": f"{number:032x}", "name": name, "type": "Video", "account_id": ACCOUNT_ID} for number, name in enumerate(("zoom", "meet"), 1)]
+    cloud.replace({**data, "apps": managed})
+    configs = [{"managed_app": "zoom", "breakout": True}, {"app": "payroll", "priority": 1}, {"managed_app": "meet", "breakout": True}]
+    config = {"apps": [{"name": "payroll", "type": "Business"}], "sites": [{"name": "lyon", "app_configs": configs}]}
+    made = done(cloud, config)
+    assert [name for name in names(made) if "app_configs" in name] == [f"create site_app_configs lyon/{name}" for name in ("zoom", "payroll", "meet")]
+    assert made["after"]["sites"][0]["app_configs"] == [configs[2], configs[0], configs[1]]
+    assert cloud.run({"sites": [], "apps": []}, "gathered")["gathered"]["sites"][0]["app_configs"] == made["after"]["sites"][0]["app_configs"]
+    assert not done(cloud, made["after"], "overridden")["changed"]
+    kept = done(cloud, {"sites": [{"name": "lyon", "app_configs": []}]}, "overridden", keep=["zoo*", "payroll"], **MANY)
+    assert names(kept) == ["delete site_app_configs lyon/meet"]
+    gone = {"sites": [{"name": "lyon", "app_configs": [{"managed_app": "zoom"}, {"app": "games"}, {"managed_app": "meet"}]}]}
+    assert names(done(cloud, gone, "deleted")) == ["delete site_app_configs lyon/zoom"] and not done(cloud, gone, "deleted")["changed"]
 
 
 def test_only_what_differs_changes(cloud):
