@@ -67,6 +67,7 @@ CF1_SITE = _kind(
         ),
     },
     required=("name",),
+    alone={"name of a site of Cloudflare One": (("name",),)},
     many=(),
     inside={"ramps": {_RAMP_ID: {"type": "str"}, **options_of(_RAMP_FIELDS)}},
 )

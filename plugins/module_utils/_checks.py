@@ -16,7 +16,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._gather import with_connectors
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, TUNNELS, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import ENDS, Insides, mismatch
-from ansible_collections.cloudflare.magic.plugins.module_utils._references import check_unused
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import check_needed, check_unused
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Later, as_it_is, label_of, objects_after, tunnels_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 
@@ -88,8 +88,8 @@ def _empty_lists(design: Design) -> Iterator[tuple[Kind, Item | None]]:
     yield from ((kind, item) for item in design.items for kind in item.lists if (kind.several, item.place) not in filled)
 
 
-def check_used(account: Account, rules: Rules, changes: Changes) -> None:
-    """Note what is to go although another object refers to it, once all else is done."""
+def check_others(account: Account, rules: Rules, changes: Changes) -> None:
+    """Note what other objects do not allow once all else is done: what goes although it is used, and in check mode all that Cloudflare would reject."""
     known: dict[tuple[str, str | None], list[Json]] = {}
 
     def look_up(kind: Kind, parent_id: str | None) -> list[Json]:
@@ -97,14 +97,20 @@ def check_used(account: Account, rules: Rules, changes: Changes) -> None:
             known[kind.several, parent_id] = objects_after(account, changes, kind, parent_id)
         return known[kind.several, parent_id]
 
+    after = {step.token if step.actual is None else str(step.actual.get("id")): step.after for step in changes.steps if step.place}
     for step in changes.steps:
-        if step.action == "delete" and step.actual is not None:
-            try:
+        try:
+            if step.action == "delete" and step.actual is not None:
                 check_unused(step.kind, step.actual, look_up, step.parent_id, rules.dry)
-            except MagicError as error:
-                if error.unreadable:
-                    raise
-                changes.say(step, str(error))
+            elif step.action and rules.dry:
+                for problem in step.kind.misfits(step.after or {}, step.actual, after.get(str(step.parent_id)) or {}):
+                    changes.say(step, problem)
+                if step.action == "create":
+                    check_needed(step.kind, look_up)
+        except MagicError as error:
+            if error.unreadable:
+                raise
+            changes.say(step, str(error))
 
 
 def check_connectors(account: Account, rules: Rules, changes: Changes) -> None:

@@ -161,6 +161,8 @@ class Kind:
         list of that name complete, and the info module reads it if the option of that name is set.
     :ivar source: the object of another kind that an object stands for.
     :ivar if_refused: what a user should know if Cloudflare rejects a new one.
+    :ivar needs: the kind of which Cloudflare requires an object before one of this kind can be created.
+    :ivar fits: maps an object as it would be, and the object that it belongs to, to what Cloudflare rejects, each with the option and what to write.
     :ivar wrapped: whether the list of them has their name around it, though ``bare``.
     """
 
@@ -207,6 +209,13 @@ class Kind:
     inside: Mapping[str, Json] = field(default_factory=dict)
     source: Source | None = None
     if_refused: str = ""
+    needs: Kind | None = None
+    fits: Callable[[Mapping[str, t.Any], Mapping[str, t.Any]], list[str]] = _no_rules
+
+    def misfits(self, item: Mapping[str, t.Any], before: Mapping[str, t.Any] | None, parent: Mapping[str, t.Any]) -> list[str]:
+        """Return what Cloudflare would reject because of the object that an object belongs to, except for what was so before."""
+        now = [] if before is None else self.fits(before, parent)
+        return [problem for problem in self.fits(item, parent) if problem not in now]
 
     def path(self, parent_id: str | None = None) -> list[str]:
         """Return the path of all of them, or of those of one parent."""

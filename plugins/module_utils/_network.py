@@ -14,7 +14,7 @@ import typing as t
 from collections import defaultdict
 from dataclasses import replace
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._checks import check_connectors, check_deletions, check_routes, check_used, warn_of_stranded
+from ansible_collections.cloudflare.magic.plugins.module_utils._checks import check_connectors, check_deletions, check_others, check_routes, warn_of_stranded
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
 from ansible_collections.cloudflare.magic.plugins.module_utils._design import refusal
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
@@ -71,7 +71,7 @@ def changes_of(design: Design, account: Account, rules: Rules) -> Changes:
     check_routes(account, changes)
     check_deletions(design, rules, changes)
     check_connectors(account, rules, changes)
-    check_used(account, rules, changes)
+    check_others(account, rules, changes)
     warn_of_stranded(account, changes)
     if changes.problems:
         raise refusal(changes.problems)

@@ -38,6 +38,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._policy import ch
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import (
     NotThere,
     check_empty,
+    check_needed,
     check_sole,
     check_unused,
     meant,
@@ -163,7 +164,7 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
         return dict(_NOTHING_TO_DO)
     desired = resolved(kind.fields, desired, look_up, ids=not kind.validates and not absent)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
-    _check_others(kind, account, planned, parent_id, check_mode)
+    _check_others(kind, account, planned, parent, check_mode)
     if kind.inside:
         then = _foreseen(kind, planned, account, whose, parent_id) if check_mode and planned.method is not None else []
         return with_parts(Parts(kind, account, planned, there, options), client, then, foreseen if check_mode else None)
@@ -192,20 +193,26 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     return result
 
 
-def _check_others(kind: Kind, account: Account, planned: Plan, parent_id: str | None, check_mode: bool) -> None:
+def _check_others(kind: Kind, account: Account, planned: Plan, parent: Json | None, check_mode: bool) -> None:
     """Check that other objects allow a plan. In check mode, this includes what Cloudflare would reject and cannot be asked for.
 
     :raises MagicError: naming the others.
     """
     foretell, item = check_mode and not kind.validates, planned.result or {}
+    parent_id = None if parent is None else str(parent["id"])
     if planned.method == "DELETE":
         check_unused(kind, item, account.of, parent_id, foretell)
         if foretell:
             check_empty(kind, item, account.of)
-    elif planned.method is not None and foretell and kind.alone:
-        there = account.of(kind, parent_id)
-        before = next((one for one in there if one.get("id") == planned.object_id), {})
-        check_sole(kind, before, item, there)
+    elif planned.method is not None and foretell:
+        there = account.of(kind, parent_id) if kind.alone else []
+        before = next((one for one in there if one.get("id") == planned.object_id), None)
+        check_sole(kind, before or {}, item, there)
+        problems = kind.misfits(item, before, parent or {})
+        if problems:
+            raise MagicError(" ".join(problems))
+        if planned.method == "POST":
+            check_needed(kind, account.of)
 
 
 def _diff(kind: Kind, planned: Plan, parent: Json | None) -> Json:

@@ -91,6 +91,8 @@ MNM_RULE = _kind(
     },
     required=("name", "type", "automatic_advertisement", "prefixes"),
     repeated=("name", "type", "automatic_advertisement", "prefixes"),
+    alone={"name of a rule": (("name",),)},
+    needs=MNM_CONFIG,
     rules=_rules_of_mnm_rules,
     warns=_warnings_of_mnm_rules,
 )

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
-from ansible_collections.cloudflare.magic.plugins.module_utils._fields import in_order, known
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, in_order, known
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, NewId, children_of
 
@@ -72,6 +72,8 @@ def named(fields: Mapping[str, Field], item: Json, lookup: Lookup) -> Json:
     for name, one in fields.items():
         if one.parts and isinstance(found.get(name), dict):
             found[name] = named(one.parts, found[name], lookup)
+        elif one.entry and isinstance(found.get(name), list):
+            found[name] = [named(one.entry, entry, lookup) if isinstance(entry, dict) else entry for entry in found[name]]
         elif one.of and not one.stands_for and isinstance(found.get(name), list):
             found[name] = one.canonical([name_of(one, object_id, lookup) or object_id for object_id in found[name]])
         elif one.stands_for and found.get(one.stands_for):
@@ -149,6 +151,15 @@ def check_sole(kind: Kind, before: Mapping[str, t.Any], then: Mapping[str, t.Any
                 )
 
 
+def check_needed(kind: Kind, lookup: Everywhere) -> None:
+    """Check that there is what Cloudflare requires before an object of a kind is created.
+
+    :raises MagicError: naming it.
+    """
+    if kind.needs is not None and not lookup(kind.needs, None):
+        raise MagicError(f"Without a {kind.needs.noun}, Cloudflare accepts no {kind.noun}, and nothing was changed. First create the {kind.needs.noun}.")
+
+
 def sole(kind: Kind, item: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     """Yield what an object has that only one of the same parent can have at a time: what it is, and its value."""
     for what, groups in kind.alone.items():
@@ -171,6 +182,9 @@ def references(fields: Mapping[str, Field], item: Mapping[str, t.Any], path: str
         value = item.get(one.stands_for or name)
         if one.parts and isinstance(value, dict):
             yield from references(one.parts, value, f"{path}{name}.")
+        elif one.entry and isinstance(value, list):
+            for entry in value:
+                yield from references(one.entry, as_object(entry), f"{path}{name}.")
         elif one.of:
             yield from ((f"{path}{name}", found) for found in (value if isinstance(value, list) else [value]) if isinstance(found, str))
 

@@ -118,6 +118,24 @@ def _rules_of_lans(item: Mapping[str, t.Any], dummy_changes: Mapping[str, t.Any]
     return found
 
 
+def _lans_that_fit(item: Mapping[str, t.Any], site: Mapping[str, t.Any]) -> list[str]:
+    addressing = as_object(item.get("static_addressing"))
+    if not site.get("ha_mode"):
+        return ["ha_link: only a LAN of a site with ha_mode: true can have it. Leave it out."] if item.get("ha_link") else []
+    missing = [name for name in ("address", "secondary_address", "virtual_address") if not addressing.get(name)]
+    return [f"static_addressing: {' and '.join(missing)} is missing, which a LAN of a site with ha_mode: true needs."] if missing else []
+
+
+def _wans_that_fit(item: Mapping[str, t.Any], site: Mapping[str, t.Any]) -> list[str]:
+    addressing = as_object(item.get("static_addressing"))
+    second = bool(addressing.get("secondary_address"))
+    if second and not site.get("ha_mode"):
+        return ["static_addressing.secondary_address: only a WAN of a site with ha_mode: true has one. Leave it out."]
+    if addressing and site.get("ha_mode") and not second:
+        return ["static_addressing: secondary_address is missing, which a WAN of a site with ha_mode: true needs."]
+    return []
+
+
 def _number_of(address: str) -> tuple[int, ...]:
     return tuple(map(int, address.split(".")))
 
@@ -171,6 +189,7 @@ SITE_LAN = _kind(
     fixed=("ha_link",),
     alone=_PLUG,
     rules=_rules_of_lans,
+    fits=_lans_that_fit,
 )
 
 SITE_WAN = _kind(
@@ -196,6 +215,7 @@ SITE_WAN = _kind(
     },
     required=("name", "physport"),
     alone=_PLUG,
+    fits=_wans_that_fit,
 )
 
 _SIDE = Field(

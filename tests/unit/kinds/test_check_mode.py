@@ -10,9 +10,10 @@ import typing as t
 
 import pytest
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE, INTERCONNECT
-from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import MNM_CONFIG
+from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import (
     APP,
     CONNECTOR,
@@ -43,6 +44,14 @@ THERE: list[Task] = [
     (SITE_APP_CONFIG, APP_CONFIG),
     (SITE_NETFLOW, {"site": "nice", "collector_ip": "192.0.2.1"}),
 ]
+
+
+ADDRESSES = [{"address": "192.0.2.1/24"}, {"address": "192.0.2.1/24", "secondary_address": "192.0.2.2/24", "virtual_address": "192.0.2.3/24"}]
+WAN_ADDRESSES = [
+    {"address": "198.51.100.2/24", "gateway_address": "198.51.100.1"},
+    {"address": "198.51.100.2/24", "gateway_address": "198.51.100.1", "secondary_address": "198.51.100.3/24"},
+]
+RULE = {"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"], "bandwidth_threshold": 1}
 
 
 def absent(kind: t.Any, **keys: t.Any) -> Task:
@@ -93,6 +102,36 @@ REJECTED: dict[str, tuple[Task, str, int, list[Task]]] = {
         0,
         [absent(SITE, name="nice")],
     ),
+    "a rule without a configuration": (
+        (MNM_RULE, RULE),
+        "Without a configuration of network monitoring, Cloudflare accepts no rule of network monitoring, and nothing was changed. First create the",
+        1,
+        [(MNM_CONFIG, {"name": "Example", "default_sampling": 1})],
+    ),
+    "a LAN of two connectors without all addresses": (
+        (SITE_LAN, {"site": "nice", "name": "lab", "static_addressing": ADDRESSES[0]}),
+        "static_addressing: secondary_address and virtual_address is missing, which a LAN of a site with ha_mode: true needs.",
+        0,
+        [absent(SITE, name="nice"), (SITE, {"name": "nice"})],
+    ),
+    "a LAN between two connectors where there is one": (
+        (SITE_LAN, {"site": "lyon", "name": "lab", "ha_link": True}),
+        "ha_link: only a LAN of a site with ha_mode: true can have it. Leave it out.",
+        0,
+        [],
+    ),
+    "a WAN of two connectors without the second address": (
+        (SITE_WAN, {"site": "nice", "name": "lte", "physport": 5, "static_addressing": WAN_ADDRESSES[0]}),
+        "static_addressing: secondary_address is missing, which a WAN of a site with ha_mode: true needs.",
+        0,
+        [absent(SITE, name="nice"), (SITE, {"name": "nice"})],
+    ),
+    "a WAN with a second address for one connector": (
+        (SITE_WAN, {"site": "lyon", "name": "fiber", "static_addressing": WAN_ADDRESSES[1]}),
+        "static_addressing.secondary_address: only a WAN of a site with ha_mode: true has one. Leave it out.",
+        0,
+        [],
+    ),
 }
 
 
@@ -114,6 +153,8 @@ def test_check_mode_rejects_what_a_real_run_cannot_do(cloud, task, words, more, 
     with pytest.raises(MagicError) as caught:
         run(cloud, kind, chosen, True)
     assert words in str(caught.value) and sent(cloud) == [] and len(cloud.lists) == lists + more
+    if not way:
+        return
     # Tasks of the same run that make way do so in check mode, too, and then neither run rejects it.
     before = cloud.export()
     foreseen: list[t.Any] = []
@@ -127,6 +168,30 @@ def test_check_mode_rejects_what_a_real_run_cannot_do(cloud, task, words, more, 
 def test_what_contains_only_what_goes_with_it_can_be_deleted(cloud):
     for check_mode in (True, False):
         assert run(cloud, *absent(SITE, name="nice"), check_mode)["changed"]
+
+
+def test_a_name_that_only_one_can_have_is_not_given_twice(cloud):
+    run(cloud, MNM_CONFIG, {"name": "Example", "default_sampling": 1})
+    for kind, new in ((MNM_RULE, RULE), (CF1_SITE, {"name": "flood"})):
+        run(cloud, kind, new)
+        other = run(cloud, kind, {**new, "name": "other"})[kind.result]["id"]
+        for check_mode in (True, False):
+            with pytest.raises(MagicError, match="is also used by the|must be unique|has the same name"):
+                run(cloud, kind, {kind.id_option: other, "name": "flood"}, check_mode)
+        for check_mode in (True, False):
+            assert run(cloud, kind, {kind.id_option: other, "name": "third"}, check_mode)["changed"]
+
+
+def test_what_does_not_fit_already_can_be_changed_otherwise(cloud):
+    """Only what a task changes is blamed on it."""
+    state = cloud.export()
+    nice = next(site["id"] for site in state["sites"] if site["name"] == "nice")
+    state["lans"].append({**state["lans"][0], "id": "e" * 32, "site_id": nice, "name": "old", "ha_link": False})
+    cloud.replace(state)
+    assert run(cloud, SITE_LAN, {"site": "nice", "name": "old", "vlan_tag": 8}, True)["changed"]
+    with pytest.raises(MagicError, match="virtual_address is missing"):
+        run(cloud, SITE_LAN, {"site": "nice", "name": "old", "static_addressing": ADDRESSES[0]}, True)
+    assert run(cloud, SITE_LAN, {"site": "nice", "name": "old", "static_addressing": ADDRESSES[1]}, True)["changed"]
 
 
 def test_a_site_keeps_its_connector(cloud):

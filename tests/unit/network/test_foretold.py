@@ -109,6 +109,36 @@ def test_a_connector_of_a_site_that_the_design_does_not_name_is_not_given_to_ano
     assert done(cloud, with_sites({"name": "nice", "connector": "MC-1"}, {"name": "lyon", "connector": ""}))["changed"]
 
 
+def test_a_plan_rejects_what_does_not_fit_the_site_or_lacks_what_it_needs(cloud):
+    lan: Json = {"name": "lab", "physport": 7, "static_addressing": {"address": "192.0.2.1/24"}}
+    rule = {"name": "flood", "type": "threshold", "automatic_advertisement": False, "prefixes": ["203.0.113.0/24"], "bandwidth_threshold": 1}
+    config = {"mnm_rules": [rule], **with_sites({"name": "paris", "ha_mode": True, "lans": [lan]}, {"name": "nice", "lans": [{**lan, "ha_link": True}]})}
+    msg = refused(cloud, config, "merged")
+    assert "The design has 3 problems, and nothing was changed." in msg
+    for words in (
+        "sites[0].lans[0].static_addressing: secondary_address and virtual_address is missing",
+        "sites[1].lans[0].ha_link: only a LAN of a site with ha_mode",
+        "mnm_rules[0]: Without a configuration of network monitoring,",
+    ):
+        assert words in msg
+    real = cloud.run(config, "merged")
+    assert real["failed"] and [entry["outcome"] for entry in real["outcomes"]].count("failed") == 3
+    whole = {**lan["static_addressing"], "secondary_address": "192.0.2.2/24", "virtual_address": "192.0.2.3/24"}
+    fits = with_sites({"name": "paris", "lans": [{**lan, "static_addressing": whole, "ha_link": True}]}, {"name": "nice", "lans": [lan]})
+    right = {"mnm_config": {"name": "Example", "default_sampling": 1}, "mnm_rules": [rule], **fits}
+    assert names(done(cloud, right, check=True)) == names(done(cloud, right))
+
+
+def test_a_name_goes_from_one_to_the_other_in_that_order(cloud):
+    done(cloud, {"cf1_sites": [{"name": "a"}, {"name": "b"}]})
+    a, b = (site["id"] for site in cloud.export()["cf1_sites"])
+    taken = {"cf1_sites": [{"cf1_site_id": a, "name": "b"}]}
+    for check in (True, False):
+        assert f"the name of a site of Cloudflare One b is also used by site of Cloudflare One b ({b})" in refused(cloud, taken, "merged", check)
+    handed_on = {"cf1_sites": [{"cf1_site_id": a, "name": "b"}, {"cf1_site_id": b, "name": "c"}]}
+    assert names(done(cloud, handed_on)) == ["update cf1_sites c", "update cf1_sites b"]
+
+
 def test_what_is_rejected_costs_one_list_for_each_site_that_loses_something(cloud):
     config = with_sites({"name": "lyon", "wans": [{"name": "fiber"}]}, {"name": "nice", "wans": [{"name": "lte"}]})
     assert done(cloud, config, "deleted", check=True)["changed"]
