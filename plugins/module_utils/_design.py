@@ -153,9 +153,7 @@ def read_list(kind: Kind, place: str, written: t.Any, problems: list[str], paren
     for number, entry in enumerate(written):
         where = f"{place}[{number}]"
         lists = {name: child for name, child in children.items() if isinstance(entry, Mapping) and entry.get(name) is not None}
-        own: t.Any = dict(entry) if isinstance(entry, Mapping) else entry
-        for name in children if isinstance(own, dict) else ():
-            own.pop(name, None)
+        own = {name: value for name, value in entry.items() if name not in children} if children and isinstance(entry, Mapping) else entry
         item = _read_item(kind, where, own, options, problems, parent, tuple(lists.values()))
         items.append(item)
         for name, child in lists.items():
@@ -199,13 +197,15 @@ def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: li
 def _converted(options: Json, given: Mapping[t.Any, t.Any], place: str, problems: list[str]) -> Json:
     """Return the values, converted as for the options of Ansible's modules."""
     found: Json = {}
-    for name, value in given.items():
+    for key, value in given.items():
+        # Without Ansible's tags: everything is faster with plain strings.
+        name = str(key)
         option = options.get(name) or ({"type": "str"} if name in _aliases(options) else None)
         where = f"{place}.{name}"
         if name in _ELSEWHERE:
             problems.append(f"{where}: {_ELSEWHERE[name]}")
         elif option is None:
-            problems.append(_unknown(str(name), place, [*options, *_aliases(options)]))
+            problems.append(_unknown(name, place, [*options, *_aliases(options)]))
         elif value is not None:
             found[name] = _value(option, value, where, problems)
     return found
@@ -243,9 +243,7 @@ def _value(option: Json, value: t.Any, where: str, problems: list[str]) -> t.Any
 
 def _text(value: t.Any, where: str, problems: list[str]) -> str:
     """Return a string. YAML drops zeros of decimal numbers, so only whole numbers are converted."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
         return str(value)
     problems.append(f"{where}: is not a string. Put it in quotes.")
     return ""

@@ -113,7 +113,7 @@ class Source(t.NamedTuple):
         return {**found, **{part: value for kind, name in self.fields.items() if name in body for part, value in ((self.id_name, body[name]), ("type", kind))}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of objects.
 

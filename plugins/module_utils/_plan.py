@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import (
@@ -177,13 +177,15 @@ def plan(kind: Kind, desired: Json | None, actual: Json | None, secret: Mapping[
     problems = lacking(kind.fields, desired, actual or {})
     if problems:
         raise MagicError(" ".join(problems))
-    planned = _creation(kind, desired, secret) if actual is None else _update(kind, desired, actual, secret)
+    common = {"object_id": _id_of(kind, actual), "desired": desired, "warnings": warnings}
+    planned = _creation(kind, desired, secret, common) if actual is None else _update(kind, desired, actual, secret, common)
     problems = [*kind.rules(planned.result or {}, planned.after), *_masked(kind, planned.after)] if planned.method else []
     if problems:
         raise MagicError(" ".join(problems))
     if planned.method:
+        # This list is part of the plan.
         warnings += kind.warns(planned.result or {}, planned.after)
-    return replace(planned, object_id=_id_of(kind, actual), desired=desired, warnings=warnings)
+    return planned
 
 
 def _masked(kind: Kind, after: Json) -> list[str]:
@@ -197,16 +199,16 @@ def _id_of(kind: Kind, actual: Json | None) -> str | None:
     return actual.get("id") if actual is not None and kind.id_option else None
 
 
-def _creation(kind: Kind, desired: Json, secret: Mapping[str, str]) -> Plan:
+def _creation(kind: Kind, desired: Json, secret: Mapping[str, str], common: Json) -> Plan:
     missing = [name for name in kind.required if not desired.get(name) and desired.get(name) != 0]
     if missing:
         raise MagicError(f"{', '.join(missing)}: missing. There is no such {kind.noun} yet, and a new one needs {', '.join(kind.required)}.")
     new = without_empty(kind.fields, desired)
     body = sendable(kind.fields, new, {})
-    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", kind.sent({**body, **secret}))
+    return Plan({}, {**new, **{name: "(not shown)" for name in secret}}, normal(kind, body), "POST", kind.sent({**body, **secret}), **common)
 
 
-def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) -> Plan:
+def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str], common: Json) -> Plan:
     changes = difference(kind.fields, desired, actual)
     for name in kind.fixed:
         if name in changes:
@@ -215,13 +217,13 @@ def _update(kind: Kind, desired: Json, actual: Json, secret: Mapping[str, str]) 
                 f"To change it, delete the {kind.noun} (state: absent) and create it again, which interrupts its traffic."
             )
     if not changes and not secret:
-        return Plan({}, {}, normal(kind, actual))
+        return Plan({}, {}, normal(kind, actual), **common)
     whole = sendable(kind.fields, {name: desired[name] for name in changes}, actual)
     repeated = {name: kind.fields[name].empty if actual.get(name) is None and kind.fields[name].said else actual.get(name) for name in kind.repeats}
     body = kind.sent({**{name: value for name, value in repeated.items() if value is not None}, **whole, **secret})
     result = {**actual, **{name: _merged(kind.fields[name], actual.get(name), value, changes[name]) for name, value in whole.items()}}
     before = {**picked(kind.fields, changes, actual), **{name: "(not shown)" for name in secret}}
-    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), kind.updates, body)
+    return Plan(before, {**changes, **{name: "(not shown, set again)" for name in secret}}, normal(kind, result), kind.updates, body, **common)
 
 
 def _merged(one: Field, actual: t.Any, sent: t.Any, changes: t.Any) -> t.Any:

@@ -146,13 +146,14 @@ def check_text(name: str, value: t.Any) -> None:
     :arg name: the name of the value in messages. Names within it are not shown, because one of them may be a key.
     :raises MagicError: naming it.
     """
-    if isinstance(value, str) and not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise MagicError(f"{name} contains a character that is not valid Unicode (a lone surrogate). Write it again.")
-    if isinstance(value, Mapping):
-        check_text(name, [*value, *value.values()])
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise MagicError(f"{name} contains a character that is not valid Unicode (a lone surrogate). Write it again.")
     elif isinstance(value, (list, tuple)):
         for item in value:
             check_text(name, item)
+    elif isinstance(value, Mapping):
+        check_text(name, [*value, *value.values()])
 
 
 def check_segment(name: str, value: str) -> str:
