@@ -24,6 +24,7 @@ WHOLE: dict[str, Any] = {
     "connectors": [{"serial_number": "MC-1"}, {"serial_number": "MC-2"}],
     "ipsec_tunnels": [tunnel(1, bgp={"customer_asn": 65010, "import_filter": "branches"})],
     "redundancy_groups": [{"name": "group", "members": {"ipsec_tunnels": ["site-1"]}}],
+    "cf1_sites": [{"name": "lyon", "ramps": [{"ipsec_tunnel": "site-1"}]}],
     "sites": [
         {
             "name": "lyon",
@@ -47,7 +48,7 @@ WHOLE: dict[str, Any] = {
         }
     ],
 }
-WRITES = 12
+WRITES = 14
 
 
 def bare() -> Cloud:
