@@ -10,7 +10,7 @@ from datetime import timezone
 from ansible_collections.cloudflare.magic.plugins.module_utils import _licenses
 from ansible_collections.cloudflare.magic.plugins.module_utils._psk import Keeper
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, foresight
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, foresight, forget_foreseen
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._secret_action import FileKeeper, SecretAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._vault_text import LICENSES
 
@@ -33,6 +33,8 @@ class ActionModule(SecretAction):
         # Without a connector of this name, it is registered: by one host or task, and the others find it.
         with alone_with([CONNECTOR] if self.options["notes"] is not None else [], client), foresight(self._task.check_mode) as foreseen:
             result = _licenses.deliver(client, self.options, self._task.check_mode, keeper, self._held(store), foreseen)
+        if result["provisioned"] and not self._task.check_mode:
+            forget_foreseen([CONNECTOR], client)
         result["delivered_to"] = []
         if "license_key" in result:
             result.setdefault("warnings", []).extend(self.loop_warnings())

@@ -13,7 +13,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rul
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, displayed
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, forget_foreseen
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,10 @@ class ActionModule(ClientAction):
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None, self._task.check_mode)
         design = _design.read_design(options["config"])
         with alone_with(() if self._task.check_mode else design.kinds, client):
-            return self._applied(client, design, rules, before)
+            result = self._applied(client, design, rules, before)
+        if result["changed"] and not self._task.check_mode:
+            forget_foreseen(design.kinds, client)
+        return result
 
     def _applied(self, client: Client, design: _design.Design, rules: Rules, before: int) -> Json:
         options = self.options

@@ -65,8 +65,9 @@ def check_deletions(design: Design, rules: Rules, changes: Changes) -> None:
             f"If that is what you want, set max_deletions: {len(gone)}; if not, {instead}."
         )
         return
-    for kind, above in _empty_lists(design) if rules.max_deletions <= DEFAULT_MAX_DELETIONS else ():
-        parent_id = None if above is None else next((str(step.actual["id"]) for step in changes.steps if step.place == above.place and step.actual), "")
+    owners = {step.place: str(step.actual.get("id")) for step in changes.steps if step.place and step.actual is not None} if gone else {}
+    for kind, above in _empty_lists(design) if gone and rules.max_deletions <= DEFAULT_MAX_DELETIONS else ():
+        parent_id = None if above is None else owners.get(above.place, "")
         emptied = [step for step in gone if step.kind is kind and step.parent_id == parent_id]
         if emptied:
             name, place, whole = kind.in_design, kind.in_design, "config"

@@ -13,8 +13,9 @@ import typing as t
 from functools import partial
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _objects
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import children_of
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import claims_of_this_run, foresight
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import claims_of_this_run, foresight, forget_foreseen
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
@@ -33,7 +34,10 @@ def manages(kind: Kind) -> type[ClientAction]:
             known: dict[str, t.Any] = {"foresight": partial(foresight, self._task.check_mode)}
             if kind.apart or _objects.may_create(kind, self.options):
                 known["claims"] = partial(claims_of_this_run, kind, client)
-            return _objects.apply_one(kind, client, self.options, self._task.check_mode, **known)
+            result = _objects.apply_one(kind, client, self.options, self._task.check_mode, **known)
+            if result["changed"] and not self._task.check_mode:
+                forget_foreseen((kind, *children_of(kind)), client)
+            return result
 
     return ActionModule
 

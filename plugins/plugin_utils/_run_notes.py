@@ -29,6 +29,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
 
 
+_FORESEEN = "cloudflare_magic_foreseen"
+
+
+def _path_of(name: str) -> str:
+    return os.path.join(_core.folder_of_this_run(), name)
+
+
 @contextmanager
 def notes_of_this_run(sort: Callable[..., t.Any], name: str, about: t.Any = None, *, after_failure: bool = False) -> Iterator[list[t.Any]]:
     """Provide the notes of the tasks so far, and store what is appended. Each task is a process, so they are in a file that is deleted with the run.
@@ -41,7 +48,7 @@ def notes_of_this_run(sort: Callable[..., t.Any], name: str, about: t.Any = None
     """
     if about is not None:
         name = f"{name}_{hashlib.sha256(json.dumps(about).encode()).hexdigest()}"
-    path = os.path.join(_core.folder_of_this_run(), name)
+    path = _path_of(name)
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+", encoding="utf-8")
     except OSError as exc:
@@ -82,4 +89,18 @@ def foresight(check_mode: bool) -> AbstractContextManager[list[Foreseen]]:
     """Provide what the earlier tasks of this run would have written in check mode, and store what is appended."""
     if not check_mode or _core.is_ad_hoc():
         return nullcontext([])
-    return notes_of_this_run(Foreseen, "cloudflare_magic_foreseen")
+    return notes_of_this_run(Foreseen, _FORESEEN)
+
+
+def forget_foreseen(kinds: Iterable[Kind], client: Client) -> None:
+    """Drop what tasks in check mode would have written about objects of these kinds, because a task that is not in check mode has changed some of them."""
+    if not os.path.exists(_path_of(_FORESEEN)):
+        return
+    names, whose = {kind.several for kind in kinds}, account_of(client)
+    with open(_path_of(_FORESEEN), "r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lines = file.readlines()
+        notes = [Foreseen(*json.loads(line)) for line in lines]
+        file.seek(0)
+        file.truncate()
+        file.writelines(line for line, note in zip(lines, notes) if note.account != whose or note.kind not in names)

@@ -264,6 +264,7 @@ class Connectors(Cloud):
     """
 
     reports = True
+    settings = types.SimpleNamespace(api_url="https://example", account_id="a" * 32)
 
     def _connector(self, connector_id: str, reports: bool = True) -> dict[str, t.Any]:
         key = self.in_force[connector_id]
