@@ -141,10 +141,9 @@ def stand_ins(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("stand_ins")
     modules = {field.module_of(task) for task, _protected in field.tasks_of(yaml_of(AWX / "objects.yml"))} | set(STORES.values())
     for name in modules:
-        namespace, collection, module = name.split(".")
-        root = folder / "ansible_collections" / namespace / collection
+        collection, dummy, module = name.rpartition(".")
+        root = field.make_collection(folder, collection)
         (root / "plugins" / "action").mkdir(parents=True, exist_ok=True)
-        (root / "galaxy.yml").write_text(yaml.safe_dump({"namespace": namespace, "name": collection, "version": "1.0.0"}), encoding="utf-8")
         shutil.copy2(Path(__file__).with_name("standin.py"), root / "plugins" / "action" / f"{module}.py")
     return str(folder)
 
@@ -421,7 +420,7 @@ def test_a_store_that_refuses(emulator, job, tunnels, tmp_path):
 def test_cloudflare_fails(emulator, job, tunnels, tmp_path, when, status):
     """Whether Cloudflare has the new key or not, the store has it."""
     before = keys_of(emulator)
-    emulator.fault(kind="status", path="ipsec_tunnels/psk", method="POST", status=status, times=50, when=when)
+    emulator.fault(kind="status", path="ipsec_tunnels/psk", method="POST", status=status, times=50, when=when, retry_after=0)
     variables = {"store": "hashi_vault", "standin_file": str(tmp_path / "store"), "tunnels": "berlin-1"}
     ran = job("rotate_to_store.yml", variables, inventory=tunnels)
     assert ran.status == "failed", ran.screen

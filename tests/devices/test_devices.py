@@ -59,21 +59,13 @@ def content_of(device: str, step: str) -> Any:
     return content
 
 
-def make_collection(folder: Path, name: str) -> Path:
-    namespace, short = name.split(".")
-    collection = folder / "ansible_collections" / namespace / short
-    collection.mkdir(parents=True)
-    (collection / "galaxy.yml").write_text(yaml.safe_dump({"namespace": namespace, "name": short, "version": "1.0.0"}), encoding="utf-8")
-    return collection
-
-
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory) -> str:
     """The folder for what the ansible package lacks: modules of PAN-OS with documentation alone, unless the real collection is installed."""
     if importlib.util.find_spec("ansible_collections.paloaltonetworks"):
         return ""
     folder = tmp_path_factory.mktemp("panos")
-    modules = make_collection(folder, "paloaltonetworks.panos") / "plugins" / "modules"
+    modules = field.make_collection(folder, "paloaltonetworks.panos") / "plugins" / "modules"
     modules.mkdir(parents=True)
     for name, options in PANOS.items():
         documentation = {
@@ -163,7 +155,7 @@ def stand_ins(tmp_path_factory) -> str:
     """The folder of collections with stand-ins for all modules."""
     folder = tmp_path_factory.mktemp("stand_ins")
     for name, modules in COLLECTIONS.values():
-        actions = make_collection(folder, name) / "plugins" / "action"
+        actions = field.make_collection(folder, name) / "plugins" / "action"
         actions.mkdir(parents=True)
         for module in modules:
             shutil.copy2(Path(__file__).with_name("standin.py"), actions / f"{module}.py")

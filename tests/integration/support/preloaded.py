@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # What Ansible imports, and of Ansible itself what modules are made of, which knows no configuration.
 IMPORTS = (
@@ -196,9 +196,14 @@ def _read_code() -> None:
     finder = importlib.import_module("ansible.utils.collection_loader._collection_finder")
     plugins = Path(__file__).parents[3] / "plugins"
     known = {}
-    for path in [*plugins.glob("*_utils/*.py"), *plugins.glob("action/*.py")]:
-        known[str(path), path.read_bytes()] = importlib.machinery.SourceFileLoader(path.stem, str(path)).get_code(path.stem)
-    finder.compile = lambda source, filename, **how: known.get((filename, source)) or compile(source, filename, **how)  # what it calls by this name
+    for path in [*plugins.glob("*_utils/*.py"), *(path for kind in ("action", "filter", "inventory") for path in plugins.glob(f"{kind}/*.py"))]:
+        known[path.parts[-3:], path.read_bytes()] = importlib.machinery.SourceFileLoader(path.stem, str(path)).get_code(path.stem)
+
+    # A run may have the collection by a link.
+    def compiled(source: bytes, filename: str, **how: Any) -> Any:
+        return known.get((tuple(filename.split(os.sep)[-3:]), source)) or compile(source, filename, **how)
+
+    finder.compile = compiled  # what it calls by this name
 
 
 def _read_options() -> None:
