@@ -242,7 +242,10 @@ def _percent(match: re.Match[str]) -> Iterator[tuple[str, int]]:
 
 
 def _entity(match: re.Match[str]) -> Iterator[tuple[str, int]]:
-    character = unescape(match[0])
+    number = match["decimal"] or match["hexadecimal"]
+    code = int(number, 10 if match["decimal"] else 16) if number else None
+    # By its number, because HTML itself has no characters for some of them.
+    character = unescape(match[0]) if code is None or code > sys.maxunicode else chr(code)
     return iter([(character, len(match[0]))]) if len(character) == 1 else _as_is(match[0])
 
 
@@ -266,7 +269,7 @@ def _backslash(match: re.Match[str]) -> Iterator[tuple[str, int]]:
 
 _DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[tuple[str, int]]]], ...] = (
     (re.compile("(?:%[0-9A-Fa-f]{2})+"), _percent),
-    (re.compile("&(?:#[0-9]{1,12}|#[xX][0-9A-Fa-f]{1,12}|[A-Za-z][A-Za-z0-9]{1,31});?"), _entity),
+    (re.compile("&(?:#(?P<decimal>[0-9]{1,12})|#[xX](?P<hexadecimal>[0-9A-Fa-f]{1,12})|[A-Za-z][A-Za-z0-9]{1,31});?"), _entity),
     (
         re.compile(
             r"\\u(?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\u(?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})"

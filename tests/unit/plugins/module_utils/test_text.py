@@ -133,6 +133,7 @@ def test_secrets_that_overlap_are_masked_as_a_whole(text, secrets, expected):
 
 @given(PRINTABLE, st.sampled_from(sorted(FORMS)), st.text(max_size=10), st.text(max_size=10))
 @example("00000000", "Base64", "", "")
+@example("0000012\ufffe", "ASCII with decimal", "", "")
 @settings(deadline=None, database=None, max_examples=300)
 def test_no_secret_is_left(secret, form, before, after):
     assume(len(set(secret)) > 3)
