@@ -290,7 +290,10 @@ def test_a_lost_answer_is_made_up_for(cloud):
 
 def test_an_answer_about_something_else_is_not_taken(cloud):
     run(cloud, CF1_SITE, LYON)
-    is_new = lambda request: request.method == "POST" and request.path.endswith("/ramps")  # noqa: E731
+
+    def is_new(request):
+        return request.method == "POST" and request.path.endswith("/ramps")
+
     for change in (
         lambda result: [{**result[0], "type": "gre"}, *result[1:]],
         lambda result: [{**result[0], "ipsec": {"managed_by": f"/x/{NOBODY}"}}, *result[1:]],
