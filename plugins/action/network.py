@@ -7,17 +7,19 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design, _gather
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account, account_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, displayed
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
-from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, forget_foreseen
+from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, foresight, forget_foreseen
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
+    from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Foreseen
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Step
 
@@ -53,15 +55,20 @@ class ActionModule(ClientAction):
             return {**read, **({"warnings": warnings} if warnings else {}), "requests": client.sent - before}
         rules = Rules(options["state"], keep, options["max_deletions"], options["keep"] is not None, self._task.check_mode)
         design = _design.read_design(options["config"])
-        with alone_with(() if self._task.check_mode else design.kinds, client):
-            result = self._applied(client, design, rules, before)
+        with alone_with(() if self._task.check_mode else design.kinds, client), self.foresight() as foreseen:
+            result = self._applied(client, design, rules, before, foreseen)
         if result["changed"] and not self._task.check_mode:
             forget_foreseen(design.kinds, client)
         return result
 
-    def _applied(self, client: Client, design: _design.Design, rules: Rules, before: int) -> Json:
+    def foresight(self) -> AbstractContextManager[list[Foreseen]]:
+        """Provide what the earlier tasks of this run would have written in check mode."""
+        return foresight(self._task.check_mode)
+
+    def _applied(self, client: Client, design: _design.Design, rules: Rules, before: int, foreseen: list[Foreseen]) -> Json:
         options = self.options
-        network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice)
+        mine = [one for one in foreseen if one.account == account_of(client)]
+        network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice, mine)
         network.decide()
         steps = [network.order.steps[number] for request in network.order.requests for number in request]
         there = _gather.as_design(design.kinds, network.account)
@@ -77,6 +84,7 @@ class ActionModule(ClientAction):
             "warnings": network.warnings(),
         }
         if self._task.check_mode:
+            foreseen += network.foretold()
             result["not_validated"] = {
                 step.where: network.outcomes[step.key].reason for step in steps if network.outcomes[step.key].result == _apply.NOT_VALIDATED
             }

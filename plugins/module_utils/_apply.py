@@ -14,18 +14,20 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, write_several
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import ASK, Account, Foreseen, account_of, foreseen_of, write_several
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless, lacks_permission
 from ansible_collections.cloudflare.magic.plugins.module_utils._gather import as_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._halves import halves, send_in_parts
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import changes_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._order import ordered
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import references
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, key_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._client import Client
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Design
@@ -79,6 +81,8 @@ class Network:
     batch_size: int
     check_mode: bool
     progress: Callable[[str], None]
+    foreseen: Sequence[Foreseen] = ()
+    """What earlier tasks would have written in check mode."""
     account: Account = field(init=False)
     changes: Changes = field(init=False)
     order: Ordered = field(init=False)
@@ -106,7 +110,7 @@ class Network:
 
         :raises MagicError: if it cannot be read, or the design cannot be.
         """
-        self.account = Account(self.client)
+        self.account = Account(self.client, self.foreseen)
         self.changes = changes_of(self.design, self.account, self.rules)
         self.order = ordered(self.account, self.changes, self.batch_size)
         # The first plan defines what this run does.
@@ -166,6 +170,8 @@ class Network:
             return Outcome(NOT_VALIDATED, _READ_ONLY)
         if self.check_mode and not step.kind.validates:
             return Outcome(NOT_VALIDATED, _CANNOT)
+        if any(object_id in self.account.foreseen_ids for dummy, object_id in references(step.kind.fields, step.planned.result or {})):
+            return Outcome(NOT_VALIDATED, "It refers to an object that an earlier task would create, which has not been done yet.")
         if (outcome := self._lacking(index, request)) is not None:
             return outcome
         if step.planned.method == "DELETE" and not safe:
@@ -230,11 +236,7 @@ class Network:
         return replace(planned, body=self._with_ids(planned.body), desired=self._with_ids(planned.desired), result=self._with_ids(planned.result))
 
     def _with_ids(self, value: t.Any) -> t.Any:
-        if isinstance(value, NewId):
-            return self._ids.get(value, value)
-        if isinstance(value, dict):
-            return {name: self._with_ids(item) for name, item in value.items()}
-        return [self._with_ids(item) for item in value] if isinstance(value, list) else value
+        return _with_ids(value, self._ids)
 
     def _steps_of(self, part: Iterable[list[int]]) -> list[Step]:
         return [self.order.steps[number] for unit in part for number in unit]
@@ -302,6 +304,20 @@ class Network:
         then = _Then(self.account, [step for step in self.order.steps if self.check_mode or self._is_applied(step)], self.outcomes, self.check_mode)
         return as_design(self.design.kinds, then)
 
+    def foretold(self) -> list[Foreseen]:
+        """Return what later tasks in check mode have to know of this one."""
+        whose = account_of(self.client)
+        ids: dict[str, str] = {}
+        found: list[Foreseen] = []
+        # An object comes after those that it refers to.
+        for step in (step for step in self.changes.steps if step.planned.method):
+            planned, parent_id = replace(step.planned, result=_with_ids(step.planned.result, ids)), _with_ids(step.parent_id, ids)
+            then = foreseen_of(step.kind, planned, label_of(step.kind, planned.result or {}), self.account, whose, parent_id)
+            if then and step.actual is None:
+                ids[step.token] = then[0].object_id
+            found += then
+        return found
+
     def _is_applied(self, step: Step) -> bool:
         outcome = self.outcomes.get(step.key)
         return outcome is not None and outcome.result == APPLIED
@@ -357,6 +373,15 @@ class _Then:
     def _answer(self, step: Step) -> Json:
         outcome = self.outcomes.get(step.key)
         return {} if self.check_mode or outcome is None else outcome.answer or {}
+
+
+def _with_ids(value: t.Any, ids: Mapping[str, str]) -> t.Any:
+    """Return a JSON value with ids in place of what stands for them."""
+    if isinstance(value, NewId):
+        return ids.get(value, value)
+    if isinstance(value, dict):
+        return {name: _with_ids(item, ids) for name, item in value.items()}
+    return [_with_ids(item, ids) for item in value] if isinstance(value, list) else value
 
 
 def _points_into(error: MagicError, kind: Kind) -> bool:

@@ -157,6 +157,19 @@ def foreseen_id(kind: Kind, label: str) -> str:
     return f"(new: {kind.several} {label}".rstrip().replace("%", "%25").replace("/", "%2F") + ")"
 
 
+def foreseen_of(kind: Kind, planned: Plan, label: str, account: Account, whose: str, parent_id: str | None) -> list[Foreseen]:
+    """Return what later tasks in check mode have to know of a plan. What Cloudflare validates is validated against what there is.
+
+    :arg label: what people call the object.
+    """
+    if kind.validates:
+        return []
+    item, is_new = planned.result or {}, planned.method == "POST"
+    object_id = foreseen_id(kind, label or parent_id or "") if is_new else str(item.get("id", ""))
+    then = None if planned.method == "DELETE" else {**item, **({"id": object_id} if object_id else {})}
+    return [Foreseen(whose, kind.several, parent_id, object_id, then, is_new or object_id in account.foreseen_ids)]
+
+
 class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
     """What an account has: the objects of each kind by ``key_of``, read when they are asked for, each kind once."""
 

@@ -19,7 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._calls import (
     Foreseen,
     account_of,
     carry_out,
-    foreseen_id,
+    foreseen_of,
     list_inside,
     no_such,
     read,
@@ -166,7 +166,7 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     _check_others(kind, account, planned, parent, check_mode)
     if kind.inside:
-        then = _foreseen(kind, planned, account, whose, parent_id) if check_mode and planned.method is not None else []
+        then = foreseen_of(kind, planned, label_of(kind, planned.result or {}), account, whose, parent_id) if check_mode and planned.method is not None else []
         return with_parts(Parts(kind, account, planned, there, options), client, then, foreseen if check_mode else None)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": _diff(kind, planned, parent)}
@@ -177,7 +177,7 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
             shown = answer = carry_out(kind, client, planned, secret, {str(item.get("id")) for item in there}, parent_id) or shown
         elif not kind.validates or any(object_id in account.foreseen_ids for dummy, object_id in references(kind.fields, planned.result or {})):
             result["validated"] = False
-            then = _foreseen(kind, planned, account, whose, parent_id)
+            then = foreseen_of(kind, planned, label_of(kind, planned.result or {}), account, whose, parent_id)
             foreseen += then
             if then and planned.method == "POST" and kind.id_option:
                 # Later tasks can refer to it.
@@ -222,16 +222,6 @@ def _diff(kind: Kind, planned: Plan, parent: Json | None) -> Json:
         return diff
     label = "/".join(filter(None, (label_of(kind.parent, parent), label_of(kind, planned.result or {}))))
     return {**diff, "before_header": f"{kind.noun} {label}", "after_header": f"{kind.noun} {label}"}
-
-
-def _foreseen(kind: Kind, planned: Plan, account: Account, whose: str, parent_id: str | None) -> list[Foreseen]:
-    """Return what later tasks in check mode have to know of this one. What Cloudflare validates is validated against what there is."""
-    if kind.validates:
-        return []
-    item, is_new = planned.result or {}, planned.method == "POST"
-    object_id = foreseen_id(kind, label_of(kind, item) or parent_id or "") if is_new else str(item.get("id", ""))
-    then = None if planned.method == "DELETE" else {**item, **({"id": object_id} if object_id else {})}
-    return [Foreseen(whose, kind.several, parent_id, object_id, then, is_new or object_id in account.foreseen_ids)]
 
 
 def _parent(kind: Kind, account: Account, options: Mapping[str, t.Any], absent: bool) -> Json | None:

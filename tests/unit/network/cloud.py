@@ -16,6 +16,7 @@ import io
 import json
 import types
 import typing as t
+from contextlib import nullcontext
 from urllib.parse import urlsplit
 
 import requests
@@ -172,14 +173,18 @@ class Cloud:
 
     # --- runs
 
-    def run(self, config: t.Any, state: str = "merged", check: bool = False, **options: t.Any) -> Json:
-        """Run the module, and return its result."""
+    def run(self, config: t.Any, state: str = "merged", check: bool = False, foreseen: list[t.Any] | None = None, **options: t.Any) -> Json:
+        """Run the module, and return its result.
+
+        :arg foreseen: what the tasks of a run would have written in check mode.
+        """
         action: t.Any = object.__new__(network.ActionModule)
         action._task = types.SimpleNamespace(check_mode=check, diff=True)
         defaults = {name: option.get("default") for name, option in _design.OPTIONS.argument_spec.items()}
         action.options = {**defaults, "config": config, "state": state, **options}
         self.notices = []
         action.notice = self.notices.append
+        action.foresight = lambda: nullcontext([] if foreseen is None else foreseen)
         self.sent = []
         try:
             _design.check_options(action.options)

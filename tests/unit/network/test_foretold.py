@@ -11,6 +11,10 @@ import typing as t
 
 import pytest
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
+from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import BGP_FILTER_PROFILE
+from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_NETFLOW
+from ansible_collections.cloudflare.magic.tests.unit.kinds.test_scenarios import run
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import Cloud, Reply, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.scenes import tunnel
 from ansible_collections.cloudflare.magic.tests.unit.network.test_sites import ACLS, LANS, LYON, done, names, with_sites
@@ -194,3 +198,50 @@ def test_gathered_says_if_it_cannot_know_what_connectors_created():
         assert "warnings" not in done(cloud, config, "gathered", **options) and "sites" not in cloud.lists
     unreadable(cloud, 500)
     assert cloud.run(None, "gathered")["failed"]
+
+
+# --- other tasks of the same run in check mode
+
+
+def test_a_design_and_single_objects_build_on_each_other_in_check_mode():
+    """The same tasks as in a real run, which is done afterwards, change the same."""
+    cloud = Cloud({**seed(), "bgp_filter_profiles": []})
+    apply: t.Any = run
+    design: Json = {"connectors": [{"serial_number": "MC-1"}], **with_sites({**LYON, "wans": [{"name": "fiber", "physport": 1}]})}
+    flows = {"name": "lyon", "netflow_config": {"collector_ip": "192.0.2.1"}}
+    use = [tunnel(1, bgp={"customer_asn": 65010, "import_filter": "branches"})]
+    tasks: list[t.Any] = [
+        (SITE, {"name": "nice"}),
+        {**design, "sites": [*design["sites"], {"name": "nice", "lans": LANS, "acls": ACLS}]},
+        (CONNECTOR, {"serial_number": "MC-1", "activated": True}),
+        (SITE_LAN, {"site": "lyon", "name": "lab", "physport": 7}),
+        with_sites({**flows, "lans": [{"name": "lab", "vlan_tag": 7}], "acls": [{"name": "lab", "lan_1": {"lan": "lab"}, "lan_2": {"lan": "office"}}]}),
+        (SITE_NETFLOW, {"site": "lyon", "collector_ip": "192.0.2.2"}),
+        (SITE_ACL, {"site": "nice", "name": "printing", "state": "absent"}),
+        (SITE_LAN, {"site": "nice", "name": "office", "state": "absent"}),
+        (BGP_FILTER_PROFILE, {"name": "branches", "match_action": "allow", "targets": ["10.0.0.0/8"]}),
+        {"ipsec_tunnels": use},
+        (SITE, {"name": "nice", "connector": "MC-1"}),
+        (CONNECTOR, {"serial_number": "MC-1", "state": "absent"}),
+    ]
+    before = cloud.export()
+    seen: dict[bool, list[t.Any]] = {}
+    for check in (True, False):
+        foreseen: list[t.Any] = []
+        for task in tasks:
+            for changed in (True, False):
+                if isinstance(task, dict):
+                    result = done(cloud, task, check=check, foreseen=foreseen)
+                    seen.setdefault(check, []).append(sorted(names(result)))
+                    # What Cloudflare validates is not foreseen.
+                    assert result["changed"] is (changed or (check and "ipsec_tunnels" in task)), task
+                    if changed and check and "ipsec_tunnels" in task:
+                        assert "refers to an object that an earlier task would create" in result["not_validated"]["ipsec_tunnels[0]"]
+                    continue
+                try:
+                    assert apply(cloud, *task, check, foreseen)["changed"] is changed, task
+                except MagicError as error:
+                    assert task in tasks[-2:] and ("is also used by" in str(error) or "another site" in str(error) or "in use" in str(error)), task
+                assert foreseen == [] or check
+        assert (cloud.export() == before) is check
+    assert len(seen[True]) == len(seen[False]) and all(dry == real or "create ipsec_tunnels site-1" in dry for dry, real in zip(seen[True], seen[False]))
