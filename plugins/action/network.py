@@ -11,6 +11,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Acc
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, displayed
+from ansible_collections.cloudflare.magic.plugins.plugin_utils import _core
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._action import ClientAction
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._run_notes import alone_with, foresight, forget_foreseen
@@ -62,8 +63,11 @@ class ActionModule(ClientAction):
         return result
 
     def foresight(self) -> AbstractContextManager[list[Foreseen]]:
-        """Provide what the earlier tasks of this run would have written in check mode."""
-        return foresight(self._task.check_mode)
+        """Provide what the earlier tasks of this run would have written in check mode.
+
+        A task with ``check_mode`` in another run is a plan, which says the same each time.
+        """
+        return foresight(self._task.check_mode and _core.is_check_run())
 
     def _applied(self, client: Client, design: _design.Design, rules: Rules, before: int, foreseen: list[Foreseen]) -> Json:
         options = self.options
@@ -84,13 +88,14 @@ class ActionModule(ClientAction):
             "warnings": network.warnings(),
         }
         if self._task.check_mode:
-            foreseen += network.foretold()
             result["not_validated"] = {
                 step.where: network.outcomes[step.key].reason for step in steps if network.outcomes[step.key].result == _apply.NOT_VALIDATED
             }
         if self._task.diff:
             result["diff"] = _diff(steps)
-        return {**result, **_trouble(network, steps, unchanged)}
+        trouble = _trouble(network, steps, unchanged)
+        foreseen += network.foretold() if self._task.check_mode and not trouble else []
+        return {**result, **trouble}
 
 
 def _change(step: Step) -> Json:

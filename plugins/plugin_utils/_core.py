@@ -115,6 +115,11 @@ def is_ad_hoc() -> bool:
     return "module_name" in context.CLIARGS or "pattern" in context.CLIARGS
 
 
+def is_check_run() -> bool:
+    """Return whether the whole run is in check mode (``--check``), and not only some of its tasks. ``context.CLIARGS`` (2.18 to 2.22)."""
+    return bool(context.CLIARGS.get("check"))
+
+
 def storing_fact_cache() -> str | None:
     """Return the name of the fact cache if it stores facts outside this process, else None. ``C.CACHE_PLUGIN`` (2.18 to 2.22)."""
     name = str(C.CACHE_PLUGIN)

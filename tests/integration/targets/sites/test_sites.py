@@ -113,6 +113,28 @@ def test_a_site_from_box_to_traffic(emulator, play, leaked):
     assert leaked(played.written() + str(found), [KEY]) == []
 
 
+def test_a_run_in_check_mode_builds_on_designs_too_and_a_plan_in_another_run_does_not(emulator, play):
+    plan = {"cloudflare.magic.network": {"config": DESIGN}}
+    tasks: list[dict] = [
+        {**plan, "register": "first", "check_mode": True},
+        {**plan, "register": "second", "check_mode": True},
+        {"cloudflare.magic.site_lan": {"site": "lyon", "name": "lab", "physport": 7}, "register": "lan", "ignore_errors": True},
+        {"cloudflare.magic.connector_license": {"notes": "Nice, virtual"}, "register": "license"},
+        {"cloudflare.magic.site": {"name": "nice", "connector": "{{ license.connector_id }}"}, "register": "site"},
+    ]
+    found = {}
+    for args in (["--check"], []):
+        emulator.reset()
+        played = play(tasks, env=emulator.environment(), args=args)
+        assert played.rc == 0, played.screen
+        found[bool(args)] = played["here"]
+        assert bool(args) is not any(request["method"] != "GET" for request in emulator.requests())
+    checked, real = found[True], found[False]
+    assert checked["first"]["changes"] == real["first"]["changes"] == real["second"]["changes"] and checked["second"]["changes"] == []
+    assert checked["lan"]["changed"] and "there is no site 'lyon'" in real["lan"]["msg"]
+    assert all(one["license"]["provisioned"] and one["site"]["changed"] for one in (checked, real))
+
+
 SEVERAL = ("here", "there", "nearby")
 
 
