@@ -69,7 +69,7 @@ AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "OPENSSL_", "MALLOC_")
 # Variables that may differ between runs of the same configuration: nothing but ``constants`` and the log, see _configure, knows them before a program starts.
 FOLDERS = ("HOME", "TMPDIR", "ANSIBLE_HOME", "ANSIBLE_CONFIG", "ANSIBLE_LOG_PATH")
 OTHERS = (
-    *("ANSIBLE_CACHE_PLUGIN_CONNECTION", "ANSIBLE_CALLBACK_TREE_DIR", "ANSIBLE_INVENTORY", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP"),
+    *("ANSIBLE_CACHE_PLUGIN_CONNECTION", "ANSIBLE_CALLBACK_TREE_DIR", "ANSIBLE_INVENTORY", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP", "ANSIBLE_VAULT_"),
     *("CLOUDFLARE_", "JUNIT_", "LEAKS_", "PYTEST_", "ROW_", "OLDPWD", "PWD", "SHLVL", "_"),
 )
 # So many runs of a configuration are what a process of its own costs.
@@ -123,14 +123,19 @@ _servers: dict[object, _Server] = {}
 _runs: collections.Counter[object] = collections.Counter()
 
 
+def _no_settings(cwd: Path, env: dict[str, str]) -> bool:
+    """Return whether Ansible finds no configuration file, or one without settings: what is in it, the environment does not tell."""
+    own = [cwd / env["ANSIBLE_CONFIG"]] if "ANSIBLE_CONFIG" in env else []
+    places = [*own, cwd / "ansible.cfg", Path(env.get("HOME", "~"), ".ansible.cfg").expanduser(), Path("/etc/ansible/ansible.cfg")]
+    return "=" not in next((place.read_text(encoding="utf-8") for place in places if place.is_file()), "")
+
+
 def _server(prefix: tuple[str, ...], cwd: Path, env: dict[str, str]) -> _Server:
     """Return the process that is to fork for a run."""
     key: object = (prefix, tuple(sorted((name, value) for name, value in env.items() if name.startswith(AT_START))))
     imports = IMPORTS
-    # What is in the file, the environment does not tell.
-    file = cwd / env.get("ANSIBLE_CONFIG", "ansible.cfg")
-    if file.is_file() and "=" not in file.read_text(encoding="utf-8"):
-        same = {name: "" if name in FOLDERS else value for name, value in env.items() if not name.startswith(OTHERS)}
+    if _no_settings(cwd, env):
+        same = {name: "" if name in (*FOLDERS, "PATH") else value for name, value in env.items() if not name.startswith(OTHERS)}
         configured = (prefix, tuple(sorted(same.items())))
         _runs[configured] += 1
         if _runs[configured] > WORTH_IT:

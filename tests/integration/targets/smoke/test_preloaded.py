@@ -32,6 +32,8 @@ print("to the other one", file=sys.stderr)
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "os.kill(os.getpid(), 9)", "raise ValueError('x')"])
 def test_a_run_of_the_preloaded_process_is_like_any_other(tmp_path, end):
     (tmp_path / "tells.py").write_text(TELLS.replace("{end}", f"sys.stdout.flush()\n{end}"), encoding="utf-8")
+    # With settings of its own, it gets a process that has not imported Ansible.
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 5\n", encoding="utf-8")
     for more in ({"TMPDIR": str(tmp_path), "MINE": "1"}, {"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}):
         env = {**{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}, **more}
         real = subprocess.run([sys.executable, "-m", "tells", "a", "b"], cwd=tmp_path, env=env, input=b"typed", capture_output=True, check=False)
@@ -63,16 +65,17 @@ print(json.dumps(known))
 
 @pytest.mark.cores("ends")
 def test_each_run_has_its_own_settings(tmp_path):
-    """Runs of the same configuration in their own folders, one with another environment, one with a file, and one without a log."""
+    """Runs of the same configuration in their own folders, one with another environment, one with a file, and others without a log or a file."""
     (tmp_path / "settings.py").write_text(SETTINGS, encoding="utf-8")
     common = [("5", "")] * (preloaded.WORTH_IT + 1)
-    for number, (timeout, line) in enumerate([*common, ("6", ""), ("5", "forks = 9\n"), ("5", "")]):
+    for number, (timeout, line) in enumerate([*common, ("6", ""), ("5", "forks = 9\n"), ("5", ""), ("5", None)]):
         folders = {name: str(tmp_path / f"{number}-{name}") for name in ("HOME", "TMPDIR", "ANSIBLE_REMOTE_TEMP", "ANSIBLE_INVENTORY")}
         for name in folders.values():
             os.mkdir(name)
         home = tmp_path / f"{number}-HOME"
-        (home / "ansible.cfg").write_text("[defaults]\n" + line, encoding="utf-8")
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": "0", "ANSIBLE_TIMEOUT": timeout, **folders}
+        if line is not None:
+            (home / "ansible.cfg").write_text("[defaults]\n" + line, encoding="utf-8")
+        env = {"PATH": f"{os.environ['PATH']}:{home}", "PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": "0", "ANSIBLE_TIMEOUT": timeout, **folders}
         if number < len(common) + 2:
             env["ANSIBLE_LOG_PATH"] = str(home / "log")
         mine = json.loads(preloaded.run(["settings"], home, env).stdout)
