@@ -19,6 +19,9 @@ from html import unescape
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    # What is encoded, and the characters of each match; see ``_decode``.
+    _Decoder = tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[tuple[str, int]]]]
+
 MASK = "********"
 
 # Masking shorter strings than this would make Ansible's output unreadable.
@@ -78,8 +81,11 @@ def without_quotes(value: t.Any, own: Sequence[str], others: Collection[str]) ->
 
 
 # What a key can look like, at the lengths that keys have; and what looks like one and is none: ids, and the id of a request.
-_LONG_WORD = re.compile(r"[A-Za-z0-9_\-.+/]{20,}={0,2}")
+_LONG_WORD = re.compile(r"[A-Za-z0-9_\-.+/]{19,}={0,2}")
 _ID = re.compile("[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9a-f]{16}-[A-Z]{3}")
+# A key for people to type, such as A1B2-C3D4-E5F6-G7H8.
+_GROUPS = re.compile("(?:[0-9A-Z]{4}-){3,}[0-9A-Z]{4}|(?:[0-9A-Z]{5}-){3,}[0-9A-Z]{5}|(?:[0-9A-Z]{6}-){3,}[0-9A-Z]{6}")
+_PART_OF_PATH = re.compile(r"[A-Z]?[a-z0-9_.\-]*")
 _SHORTEST_WORD = 20
 _SHORTEST_NAME = 8
 
@@ -87,7 +93,8 @@ _SHORTEST_NAME = 8
 def without_unknown_keys(value: t.Any, said: Sequence[str]) -> t.Any:
     """Replace words that look like keys in the strings of a JSON value by a mask: for a response that may quote a key that is not known here.
 
-    Such a word is long and has both letters and digits. Ids, and the parts of paths and addresses, stay readable unless they are such words themselves.
+    Such a word is long, or has groups of the same length, and has both letters and digits; also in encoded form. Ids, and the parts of paths and
+    addresses, stay readable unless they are such words themselves.
 
     :arg said: what the request said, which stays readable, too.
     """
@@ -95,17 +102,30 @@ def without_unknown_keys(value: t.Any, said: Sequence[str]) -> t.Any:
     def is_plain(word: str) -> bool:
         return bool(_ID.fullmatch(word)) or any(word in text for text in said)
 
-    def judged(word: str) -> str:
-        core = word.strip(".")  # the end of a sentence
-        mixed = any(map(str.isdigit, core)) and any(map(str.isalpha, core))
-        return word.replace(core, MASK) if len(core) >= _SHORTEST_WORD and mixed and not is_plain(core) else word
+    def is_key(word: str) -> bool:
+        mixed = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
+        return mixed and (len(word) >= _SHORTEST_WORD or bool(_GROUPS.fullmatch(word))) and not is_plain(word)
 
-    def change(found: re.Match[str]) -> str:
-        parts = found[0].split("/")
-        is_path = not parts[0] or any(len(part) >= _SHORTEST_NAME and is_plain(part.strip(".")) for part in parts)
-        return "/".join(map(judged, parts)) if is_path else judged(found[0])
+    def is_path(parts: Sequence[str]) -> bool:
+        if any(len(part) >= _SHORTEST_NAME and is_plain(part.strip(".")) for part in parts):
+            return True
+        return not parts[0] and all(_PART_OF_PATH.fullmatch(part) or is_plain(part) for part in parts)
 
-    return _in_strings(value, lambda text: _LONG_WORD.sub(change, text), lambda item: without_unknown_keys(item, said))
+    def found(decoded: _Decoded) -> Iterator[tuple[int, int]]:
+        for match in _LONG_WORD.finditer(decoded.text):
+            start, parts = match.start(), match[0].split("/")
+            for word in parts if is_path(parts) else [match[0]]:
+                core = word.strip(".")  # the end of a sentence
+                first = start + word.find(core)
+                if is_key(core):
+                    yield decoded.starts[first], decoded.ends[first + len(core) - 1]
+                start += len(word) + 1
+
+    def change(text: str) -> str:
+        # Lines are not joined: two short words would become a long one.
+        return _masked(text, [span for decoded in _decodings(text, _DECODERS[:-1]) for span in found(decoded)])
+
+    return _in_strings(value, change, lambda item: without_unknown_keys(item, said))
 
 
 def strings_in(value: t.Any) -> Iterator[str]:
@@ -167,16 +187,23 @@ def _without(text: str, secrets: Sequence[str]) -> str:
         return text
     if len(text) > _LONGEST:
         return f"({len(text)} characters omitted)"
-    spans: list[tuple[int, int]] = []
     needles = [needle for secret in secrets if secret for needle in _needles(secret)]
+    return _masked(text, [span for decoded in _decodings(text, _DECODERS) for span in _found(decoded, needles)])
+
+
+def _decodings(text: str, decoders: Sequence[_Decoder]) -> Iterator[_Decoded]:
+    """Yield a text, and what it is in each encoding, up to three nested ones."""
     seen = {text}
     level = [_Decoded(text, range(len(text)), range(1, len(text) + 1))]
     for dummy in range(4):
-        for decoded in level:
-            spans += _found(decoded, needles)
-        further = [_decode(decoded, *decoder) for decoded in level for decoder in _DECODERS]
+        yield from level
+        further = [_decode(decoded, *decoder) for decoded in level for decoder in decoders]
         level = [decoded for decoded in {decoded.text: decoded for decoded in further}.values() if decoded.text not in seen]
         seen.update(decoded.text for decoded in level)
+
+
+def _masked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return a text with a mask in place of each of its parts from one place to another."""
     pieces, end = [], 0
     for start, stop in sorted(spans):
         if start >= end:
@@ -267,7 +294,7 @@ def _backslash(match: re.Match[str]) -> Iterator[tuple[str, int]]:
     return iter([(chr(code), len(text))]) if code <= sys.maxunicode else _as_is(text)
 
 
-_DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[tuple[str, int]]]], ...] = (
+_DECODERS: tuple[_Decoder, ...] = (
     (re.compile("(?:%[0-9A-Fa-f]{2})+"), _percent),
     (re.compile("&(?:#(?P<decimal>[0-9]{1,12})|#[xX](?P<hexadecimal>[0-9A-Fa-f]{1,12})|[A-Za-z][A-Za-z0-9]{1,31});?"), _entity),
     (

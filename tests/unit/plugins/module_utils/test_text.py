@@ -207,6 +207,9 @@ KEYS = {
     "at the end of a sentence": "mconn-0f3a9c1d2b4e5f60718293a4b5c6d7e8f9012345.",
     "in Base64": "QUJDREVGR0hJSktM/TU5PUFFS+1RVVldYWVo5==",
     "in groups": "A1B2C-D3E4F-G5H6I-J7K8L-M9N0P",
+    "in short groups": "A1B2C-D3E4F-G5H6I-J7K8L",
+    "in groups, shorter than other words": "A1B2-C3D4-E5F6-G7H8",
+    "in Base64, like a path": "/QUJDR/VGR0h/JSktM/TU5PUFFS/1RVV",
     "as a value": "license_key=mconn-0f3a9c1d2b4e5f60718293a4",
     "in an address": "https://example.com/licenses/mconn-0f3a9c1d2b4e5f60718293a4/new",
     "beside an id": "0123456789abcdef0123456789abcdef/mconn-0f3a9c1d2b4e5f60718293a4",
@@ -219,6 +222,7 @@ PLAIN = (
     "the serial number MC-2209-0417-2209-0417-X is taken. serial_number=MC-2209-0417-2209-0417-X.",
     "EMU-0001 is short, and interrupt_window_duration_hours/interrupt_window_days_of_week are only long",
     "see https://developers.cloudflare.com/magic-wan/configuration/connector/configure-hardware-connector/",
+    "the serial numbers MC-2209-0417-0418, MC22-0417-0418 and 2209-0417-0418-0419 are taken%2C so is mc22-0417-0418-0419",
     "at /interrupt_window_embargo_dates/0 (8f2b1c3d4e5f6a7b-CDG), 2026-12-01T10:20:30.123456Z",
 )
 
@@ -228,6 +232,26 @@ def test_a_key_that_is_not_known_is_masked(key):
     masked = without_unknown_keys([{"message": f"cannot use {key} here"}], SENT)[0]["message"]
     assert "0f3a9c" not in masked and "QUJD" not in masked and "A1B2C" not in masked and "TU5PUFFS" not in masked
     assert masked.startswith("cannot use ") and masked.endswith(" here") and MASK in masked
+
+
+@pytest.mark.parametrize("key", ["mconn-0f3a9c1d2b4e5f607182", "Qu/JD+r4/E9f5+G0h1/I2j3==", "A1B2-C3D4-E5F6-G7H8"])
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda key: quote(key, safe=""),
+        lambda key: quote(quote(key, safe=""), safe=""),
+        lambda key: "".join(f"%{ord(character):02x}" for character in key),
+        lambda key: "".join(f"&#{ord(character)};" for character in key),
+        lambda key: "".join(f"&#x{ord(character):X};" for character in key),
+        lambda key: "".join(f"\\u{ord(character):04x}" for character in key),
+        lambda key: key.replace("/", "\\/"),
+        lambda key: key.replace("=", "&equals;").replace("/", "&sol;").replace("+", "&plus;"),
+    ],
+)
+def test_a_key_that_is_not_known_is_masked_in_encoded_form(key, encode):
+    text = f"cannot use '{encode(key)}' here"
+    assert without_unknown_keys([text], SENT)[0] in (f"cannot use '{MASK}' here", f"cannot use '{MASK}%3D%3D' here", f"cannot use '{MASK}%253D%253D' here")
+    assert without_unknown_keys([text], [f"notes: {key}"]) == [text]
 
 
 @pytest.mark.parametrize("text", PLAIN)
