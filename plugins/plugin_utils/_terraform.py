@@ -191,10 +191,10 @@ def _is_ours(resource: Json, left_out: LeftOut) -> bool:
 
 
 def _secrets_in(value: t.Any, name: str = "") -> Iterator[str]:
-    """Yield the values of the attributes that are never shown, if they are long enough to be found in other texts."""
+    """Yield the values of the attributes that are never shown, and all inside these, if they are long enough to be found in other texts."""
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _secrets_in(part, key)
+            yield from _secrets_in(part, name if name in _SECRETS else key)
     elif isinstance(value, list):
         for part in value:
             yield from _secrets_in(part, name)
@@ -203,8 +203,8 @@ def _secrets_in(value: t.Any, name: str = "") -> Iterator[str]:
 
 
 def _mark(marks: t.Any, name: str) -> t.Any:
-    """Return what is sensitive in an attribute: true if all of it is."""
-    return marks.get(name) if isinstance(marks, Mapping) else marks if marks is True else None
+    """Return what is sensitive in an attribute: true if all of it is, or if it is not clear which attributes of this object are meant."""
+    return marks.get(name) if isinstance(marks, Mapping) else _is_marked(marks)
 
 
 def _is_marked(mark: t.Any) -> bool:

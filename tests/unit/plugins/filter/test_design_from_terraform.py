@@ -195,6 +195,7 @@ def lan(addressing):
         [connector(notes=f"The license is {LICENSE}.")],
         [connector(device={"id": LICENSE, "serial_number": None})],
         [connector(device={"serial_number": "EMU-0009", "license_key": LICENSE})],
+        *([connector(license_key=value, notes=LICENSE)] for value in ({"value": LICENSE}, [{"key": LICENSE}], {"a": {"b": [LICENSE]}})),
         # Another resource may quote it, and an address may have it as a key.
         [connector(), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a", "description": LICENSE})],
         [connector(mode="data"), resource("cloudflare_magic_transit_site", {"id": "4" * 32, "name": "a", "description": LICENSE})],
@@ -225,7 +226,14 @@ def test_a_connector_without_a_serial_number_has_the_id_of_its_device():
     assert result["network_config"] == {} and ("connector", 1) in left_out(result)
 
 
-@pytest.mark.parametrize(("sensitive", "hidden"), [({"device": {"serial_number": True}}, "serial_number"), ({"device": True}, "serial_number")])
+@pytest.mark.parametrize(
+    ("sensitive", "hidden"),
+    [
+        *(({"device": mark}, "serial_number") for mark in ({"serial_number": True}, True, [{"serial_number": True}], [True])),
+        # Not in the form of the values, so everything may be meant.
+        ([{"device": True}], "serial_number"),
+    ],
+)
 def test_a_sensitive_device_is_left_out(sensitive, hidden):
     result = convert(state_of(connector(sensitive)))
     assert "EMU-0009" not in repr(result) and (hidden, 1) in left_out(result)
@@ -329,6 +337,7 @@ def test_fields_that_a_design_does_not_have_are_named():
         ({"psk": KEY, "description": f"The key is {KEY}."}, {"psk": True}, "description"),
         ({"bgp": {"customer_asn": 65010, "md5_key": KEY}}, {"bgp": {"md5_key": True}}, "bgp.md5_key"),
         ({"bgp": {"customer_asn": 65010, "md5_key": KEY}}, {"bgp": True}, "bgp"),
+        ({"bgp": {"customer_asn": 65010, "md5_key": KEY}}, {"bgp": [{"md5_key": True}]}, "bgp.md5_key"),
         ({"health_check_target": KEY}, {"health_check_target": True}, "health_check_target"),
         ({"bgp": {"customer_asn": 65010, "extra_prefixes": ["192.0.2.0/25", KEY]}}, {"bgp": {"extra_prefixes": [False, True]}}, "bgp.extra_prefixes"),
         ({"name": KEY}, {"name": True}, "name"),
