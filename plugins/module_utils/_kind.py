@@ -342,8 +342,11 @@ def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[s
         problems.append(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
     missing = [key for key in kind.keys_in(options) if options.get(key) is None and not (key == follows and tunnel is not None)]
     if missing and object_id is None and not kind.by_names(options) & {*kind.keys, *kind.or_keys}:
-        instead = f" (or {through})" if through else "".join(f" (or {key})" for key in kind.or_keys)
-        problems.append(f"{' and '.join(missing)}: missing. A {kind.noun} is identified by {' and '.join(kind.keys)}{instead}, or by {kind.id_option}.")
+        # Who writes an object knows names rather than ids.
+        names = {one.stands_for: name for name, one in kind.fields.items() if one.stands_for}
+        words, wanted, others = ([names.get(key, key) for key in keys] for keys in (missing, kind.keys, (through,) if through else kind.or_keys))
+        instead = f" (or {', '.join(others)})" if others else ""
+        problems.append(f"{' and '.join(words)}: missing. A {kind.noun} is identified by {' and '.join(wanted)}{instead}, or by {kind.id_option}.")
     return desired, problems
 
 

@@ -13,21 +13,37 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from ansible.module_utils.common.validation import check_type_dict
+
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 
 
 def not_dictionaries(options: Mapping[str, t.Any], given: Mapping[str, t.Any], path: str = "") -> list[str]:
-    """Return what is no dictionary where one with options is needed. Ansible itself fails there with an error of Python, which names no option."""
+    """Return what is no dictionary where one with options is needed. Ansible itself fails there with an error that names no option."""
     found = []
     for name, option in options.items():
         if "options" in option and given.get(name) is not None:
-            values = given[name] if option["type"] == "list" and isinstance(given[name], list) else [given[name]]
+            values, where = [given[name]], f"{path}{name}"
+            if option["type"] == "list":
+                # Ansible makes a list of a text.
+                values = given[name] if isinstance(given[name], list) else given[name].split(",") if isinstance(given[name], str) else []
             for value in values:
                 if isinstance(value, Mapping):
-                    found += not_dictionaries(option["options"], value, f"{path}{name}.")
-                elif not isinstance(value, str):
-                    found.append(f"{path}{name}: {value} is not a dictionary.")
+                    found += not_dictionaries(option["options"], value, f"{where}.")
+                elif not (isinstance(value, str) and _is_dictionary(value)):
+                    # A text may be a key, so it is not shown.
+                    what = "a text" if isinstance(value, str) else value
+                    found.append(f"{where}: {what} is not a dictionary. Write options in it: {', '.join(option['options'])}.")
     return found
+
+
+def _is_dictionary(text: str) -> bool:
+    """Return whether Ansible makes a dictionary of a text."""
+    try:
+        check_type_dict(text)
+    except TypeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._objects import apply_one, check
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import not_dictionaries
@@ -157,3 +158,26 @@ def test_it_is_refused_before_anything_is_written(row):
 
 def test_every_sort_is_there():
     assert {wrong.sort for row in ROWS for wrong in wrong_inputs(row)} == {"type", "range", "enum", "exclusive", "fixed", "unknown", "reference"}
+
+
+SECRET = "a-key-in-the-wrong-place"
+
+
+@pytest.mark.parametrize("wrong", [[SECRET], SECRET, [None], [{"ipsec_tunnel": "a"}, SECRET], [f'["{SECRET}"]'], 5], ids=repr)
+def test_what_is_no_dictionary_is_named_with_its_options_but_not_shown(wrong):
+    spec = CF1_SITE.options.argument_spec
+    said = not_dictionaries(spec, {"name": "a", "ramps": wrong})
+    if wrong == 5:
+        assert said == []  # no list, as Ansible says
+        return
+    (text,) = said
+    assert text.startswith("ramps: ") and "is not a dictionary. Write options in it: ramp_id, ipsec_tunnel, " in text and SECRET not in text
+    assert ["location: a text is not a dictionary. Write options in it: lat, long, name."] == not_dictionaries(spec, {"location": SECRET})
+
+
+@pytest.mark.parametrize("text", ["ipsec_tunnel=a", '{"ipsec_tunnel": "a"}', "ipsec_tunnel=a,gre_tunnel=b"])
+def test_what_ansible_makes_a_dictionary_of_is_left_to_it(text):
+    options = {"name": "a", "ramps": text if "," in text else [text]}
+    assert not_dictionaries(CF1_SITE.options.argument_spec, options) == []
+    spec = CF1_SITE.options
+    assert ArgumentSpecValidator(spec.argument_spec).validate(options).error_messages == []
