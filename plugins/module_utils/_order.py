@@ -182,13 +182,15 @@ def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
         if not certain:
             continue
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
-        # Of what belongs to other objects, those that the design names.
+        # Of what belongs to other objects, those that the design names; of what only one of all can have, also those that have been read.
+        above = {} if kind.parent is None else {str(item["id"]): f"{label_of(kind.parent, item)}/" for item in account[kind.parent.several]}
         parents = {step.parent_id for step in changes.steps if step.kind is kind and not isinstance(step.parent_id, NewId)}
-        for item in (item for parent_id in parents for item in account[key_of(kind, parent_id)]):
+        parents |= {parent_id for parent_id in above if kind.alone_everywhere and account.is_read(kind, parent_id)}
+        for parent_id, item in ((parent_id, item) for parent_id in parents for item in account[key_of(kind, parent_id)]):
             if item["id"] not in touched:
                 # Cloudflare decides whether the rest may occur twice.
-                mine = (claim for claim in _claims(kind, item) if claim[0] in certain)
-                found.update({claim: f"{kind.noun} {label_of(kind, item)} ({item['id']})" for claim in mine})
+                mine = (claim for claim in _claims(kind, item, parent_id) if claim[0] in certain)
+                found.update({claim: f"{kind.noun} {above.get(str(parent_id), '')}{label_of(kind, item)} ({item['id']})" for claim in mine})
     return found
 
 

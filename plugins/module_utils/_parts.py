@@ -19,6 +19,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._gather import na
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._network import deletions_inside, work_inside
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
+from ansible_collections.cloudflare.magic.plugins.module_utils._references import sole
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Step, label_of, objects_after
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, parts_of
 
@@ -47,6 +48,18 @@ def read_parts(kind: Kind, options: Mapping[str, t.Any]) -> list[tuple[Kind, lis
     return found
 
 
+def _rivals(changes: Changes) -> list[str]:
+    """Return the conflicts between entries of the lists: what only one of them can have."""
+    problems = []
+    first: dict[tuple[str, ...], str] = {}
+    for step in (step for step in changes.steps if step.place):
+        for what, value in sole(step.kind, step.after or {}):
+            other = first.setdefault((step.kind.several, what, value), step.place)
+            if other != step.place:
+                problems.append(f"{step.place}: the {what} {value} is also used by {other}. Only one of them can use it: leave one of them out.")
+    return problems
+
+
 class Parts:
     """What a task changes of what belongs to its object. It is decided before anything is written.
 
@@ -71,6 +84,7 @@ class Parts:
             self._children = tuple(child for child, dummy in lists)
             for child, items in lists:
                 work_inside(child, account, self._parent, items, changes)
+        changes.problems += _rivals(changes)
         if changes.problems:
             raise MagicError(" ".join([*changes.problems, "Nothing was changed."]))
         self._changes = changes

@@ -235,10 +235,14 @@ WRONG = {
     "no id": ([{"connector_id": NOBODY}], "ramps[0].connector_id: there is no connector with the id"),
     "two": ([{"ipsec_tunnel": "site-1", "gre_tunnel": "gre-3"}], "ramps[0].ipsec_tunnel: cannot be combined with gre_tunnel"),
     "both": ([{"connector": "MC-1", "connector_id": NOBODY}], "ramps[0].connector: cannot be combined with connector_id"),
-    "none": ([{}], "ramps[0].ipsec_tunnel_id: missing. A ramp is identified by ipsec_tunnel_id (or gre_tunnel_id)"),
+    "none": ([{}], "ramps[0].ipsec_tunnel: missing. A ramp is identified by ipsec_tunnel (or gre_tunnel, gre_interconnect, "),
     "empty": ([{"ipsec_tunnel": " "}], "ramps[0].ipsec_tunnel: ' ' is empty. Give the name."),
     "twice": ([{"ipsec_tunnel": "site-2"}, {"ipsec_tunnel": "site-2"}], "ramps[1]: is the same ramp as ramps[0] (lyon/site-2). Leave one of them out."),
     "twice, and there": ([ALL[0], ALL[0]], "ramps[1]: matches the same ramp as ramps[0] (site-1). Leave one of them out."),
+    "an interconnect twice": (
+        [{"gre_interconnect": "frankfurt-9"}, {"mpls_interconnect": "frankfurt-9"}],
+        f"ramps[1]: the interconnect {MPLS_LINK['id']} is also used by ramps[0]. Only one of them can use it: leave one of them out.",
+    ),
     "no ramp": ([{"ramp_id": NOBODY}], "ramps[0]: there is no ramp with the id"),
     "a path": ([{"ramp_id": "a/b"}], "ramps[0].ramp_id"),
 }

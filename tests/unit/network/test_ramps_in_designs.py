@@ -164,6 +164,10 @@ def test_what_has_its_place_already(cloud):
     # The deletion comes last, so it needs a run of its own.
     moved = sites({"name": "arles", "ramps": [RAMPS[0]]}, {"name": "lyon", "ramps": [RAMPS[1]]}, DESIGN["cf1_sites"][1])
     assert "is still used by ramp lyon/site-1, which this run deletes last. Delete it first" in refused(cloud, moved, "overridden")
+    # The state merged deletes nothing, whatever the other site's list has.
+    for ramps in ([], [RAMPS[1]]):
+        text = refused(cloud, sites({"name": "arles", "ramps": [RAMPS[0]]}, {"name": "lyon", "ramps": ramps}))
+        assert "cf1_sites[0].ramps[0]: the IPsec tunnel" in text and "is also used by ramp lyon/site-1 (" in text
     # Of a site that the design does not name, only Cloudflare knows.
     result = cloud.run(sites({"name": "arles", "ramps": [RAMPS[0], {"ipsec_tunnel": "site-7"}]}, {"name": "lyon"}) | {"ipsec_tunnels": [tunnel(7)]})
     assert result["failed"] and "remove it there first" in result["msg"] and "cf1_sites[0].ramps[0]: POST" in result["msg"]
