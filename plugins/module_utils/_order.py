@@ -186,11 +186,11 @@ def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
         above = {} if kind.parent is None else {str(item["id"]): f"{label_of(kind.parent, item)}/" for item in account[kind.parent.several]}
         parents = {step.parent_id for step in changes.steps if step.kind is kind and not isinstance(step.parent_id, NewId)}
         parents |= {parent_id for parent_id in above if kind.alone_everywhere and account.is_read(kind, parent_id)}
-        for parent_id, item in ((parent_id, item) for parent_id in parents for item in account[key_of(kind, parent_id)]):
+        for whose, item in ((parent_id, item) for parent_id in parents for item in account[key_of(kind, parent_id)]):
             if item["id"] not in touched:
                 # Cloudflare decides whether the rest may occur twice.
-                mine = (claim for claim in _claims(kind, item, parent_id) if claim[0] in certain)
-                found.update({claim: f"{kind.noun} {above.get(str(parent_id), '')}{label_of(kind, item)} ({item['id']})" for claim in mine})
+                mine = (claim for claim in _claims(kind, item, whose) if claim[0] in certain)
+                found.update({claim: f"{kind.noun} {above.get(str(whose), '')}{label_of(kind, item)} ({item['id']})" for claim in mine})
     return found
 
 

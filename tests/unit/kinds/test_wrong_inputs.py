@@ -172,7 +172,7 @@ def test_what_is_no_dictionary_is_named_with_its_options_but_not_shown(wrong):
         return
     (text,) = said
     assert text.startswith("ramps: ") and "is not a dictionary. Write options in it: ramp_id, ipsec_tunnel, " in text and SECRET not in text
-    assert ["location: a text is not a dictionary. Write options in it: lat, long, name."] == not_dictionaries(spec, {"location": SECRET})
+    assert not_dictionaries(spec, {"location": SECRET}) == ["location: a text is not a dictionary. Write options in it: lat, long, name."]
 
 
 @pytest.mark.parametrize("text", ["ipsec_tunnel=a", '{"ipsec_tunnel": "a"}', "ipsec_tunnel=a,gre_tunnel=b"])
