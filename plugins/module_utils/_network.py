@@ -132,6 +132,8 @@ class _Matcher:
 
     def work(self, items: Sequence[Item]) -> None:
         """Append the steps for the items, and for objects to delete because no item names them."""
+        if self._parent is not None and self._parent.actual is not None:
+            self._changes.lists.add((self._kind.several, str(self._parent_id)))
         led = [item for named in map(self._named_by_ids, items) if named is not None for item in [self._led(named)] if item is not None]
         meant = {id(item): self._by_id.get(canonical(item.object_id)) for item in led if item.object_id is not None}
         self._leaving = {actual["id"] for item in led for actual in [meant.get(id(item))] if actual is not None and self._leaves(item, actual)}

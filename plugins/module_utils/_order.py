@@ -182,10 +182,10 @@ def _names_of_others(account: Account, changes: Changes) -> dict[Claim, str]:
         if not certain:
             continue
         touched = {step.actual["id"] for step in changes.steps if step.kind is kind and step.actual is not None}
-        # Of what belongs to other objects, those that the design names; of what only one of all can have, also those that have been read.
+        # Of what belongs to other objects, those that the design names; of what only one of all can have, also those of each list in the design.
         above = {} if kind.parent is None else {str(item["id"]): f"{label_of(kind.parent, item)}/" for item in account[kind.parent.several]}
         parents = {step.parent_id for step in changes.steps if step.kind is kind and not isinstance(step.parent_id, NewId)}
-        parents |= {parent_id for parent_id in above if kind.alone_everywhere and account.is_read(kind, parent_id)}
+        parents |= {parent_id for several, parent_id in changes.lists if several == kind.several and kind.alone_everywhere}
         for whose, item in ((parent_id, item) for parent_id in parents for item in account[key_of(kind, parent_id)]):
             if item["id"] not in touched:
                 # Cloudflare decides whether the rest may occur twice.

@@ -103,11 +103,15 @@ class Step:
 
 @dataclass
 class Changes:
-    """What a design requires: a step for each object that it names or deletes, including those that need no request."""
+    """What a design requires: a step for each object that it names or deletes, including those that need no request.
+
+    :ivar lists: the lists of existing objects that the design has: the kind of what is in one, and the id of the object.
+    """
 
     steps: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    lists: set[tuple[str, str]] = field(default_factory=set)
 
     def say(self, step: Step | Item, text: str) -> None:
         """Report a problem with an object."""
