@@ -98,7 +98,7 @@ class Site:
             "strongswan_edge_owner": getpass.getuser(),
             "strongswan_edge_group": grp.getgrgid(os.getgid()).gr_name,
             "strongswan_edge_retries": 8,
-            "strongswan_edge_delay": 0,
+            "strongswan_edge_delay": 1,
         }
         inventory = {"all": {"hosts": {"paris_edge": variables}}}
         # What the role has nothing to do with.
