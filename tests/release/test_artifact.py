@@ -188,7 +188,7 @@ def changelog_of(folder: Path) -> dict[str, t.Any]:
     return dict(yaml.safe_load((folder / "changelogs" / "changelog.yaml").read_text(encoding="utf-8"))["releases"])
 
 
-def test_changelog_release(repository: Path, tmp_path: Path) -> None:
+def test_changelog_release(repository: Path, archive: Path, tmp_path: Path) -> None:
     """``antsibull-changelog release`` works, or the version has been released that way, and the notes name everything that is new."""
     folder = tmp_path / "ansible_collections" / "cloudflare" / "magic"
     run("git", "clone", "--quiet", repository, folder)
@@ -204,6 +204,9 @@ def test_changelog_release(repository: Path, tmp_path: Path) -> None:
         run("antsibull-changelog", "release", "--version", version, "--date", "2026-11-23", cwd=folder)
         assert not list((folder / "changelogs" / "fragments").glob("*.yml"))
         run("antsibull-changelog", "lint", cwd=folder)
+        commit(folder)
+        run(sys.executable, folder / "tests" / "tools" / "build_release.py", tmp_path)
+        archive = next(tmp_path.glob("*.tar.gz"))
     release = changelog_of(folder)[version]
     assert release["changes"]["release_summary"]
     for name in outputs:
@@ -223,6 +226,4 @@ def test_changelog_release(repository: Path, tmp_path: Path) -> None:
     assert filters == {path.stem for path in (ROOT / "plugins" / "filter").glob("[!_]*.py")}
     roles = {item["name"] for entry in entries for item in entry.get("objects", {}).get("role", [])}
     assert roles == {path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml")}
-    commit(folder)
-    run(sys.executable, folder / "tests" / "tools" / "build_release.py", tmp_path)
-    assert set(outputs) <= {member.name for member in members(next(tmp_path.glob("*.tar.gz")))}
+    assert set(outputs) <= {member.name for member in members(archive)}

@@ -15,20 +15,24 @@ import subprocess
 import typing as t
 from pathlib import Path
 
+import check_jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 
 if t.TYPE_CHECKING:
     from ansible_collections.cloudflare.magic.tests.docs import test_code_blocks as machinery
     from ansible_collections.cloudflare.magic.tests.emulator.client import running
-    from ansible_collections.cloudflare.magic.tests.release.conftest import BIN, ROOT
+    from ansible_collections.cloudflare.magic.tests.release.conftest import ROOT
     from ansible_collections.cloudflare.magic.tests.release.test_supply_chain import WORKFLOWS, faults, load, pins
 else:
-    from conftest import BIN, ROOT
+    from conftest import ROOT
     from record_promise import machinery
     from test_supply_chain import WORKFLOWS, faults, load, pins
 
     running = machinery.running
+
+programs = machinery.programs
 
 GITHUB = {path.stem: path for path in sorted((ROOT / "docs" / "ci" / "github").glob("*.yml"))}
 GITLAB = ROOT / "docs" / "ci" / "gitlab" / "gitlab-ci.yml"
@@ -43,7 +47,7 @@ PROGRAM = '#!/bin/sh\nprintf "%s\\n" "$@" > arguments\ncp comment.md posted.md\n
 
 def check_schema(schema: str, *paths: Path) -> int:
     """Return the status of a check with a schema that comes with the program."""
-    return subprocess.run([str(BIN / "check-jsonschema"), "--builtin-schema", schema, *map(str, paths)], capture_output=True, check=False).returncode
+    return CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *map(str, paths)]).exit_code
 
 
 @pytest.mark.parametrize(("schema", "paths"), [("vendor.github-workflows", list(GITHUB.values())), ("vendor.gitlab-ci", [GITLAB])])
@@ -143,8 +147,8 @@ def test_gitlab() -> None:
 class Repository:
     """A repository as the guide has it, a pipeline's machine, and an emulator."""
 
-    def __init__(self, folder: Path, emulator: t.Any) -> None:
-        self.workshop = machinery.Workshop(folder, emulator)
+    def __init__(self, folder: Path, emulator: t.Any, programs: Path) -> None:  # pylint: disable=redefined-outer-name
+        self.workshop = machinery.Workshop(folder, emulator, programs)
         self.folder, self.emulator = self.workshop.folder, emulator
         for name in ("accounts/production/inventory.yml", "requirements.txt", "requirements.yml"):
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -208,10 +212,11 @@ JOBS = {
 
 
 @pytest.mark.parametrize("jobs", JOBS.values(), ids=JOBS)
-def test_from_a_pull_request_to_a_quiet_night(jobs: dict[str, str], tmp_path: Path) -> None:
+# pylint: disable-next=redefined-outer-name
+def test_from_a_pull_request_to_a_quiet_night(jobs: dict[str, str], programs: Path, tmp_path: Path) -> None:
     """The commands of all jobs, one after the other. All but one make do with a token that may only read."""
     with running(check_schema=False) as emulator:
-        there = Repository(tmp_path, emulator)
+        there = Repository(tmp_path, emulator, programs)
         there.run("ansible-playbook -i accounts/production/inventory.yml cloudflare.magic.network_export")
         there.change("description: Tunnel of the branch office in Oslo", "description: Oslo")
         before = emulator.state()
