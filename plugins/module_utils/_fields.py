@@ -321,12 +321,24 @@ def merged(first: Json, second: Json) -> Json:
     }
 
 
+def _can_be_said(one: Field, value: t.Any) -> bool:
+    """Return whether an option can have an empty value: where it cannot, such a value of a response means that there is none."""
+    kind = one.spec["type"]
+    if not isinstance(value, {"str": str, "list": list, "dict": dict, "bool": bool}.get(kind, object)):
+        return False
+    try:
+        one.canonical(value)
+    except (ValueError, AttributeError, TypeError):
+        return False
+    return "choices" not in one.spec or value in one.spec["choices"]
+
+
 def told(fields: Mapping[str, Field], actual: Mapping[str, t.Any]) -> Json:
     """Return the values that create an object like this one: those that can be set, without the defaults of a new object."""
     found: Json = {}
     for name, one in fields.items():
         now = actual.get(name)
-        if now is None:
+        if now is None or not (now or _can_be_said(one, now)):
             continue
         if one.parts:
             inner = told(one.parts, as_object(now))

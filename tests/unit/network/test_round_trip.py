@@ -15,7 +15,9 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from hypothesis import given, settings
 
+from ansible_collections.cloudflare.magic.plugins.module_utils._fields import read, told
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import KINDS as DECLARED
+from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS as ALL_KINDS
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._design_yaml import as_yaml
 from ansible_collections.cloudflare.magic.tests.unit.network.cloud import IN_DESIGN, KINDS, Cloud, seed
 from ansible_collections.cloudflare.magic.tests.unit.network.designs import Drawing
@@ -154,3 +156,26 @@ def test_only_what_is_asked_for_is_read(kinds):
     cloud = Cloud(seed(ipsec_tunnels=there(tunnel(1)), routes=there(route(1))))
     found = cloud.run(dict.fromkeys(kinds, []), "gathered")
     assert set(found["gathered"]) == set(kinds) and found["requests"] == len(cloud.lists) == len(kinds) + 1  # and the sites, for their connectors
+
+
+def every_field(fields, path=()):
+    """Yield the path of each field, and the field."""
+    for name, one in fields.items():
+        yield (*path, name), one
+        yield from every_field(one.parts, (*path, name))
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.several)
+def test_an_empty_value_that_an_option_cannot_have_is_not_in_a_design(kind):
+    """Servers return such values where there is none: a design with them would be rejected."""
+    for path, one in every_field(kind.fields):
+        for value in ("", 0, False, [], {}):
+            now = value
+            for name in reversed(path):
+                now = {name: now}
+            item = told(kind.fields, now)
+            dummy, problems = read(kind.fields, item)
+            for name in path:
+                item = item.get(name, {})
+            chosen = one.spec.get("choices", [item])
+            assert problems == [] and (item == {} or item in chosen), (path, value, item, problems)
