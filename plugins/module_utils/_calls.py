@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical, check_id, identified, list_objects, member, read_object, without_keys
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import REFUSED, UNKNOWN, MagicError, is_hopeless
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as_object, known
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, listing, plural
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, REFERRED
 
 if t.TYPE_CHECKING:
@@ -51,7 +51,7 @@ def list_all(
     if kind.wrapped and isinstance(answer, dict):
         answer = answer.get(kind.several)
     if not isinstance(answer, list):
-        raise MagicError(f"Cloudflare's response to the list of {kind.noun}s is not a list, so it was not used. Report this if it happens again.")
+        raise MagicError(f"Cloudflare's response to the list of {plural(kind.noun)} is not a list, so it was not used. Report this if it happens again.")
     # Objects whose ID has another form are not of this kind.
     own = [item for item in answer if kind.id_field == "id" or not isinstance(item, dict) or kind.id_field in item]
     # One object may quote the secret of another one.
@@ -248,7 +248,7 @@ def write_several(
     if len(plans) == 1:
         return [result_of(client, kind, plans[0], send(kind, client, plans[0], {}, params, parent_id), there)]
     method = str(plans[0].method)
-    what = f"the {method} of {len(plans)} {kind.noun}s"
+    what = f"the {method} of {len(plans)} {plural(kind.noun)}"
     bodies = [{**(planned.body or {}), **({} if planned.object_id is None else {"id": planned.object_id})} for planned in plans]
     answer = _request(client, kind, method, kind.path(parent_id), params, bodies if kind.listed else {kind.several: bodies})
     if method == "POST":

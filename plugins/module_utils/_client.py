@@ -28,7 +28,7 @@ from urllib.parse import quote
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import GRAPHQL_PATH, NOT_SENT, UNKNOWN, MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._graphql import read_graphql
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment, check_text
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import scrub, shown, strings_in, without_quotes
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import plural, scrub, shown, strings_in, without_quotes
 from ansible_collections.cloudflare.magic.plugins.module_utils._transport import exchange, new_session, read_answer
 
 if t.TYPE_CHECKING:
@@ -305,7 +305,7 @@ def list_objects(client: Client, several: str, noun: str, headers: Mapping[str, 
     :arg path: the kind's name in the path, if it has another one there.
     :raises MagicError: if an object has no unique ID. An object that is left out here would count as absent.
     """
-    return identified(client, member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {noun}s"), noun)
+    return identified(client, member(client.request("GET", [path or several], headers=headers), several, list, f"the list of {plural(noun)}"), noun)
 
 
 def identified(client: Client, items: list[t.Any], noun: str) -> list[dict[str, t.Any]]:
@@ -322,7 +322,9 @@ def identified(client: Client, items: list[t.Any], noun: str) -> list[dict[str, 
             known = None
         if known is None or known in seen:
             problem = f"entry {number} has no valid id" if known is None else f"two entries have the id {client.readable(object_id)}"
-            raise MagicError(f"Cloudflare's response to the list of {noun}s cannot be used: {problem}. Run the task again; report this if it happens again.")
+            raise MagicError(
+                f"Cloudflare's response to the list of {plural(noun)} cannot be used: {problem}. Run the task again; report this if it happens again."
+            )
         seen.add(known)
     return [without_keys(item) for item in items]
 

@@ -21,6 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import options_of, read, told
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import read_options
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import plural
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import KINDS, ROOTS, USUAL, children_of
 
 if t.TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _read_single(kind: Kind, place: str, written: t.Any, problems: list[str], pa
 def read_list(kind: Kind, place: str, written: t.Any, problems: list[str], parent: Item | None = None) -> list[Item]:
     """Return the items of a list, each followed by the items in it; errors are appended to ``problems``."""
     if not isinstance(written, (list, tuple)):
-        problems.append(f"{place}: is not a list. Write a '-' before each of the {kind.noun}s.")
+        problems.append(f"{place}: is not a list. Write a '-' before each of the {plural(kind.noun)}.")
         return []
     options, children = item_options(kind), {child.in_path: child for child in children_of(kind)}
     items: list[Item] = []
@@ -179,7 +180,9 @@ def _unknown(name: str, place: str, known: Iterable[str]) -> str:
 def _read_item(kind: Kind, place: str, entry: t.Any, options: Json, problems: list[str], parent: Item | None = None, lists: tuple[Kind, ...] = ()) -> Item:
     """Return an item; its errors are appended to ``problems``."""
     if not isinstance(entry, Mapping):
-        problems.append(f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.keys or list(kind.fields)[:1])}.")
+        problems.append(
+            f"{place}: is not a dictionary. Write the options of the {kind.noun}, such as {' and '.join(kind.as_written(kind.keys or list(kind.fields)[:1]))}."
+        )
         return Item(kind, place, {}, parent=parent, lists=lists)
     before = len(problems)
     given = _converted(options, entry, place, problems)

@@ -23,7 +23,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._references impor
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE, SITE_LAN
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_among, label_of
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, plural
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, NewId, children_of
 
 if t.TYPE_CHECKING:
@@ -115,8 +115,8 @@ def unclear(items: Sequence[Json], kind: Kind, account: Account) -> list[str]:
             names = listing(f"{label_of(child, one)} (id {one['id']}, type {one.get('type')})" for one in left_out)
             if left_out:
                 found.append(
-                    f"The {kind.noun} '{label_of(kind, item)}' has {child.noun}s of which Cloudflare does not show what they lead to: {names}. They are left "
-                    f"out. Before you apply {child.in_path} of it, delete them in Cloudflare's dashboard, or add them by {child.id_option}."
+                    f"The {kind.noun} '{label_of(kind, item)}' has {plural(child.noun)} of which Cloudflare does not show what they lead to: {names}. "
+                    f"They are left out. Before you apply {child.in_path} of it, delete them in Cloudflare's dashboard, or add them by {child.id_option}."
                 )
     return found
 

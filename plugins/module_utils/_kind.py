@@ -20,9 +20,10 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import Field, as_object, options_of, read, wanted
 from ansible_collections.cloudflare.magic.plugins.module_utils._options import SHARED, ArgumentSpec
 from ansible_collections.cloudflare.magic.plugins.module_utils._settings import check_segment
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import with_article
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     Json = dict[str, t.Any]
 
@@ -232,6 +233,11 @@ class Kind:
         """The fields with the names of other objects that identify an object, by the fields with the ids of these."""
         return {one.stands_for: one for one in self.fields.values() if one.stands_for and one.stands_for in (*self.keys, *self.or_keys)}
 
+    def as_written(self, names: Iterable[str]) -> list[str]:
+        """Return the options for fields: for the id of another object the one with its name, which people know better."""
+        found = {one.stands_for: name for name, one in self.fields.items() if one.stands_for}
+        return [found.get(name, name) for name in names]
+
     @cached_property
     def refers(self) -> bool:
         """Whether its objects refer to others, by their names or ids."""
@@ -342,11 +348,9 @@ def read_options(kind: Kind, options: Mapping[str, t.Any]) -> tuple[Json, list[s
         problems.append(f"{through}: '' is empty. Give the tunnel's name, or {follows}.")
     missing = [key for key in kind.keys_in(options) if options.get(key) is None and not (key == follows and tunnel is not None)]
     if missing and object_id is None and not kind.by_names(options) & {*kind.keys, *kind.or_keys}:
-        # Who writes an object knows names rather than ids.
-        names = {one.stands_for: name for name, one in kind.fields.items() if one.stands_for}
-        words, wanted, others = ([names.get(key, key) for key in keys] for keys in (missing, kind.keys, (through,) if through else kind.or_keys))
+        words, wanted, others = (kind.as_written(keys) for keys in (missing, kind.keys, (through,) if through else kind.or_keys))
         instead = f" (or {', '.join(others)})" if others else ""
-        problems.append(f"{' and '.join(words)}: missing. A {kind.noun} is identified by {' and '.join(wanted)}{instead}, or by {kind.id_option}.")
+        problems.append(f"{' and '.join(words)}: missing. {with_article(kind.noun)} is identified by {' and '.join(wanted)}{instead}, or by {kind.id_option}.")
     return desired, problems
 
 

@@ -35,7 +35,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._steps import (
     objects_after,
     tunnels_after,
 )
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, plural
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import children_of, key_of
 
 if t.TYPE_CHECKING:
@@ -169,8 +169,8 @@ class _Matcher:
         what = listing(f"{label_of(kind, actual)} (id {actual['id']}, type {actual.get('type')})" for actual in unclear)
         whose = "" if parent is None else f" of the {parent.kind.noun} '{parent.label}'"
         self._changes.problems.append(
-            f"{self._place}: Cloudflare does not show what these {kind.noun}s{whose} lead to: {what}. So it is not known whether the list names them, and "
-            f"none is created or deleted. Delete them in Cloudflare's dashboard, name them by {kind.id_option}, or leave {kind.in_path} out."
+            f"{self._place}: Cloudflare does not show what these {plural(kind.noun)}{whose} lead to: {what}. So it is not known whether the list names "
+            f"them, and none is created or deleted. Delete them in Cloudflare's dashboard, name them by {kind.id_option}, or leave {kind.in_path} out."
         )
 
     def _blame(self, item: Item, error: MagicError) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._network import d
 from ansible_collections.cloudflare.magic.plugins.module_utils._plan import shown_otherwise
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import sole
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Changes, Step, label_of, objects_after
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import plural
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, parts_of
 
 if t.TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Parts:
         try:
             answers = write_several(child, client, [step.planned for step in steps], there, None, parent_id)
         except MagicError as error:
-            state = f"The {child.noun}s of the {self.kind.noun} '{self._parent.label}' are not complete."
+            state = f"The {plural(child.noun)} of the {self.kind.noun} '{self._parent.label}' are not complete."
             if error.reached != UNKNOWN and not self._answers and self.planned.method in (None, "DELETE"):
                 raise
             repair = "Run the task again: it reads the current state and completes the remaining changes."

@@ -25,7 +25,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import (
     without_empty,
 )
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, listing
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import MASK, listing, plural
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ def _ambiguous(kind: Kind, items: list[Json], desired: Json) -> str:
         parts = [f"{name} {_in_words(value)}" for name, value in values_of(kind, kind.apart, item).items() if _in_words(value)]
         labels.append(f"{item['id']} ({', '.join(parts)})" if parts else str(item["id"]))
     apart = f", or {' and '.join(kind.apart)} that match only one" if kind.apart else " as well"
-    return f"{len(items)} {kind.noun}s have the {what}: {listing(labels)}. Give {kind.id_option}{apart}."
+    return f"{len(items)} {plural(kind.noun)} have the {what}: {listing(labels)}. Give {kind.id_option}{apart}."
 
 
 def _in_words(value: t.Any) -> str:

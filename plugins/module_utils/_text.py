@@ -316,3 +316,14 @@ def listing(items: Iterable[str]) -> str:
     names = sorted(items)
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def plural(noun: str) -> str:
+    """Return what several objects of a kind are called."""
+    first, of, rest = noun.partition(" of ")
+    return f"{first.rstrip('s')}s{of}{rest}"
+
+
+def with_article(noun: str) -> str:
+    """Return the beginning of a sentence about an object of a kind."""
+    return f"{'An' if noun[0] in 'AEIaei' else 'A'} {noun}"

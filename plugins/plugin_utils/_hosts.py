@@ -27,7 +27,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._errors import Ma
 from ansible_collections.cloudflare.magic.plugins.module_utils._health import same_names
 from ansible_collections.cloudflare.magic.plugins.module_utils._kind import normal
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name, by_name_or_id, is_pattern
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, shown
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, plural, shown
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import age, from_future, parse_timestamp
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._core import KEEPS_MARKS, marked, plain_text
 from ansible_collections.cloudflare.magic.plugins.plugin_utils._host_kinds import KINDS, Address
@@ -140,7 +140,8 @@ class Answer:
         items = [Item(kind, _fitting(form, normal(own.kind, item), "", self.others)) for item in objects]
         self.items[kind] = {item.id: item for item in items}
         if len(self.items[kind]) < len(items):
-            raise MagicError(f"Cloudflare's response has several {own.kind.noun}s with one id, so it was not used. Run again; report this if it happens again.")
+            what = f"Cloudflare's response has several {plural(own.kind.noun)} with one id"
+            raise MagicError(f"{what}, so it was not used. Run again; report this if it happens again.")
 
     def all(self) -> Iterable[Item]:
         """Return all that has been read."""
@@ -218,7 +219,7 @@ class Filters:
 
         :arg others: whether other lists have been read before.
         """
-        text = f"The {KINDS[kind].kind.noun}s of the account cannot be read, so this source adds no hosts. {error}"
+        text = f"The {plural(KINDS[kind].kind.noun)} of the account cannot be read, so this source adds no hosts. {error}"
         if others and error.failure and error.failure["status"] == 403:
             text += f" Or remove {kind if kind in self.kinds else listing(one for one in self.kinds if KINDS[one].refers)} from kinds."
         return error.explained(text)

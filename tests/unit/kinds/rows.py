@@ -336,7 +336,7 @@ ROWS = [
             ({"site": "paris", "app": "payroll", "preferred_wans": ["fiber"]}, "preferred_wans: applies only to traffic with breakout: true"),
             ({"site": "paris", "app": "payroll", "preferred_wans": ["dsl"]}, "preferred_wans: there is no WAN 'dsl'. These exist: fiber, lte."),
             ({"site": "paris", "app": "payroll", "priority": 2}, "priority: '2' is not a whole number from 0 to 1"),
-            ({"site": "paris", "breakout": True}, "account_app_id: missing."),
+            ({"site": "paris", "breakout": True}, "app: missing. An app configuration is identified by app (or managed_app), or by site_app_config_id."),
         ],
         above=(
             (SITE, PARIS),

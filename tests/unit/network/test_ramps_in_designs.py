@@ -232,7 +232,7 @@ WRONG = {
     "nobody": ([{"ipsec_tunnel": "site-9"}], "cf1_sites[0].ramps[0].ipsec_tunnel: there is no IPsec tunnel 'site-9'. These exist: site-1, site-2."),
     "unknown": ([{"tunnel": "site-1"}], "cf1_sites[0].ramps[0].tunnel: there is no such option."),
     "no list": ({"ipsec_tunnel": "site-1"}, "cf1_sites[0].ramps: is not a list. Write a '-' before each of the ramps."),
-    "no entry": (["site-1"], "cf1_sites[0].ramps[0]: is not a dictionary. Write the options of the ramp"),
+    "no entry": (["site-1"], "cf1_sites[0].ramps[0]: is not a dictionary. Write the options of the ramp, such as ipsec_tunnel."),
     "two": ([{"ipsec_tunnel": "site-1", "connector": "MC-1"}], "cf1_sites[0].ramps[0].ipsec_tunnel: cannot be combined with connector"),
     "twice": ([RAMPS[0], RAMPS[0]], "cf1_sites[0].ramps[1]: matches the same ramp as cf1_sites[0].ramps[0] (site-1)."),
     "no ramp": ([{"ramp_id": NOBODY}], "cf1_sites[0].ramps[0]: there is no ramp with the id"),

@@ -482,6 +482,7 @@ def test_a_design_leaves_what_only_some_interconnects_have():
 
 WRONG = {
     "not a list of them": ({"mnm_config": [{"name": "x"}]}, "mnm_config: is not a dictionary. Write the options of the configuration of network"),
+    "not a list": ({"cf1_sites": "a", "mnm_rules": 5}, "cf1_sites: is not a list. Write a '-' before each of the sites of Cloudflare One. mnm_rules: is "),
     "one below a site": ({"sites": [{"name": "x", "netflow_config": []}]}, "sites[0].netflow_config: is not a dictionary. Write the options of the NetFlow"),
     "its options": ({"sites": [{"name": "x", "netflow_config": {"site": "x"}}]}, "sites[0].netflow_config.site: there is no such option"),
     "its values": ({"bgp_settings": {"cloudflare_asn": 0}}, "bgp_settings.cloudflare_asn: '0' is not an autonomous system number"),
