@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -158,6 +159,9 @@ def test_only_what_is_asked_for_is_read(kinds):
     assert set(found["gathered"]) == set(kinds) and found["requests"] == len(cloud.lists) == len(kinds) + 1  # and the sites, for their connectors
 
 
+EMPTY: tuple[Any, ...] = ("", 0, False, [], {})
+
+
 def every_field(fields, path=()):
     """Yield the path of each field, and the field."""
     for name, one in fields.items():
@@ -169,11 +173,11 @@ def every_field(fields, path=()):
 def test_an_empty_value_that_an_option_cannot_have_is_not_in_a_design(kind):
     """Servers return such values where there is none: a design with them would be rejected."""
     for path, one in every_field(kind.fields):
-        for value in ("", 0, False, [], {}):
-            now = value
+        for value in EMPTY:
+            now: Any = value
             for name in reversed(path):
                 now = {name: now}
-            item = told(kind.fields, now)
+            item: Any = told(kind.fields, now)
             dummy, problems = read(kind.fields, item)
             for name in path:
                 item = item.get(name, {})
