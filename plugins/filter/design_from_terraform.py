@@ -114,7 +114,7 @@ def design_from_terraform(state: t.Any, account_id: str | None = None) -> dict[s
         config, left_out = design_of(state, account_id)
     except MagicError as error:
         raise AnsibleFilterError(f"design_from_terraform: {error}") from None
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, RecursionError):
         # Their text could quote the state, which has keys in it.
         raise AnsibleFilterError("design_from_terraform: this does not have the format of a state. Give what 'terraform show -json' prints.") from None
     result: dict[str, t.Any] = wrap_var({"network_config": config, "left_out": left_out})

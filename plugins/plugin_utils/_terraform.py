@@ -10,10 +10,12 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.cloudflare.magic.plugins.module_utils._cf1_kinds import CF1_SITE
+from ansible_collections.cloudflare.magic.plugins.module_utils._client import canonical
 from ansible_collections.cloudflare.magic.plugins.module_utils._errors import MagicError
 from ansible_collections.cloudflare.magic.plugins.module_utils._gather import as_design
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE_TUNNEL, IPSEC_TUNNEL, ROUTE
@@ -54,6 +56,7 @@ _COMPUTED = frozenset(
     + [name for kind in (IPSEC_TUNNEL, GRE_TUNNEL, ROUTE) for name in (kind.single, f"modified_{kind.single}")]
     + [name for kind in TYPES.values() for name in (kind.id_option, *kind.id_aliases)]
 )
+_ACCOUNT_ID = re.compile("[0-9A-Fa-f]{32}")
 # A shorter string may be in other strings by chance, and is not a key.
 _SHORTEST_KEY = 8
 
@@ -96,7 +99,9 @@ def design_of(given: t.Any, account_id: str | None = None) -> tuple[Json, list[J
     resources = list(_resources(_root_of(given)))
     left_out = LeftOut()
     managed = [resource for resource in resources if _is_ours(resource, left_out)]
-    accounts = {str(_values(resource)["account_id"]) for resource in managed if _values(resource).get("account_id")}
+    if account_id is not None and not _ACCOUNT_ID.fullmatch(str(account_id)):
+        raise MagicError("account_id is not 32 hexadecimal characters. Copy the ID from the account's overview page at Cloudflare, or leave it out.")
+    accounts = {canonical(str(_values(resource)["account_id"])) for resource in managed if _values(resource).get("account_id")}
     if account_id is None and len(accounts) > 1:
         raise MagicError(f"The state has objects of {len(accounts)} accounts. Give account_id, once for each design.")
     keys = list(dict.fromkeys(key for resource in resources for key in _secrets_in(_values(resource))))
@@ -104,7 +109,8 @@ def design_of(given: t.Any, account_id: str | None = None) -> tuple[Json, list[J
     # A child is looked up in its site.
     for resource in sorted(managed, key=lambda resource: TYPES[resource["type"]].parent is not None):
         address, kind = _address(resource), TYPES[resource["type"]]
-        if account_id is not None and _values(resource).get("account_id") not in (None, "", account_id):
+        own = _values(resource).get("account_id")
+        if account_id is not None and own not in (None, "") and canonical(str(own)) != canonical(str(account_id)):
             left_out.add(kind.noun, _OTHER_ACCOUNT, address)
             continue
         for values, marks in _objects_of(kind, resource):

@@ -384,6 +384,10 @@ def test_accounts_are_told_apart():
     assert set(convert(state, ACCOUNT)["network_config"]) == {"ipsec_tunnels"}
     result = convert(state, account_id=other)
     assert set(result["network_config"]) == {"static_routes"} and left_out(result) == {("IPsec tunnel", 1)}
+    assert convert(state, account_id=other.upper()) == result
+    for wrong in ("", "all", 5, [other]):
+        with pytest.raises(AnsibleFilterError, match="account_id is not 32 hexadecimal characters. Copy the ID"):
+            convert(state, wrong)
     # Version 4 can take the account from the provider's settings.
     state["values"]["root_module"]["resources"][1]["values"]["account_id"] = None
     assert set(convert(state)["network_config"]) == {"ipsec_tunnels", "static_routes"}
@@ -397,9 +401,18 @@ def test_an_empty_state(state):
     assert convert(state) == {"network_config": {}, "left_out": []}
 
 
+def nested(inner, name):
+    for dummy in range(5000):
+        inner = {name: [inner]}
+    return inner
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
+        ("[" * 100_000, "does not have the format|is not JSON"),
+        ({"format_version": "1.0", "values": {"root_module": nested({}, "child_modules")}}, "does not have the format"),
+        (state_of(resource("cloudflare_ipsec_tunnel", {"bgp": nested(KEY, "psk")})), "does not have the format"),
         (f'{{"psk": "{KEY}"', "is not JSON"),
         (["psk", KEY], "is not a state"),
         (state_of(KEY), "does not have the format"),
