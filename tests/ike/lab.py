@@ -10,6 +10,7 @@ over /usr. Without root, the namespaces belong to a user namespace. ESP runs in 
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
@@ -88,17 +89,7 @@ def provide() -> Path | None:
         raise CannotRun("no TUN device can be made in a namespace, which ESP in user space needs (/dev/net/tun)")
     if os.path.exists(CHARON) and os.path.exists(SWANCTL) and os.path.exists("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so"):
         return None
-    if not all(shutil.which(program) for program in ("apt-get", "dpkg")):
-        raise CannotRun("strongSwan is neither installed, nor can its packages be fetched: this is no Debian")
-    # A virtual environment is a place of one's own that lasts; elsewhere the packages are fetched for each run.
-    in_environment = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
-    unpacked = Path(sys.prefix, "strongswan") if in_environment else Path(tempfile.mkdtemp(prefix="strongswan-"))
-    if not (unpacked / "usr").is_dir():
-        with tempfile.TemporaryDirectory(dir=unpacked.parent) as folder:
-            _fetch(Path(folder))
-            if unpacked.is_dir():
-                unpacked.rmdir()
-            Path(folder, "root").rename(unpacked)
+    unpacked = kept("strongswan", _fetch)
     if not _done(*UNSHARE, "mount", "-t", "overlay", "overlay", "-o", f"lowerdir={unpacked}/usr:/usr", "/usr"):
         raise CannotRun("strongSwan is not installed, and its unpacked packages cannot be laid over /usr: no overlay file system")
     return unpacked
@@ -109,23 +100,75 @@ def has_xfrm_interfaces() -> bool:
     return _done(*UNSHARE, "ip", "link", "add", "try0", "type", "xfrm", "dev", "lo", "if_id", "1")
 
 
-def _fetch(folder: Path) -> None:
-    """Fetch the packages and unpack them into ``root``. If the machine has no current lists of packages, with lists of our own."""
-    own = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
-    (folder / "lists" / "partial").mkdir(parents=True)
-    (folder / "cache" / "archives" / "partial").mkdir(parents=True)
-    problem = ""
-    for before in ([], ["apt-get", "-q", *own, "update"]):
-        options = own if before else []
-        for command in filter(None, (before, ["apt-get", "-q", *options, "download", *PACKAGES])):
-            done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
-            problem = done.stderr.strip().splitlines()[0] if done.returncode and done.stderr.strip() else problem
-        if len(list(folder.glob("*.deb"))) == len(PACKAGES):
-            break
+def kept(name: str, fetch: Callable[[Path], None]) -> Path:
+    """Return a folder that lasts, filled by ``fetch`` the first time, which is called with a temporary folder and makes ``root`` in it.
+
+    Raises:
+        CannotRun: if packages cannot be fetched here.
+    """
+    # A virtual environment is a place of one's own that lasts; elsewhere the packages are fetched for each run.
+    if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
+        unpacked = Path(sys.prefix, name)
     else:
-        raise CannotRun(f"strongSwan's packages cannot be fetched with apt-get: {problem}")
-    for package in folder.glob("*.deb"):
+        above = tempfile.mkdtemp(prefix=f"{name}-")
+        atexit.register(shutil.rmtree, above, ignore_errors=True)
+        unpacked = Path(above, name)
+    if not unpacked.is_dir():
+        if not all(shutil.which(program) for program in ("apt-get", "dpkg")):
+            raise CannotRun(f"what it needs is neither installed, nor can packages be fetched: this is no Debian ({name})")
+        with tempfile.TemporaryDirectory(dir=unpacked.parent) as folder:
+            fetch(Path(folder))
+            Path(folder, "root").rename(unpacked)
+    return unpacked
+
+
+def _fetch(folder: Path) -> None:
+    """Fetch strongSwan's packages and unpack them into ``root``."""
+    for package in download(folder, *PACKAGES):
         subprocess.run(["dpkg", "-x", str(package), str(folder / "root")], check=True)
+
+
+def download(folder: Path, *packages: str, depends: bool = False) -> list[Path]:
+    """Fetch packages into a folder, or with ``depends`` those of them, and of what they depend on, that are not installed. Nothing is installed.
+
+    Raises:
+        CannotRun: if they cannot be fetched.
+    """
+    downloads = folder / "-".join(["download", *packages[:1]])
+    downloads.mkdir()
+    # With ``depends``, apt-get puts them among those that it keeps, which here is a folder of our own.
+    verb = ["install", "--download-only", "--yes", "--no-install-recommends"] if depends else ["download"]
+    found = downloads / "archives" if depends else downloads
+    if depends:
+        (found / "partial").mkdir(parents=True)
+    apt(folder, ["apt-get", "-q", *verb, *packages], downloads, *(["-o", f"Dir::Cache={downloads}", "-o", "Debug::NoLocking=true"] if depends else []))
+    return sorted(found.glob("*.deb"))
+
+
+def apt(folder: Path, command: list[str], cwd: Path, *options: str) -> str:
+    """Run a command of apt and return its output. If the machine has no current lists of packages, with lists of our own in this folder.
+
+    Raises:
+        CannotRun: if that fails, too.
+    """
+    own = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+    problem = ""
+    for lists in ([], own):
+        if lists and not (folder / "lists").is_dir():
+            (folder / "lists" / "partial").mkdir(parents=True)
+            (folder / "cache" / "archives" / "partial").mkdir(parents=True)
+            _apt(["apt-get", "-q", *own, "update"], cwd)
+        # The options that come later count.
+        done = _apt([command[0], *lists, *options, *command[1:]], cwd)
+        if done.returncode == 0:
+            return done.stdout
+        problem = (done.stderr.strip().splitlines() or [problem])[0]
+    raise CannotRun(f"packages cannot be fetched with apt-get: {problem}")
+
+
+def _apt(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
 
 
 class Namespace:
@@ -523,6 +566,31 @@ while True:
                 pass  # nobody will answer
 """
 
+WATCH = """
+import json, select, socket, sys
+# Of one protocol, it would see only what comes in.
+every, ip = 0x0003, 0x0800
+end = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(every))
+end.bind((sys.argv[1], every))
+seen = {}
+print("ready", flush=True)
+while True:
+    ready = select.select([end, sys.stdin], [], [])[0]
+    if end not in ready:
+        break
+    packet, sender = end.recvfrom(65536)
+    if sender[1] != ip:
+        continue
+    protocol, rest = packet[9], packet[4 * (packet[0] & 15):]
+    kind = {50: "ESP"}.get(protocol, f"protocol {protocol}")
+    if protocol == 17 and 500 in (ports := [int.from_bytes(rest[at:at + 2], "big") for at in (0, 2)]):
+        kind = "IKE"
+    elif protocol == 17 and 4500 in ports:
+        kind = "IKE" if rest[8:12] == bytes(4) else "keepalive" if len(rest) == 9 else "ESP"
+    seen[kind] = seen.get(kind, 0) + 1
+print(json.dumps(seen))
+"""
+
 
 class Lab:
     """Both ends, and the cable between them.
@@ -553,7 +621,9 @@ class Lab:
                 namespace.run("ip", "route", "add", address, "dev", "cable")
             for tunnel in known:
                 inner = self.inner(tunnel)[0 if namespace is there else 1]
-                namespace.run("ip", "address", "add", f"{inner}/32", "dev", "lo")
+                # XFRM interfaces have the customer's, and nothing else.
+                if namespace is there or not xfrm:
+                    namespace.run("ip", "address", "add", f"{inner}/32", "dev", "lo")
         for charon in (self.cloudflare.charon, self.customer):
             self._stack.callback(charon.stop)
             charon.start()
@@ -604,6 +674,20 @@ class Lab:
             checks.wait()
             assert checks.stdout
             checks.stdout.close()
+
+    @contextmanager
+    def on_the_cable(self) -> Iterator[dict[str, int]]:
+        """Watch what goes over the cable, in both directions.
+
+        Yields:
+            A dictionary that is filled at the end: how many packets of IP there were, by kind: IKE, ESP, keepalive, or the number of another protocol.
+        """
+        counted: dict[str, int] = {}
+        command = self.customer.namespace.command(sys.executable, "-c", WATCH, "cable")
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as watch:
+            assert watch.stdout and watch.stdout.readline() == b"ready\n", "nobody watches"
+            yield counted
+            counted.update(json.loads(watch.communicate(timeout=60)[0]))
 
     @contextmanager
     def traffic(self, interval: float = 0.01) -> Iterator[list[Any]]:

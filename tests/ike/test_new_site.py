@@ -5,7 +5,7 @@
 """The guide "From nothing to a working tunnel", from its first playbook to a ping through each tunnel, against a real peer.
 
 The playbooks are those of the page. Where the kernel has no XFRM interfaces, a cable takes the place of each interface, the tunnel carries the traffic
-between its two addresses, and everything else is the same.
+between its two addresses, and everything else is the same. test_machine.py runs this file with a kernel that has them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ansible_collections.cloudflare.magic.tests.integration.support import prelo
 
 PAGE = "docs/tunnels.md"
 NAMES = ["lyon-1", "lyon-2"]
+MUST_HAVE_INTERFACES = "IKE_XFRM"
 
 # As the device's own, which this machine need not have: one echo request, and whether it is answered.
 PING = """
@@ -58,6 +59,19 @@ def provide_programs(site: Site, interfaces: bool) -> None:
         (folder / name).chmod(0o755)
 
 
+def check_interfaces(site: Site, pairs: dict[str, tuple[str, str]]) -> None:
+    """Check that each tunnel's traffic goes through its own interface, in both directions, and that there is no other way to the peer."""
+    run = site.customer.namespace.run
+    for name, (peer, mine) in pairs.items():
+        link = json.loads(run("ip", "-json", "-details", "-statistics", "link", "show", "dev", name))[0]
+        assert link["linkinfo"]["info_kind"] == "xfrm"
+        counted = link["stats64"]
+        assert counted["rx"]["packets"] >= 1 and counted["tx"]["packets"] >= 1, counted
+        routes = json.loads(run("ip", "-json", "route", "show", "table", "all", "match", peer))
+        assert [route["dev"] for route in routes if route.get("type", "unicast") == "unicast"] == [name], routes
+        assert json.loads(run("ip", "-json", "route", "get", peer, "from", mine))[0]["dev"] == name
+
+
 def test_from_nothing_to_a_ping(packages: Path | None, tmp_path: Path) -> None:
     """Each playbook of the page runs as it is. A second run of the last one changes nothing, and no key is in what was printed."""
     managed = tmp_path / "managed"
@@ -82,6 +96,7 @@ def test_from_nothing_to_a_ping(packages: Path | None, tmp_path: Path) -> None:
         done = preloaded.run(["ansible.cli.playbook", "site.yml"], managed, environment, merged=True)
         assert done.returncode == 0, done.stdout
         interfaces = lab.has_xfrm_interfaces()
+        assert interfaces or MUST_HAVE_INTERFACES not in os.environ, "this kernel has no XFRM interfaces"
         ends = lab.Lab(tmp_path / "lab", packages, emulator, NAMES, xfrm=interfaces)
         try:
             site = Site(managed, ends, python)
@@ -96,7 +111,8 @@ def test_from_nothing_to_a_ping(packages: Path | None, tmp_path: Path) -> None:
             site.write("inventory.yml", inventory)
             provide_programs(site, interfaces)
 
-            result = site.play("edge.yml")
+            with ends.on_the_cable() as seen:
+                result = site.play("edge.yml")
             assert re.search(r"Ping Cloudflare's end through each tunnel", result.output)
             for name in NAMES:
                 assert [sa["children"] for sa in site.customer.sas(f"cloudflare-{name}")] == [1]
@@ -104,6 +120,10 @@ def test_from_nothing_to_a_ping(packages: Path | None, tmp_path: Path) -> None:
             # That it was the tunnels that carried the requests, each its own.
             carried = json.dumps(list(site.customer.vici(lambda session: list(session.list_sas()))), default=lambda value: value.decode())
             assert len([packets for packets in re.findall(r'"packets-in": "(\d+)"', carried) if int(packets) > 0]) == len(NAMES), carried
+            # Outside, there was nothing but the tunnels: a request and an answer through each.
+            assert set(seen) <= {"IKE", "ESP", "keepalive"} and seen["ESP"] >= 2 * len(NAMES), seen
+            if interfaces:
+                check_interfaces(site, pairs)
             assert site.play("edge.yml").changed == 0
             assert site.leaks() == {}
         finally:
