@@ -34,7 +34,7 @@ def not_dictionaries(options: Mapping[str, t.Any], given: Mapping[str, t.Any], p
                     # A text may be a key, so it is not shown.
                     what = "a text" if isinstance(value, str) else value
                     found.append(f"{where}: {what} is not a dictionary. Write options in it: {', '.join(option['options'])}.")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _is_dictionary(text: str) -> bool:

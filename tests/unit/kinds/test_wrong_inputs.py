@@ -163,7 +163,7 @@ def test_every_sort_is_there():
 SECRET = "a-key-in-the-wrong-place"
 
 
-@pytest.mark.parametrize("wrong", [[SECRET], SECRET, [None], [{"ipsec_tunnel": "a"}, SECRET], [f'["{SECRET}"]'], 5], ids=repr)
+@pytest.mark.parametrize("wrong", [[SECRET], SECRET, f"{SECRET},{SECRET}", [None], [{"ipsec_tunnel": "a"}, SECRET], [f'["{SECRET}"]'], 5], ids=repr)
 def test_what_is_no_dictionary_is_named_with_its_options_but_not_shown(wrong):
     spec = CF1_SITE.options.argument_spec
     said = not_dictionaries(spec, {"name": "a", "ramps": wrong})
