@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# make check                the checks that take less than three minutes, to run while you work
+# make check                the checks that take less than two minutes, to run while you work
 # make test                 everything that proves a change, on every ansible-core that this machine has a Python for
 # make test CORES="2.19"    only these ansible-cores
 # make test-all             every integration target on every ansible-core, and the long crash tests
