@@ -368,16 +368,17 @@ def run_core_tests(session: nox.Session, name: str, units: list[str], targets: s
 def quick_sanity_tests(name: str) -> list[tuple[str, ...]]:
     """Return the options of ``ansible-test sanity`` for the runs that ``make test`` needs; sanity-X has all tests on each ansible-core.
 
-    The newest ansible-core runs all tests, and the oldest one those whose result depends on ansible-core. Plugins and modules are imported with the oldest
-    Python of a managed host on the oldest ansible-core, and with the Python of the controller on the newest one; each takes a quarter of a minute.
+    The newest ansible-core runs all tests, and the oldest one those whose result depends on ansible-core. Plugins and modules are compiled and imported
+    with the oldest Python of a managed host on the oldest ansible-core, and with the Python of the controller on the newest one.
     """
+    on_one_python = ("--test", "import", "--test", "compile", "--target-python")
     if name != ends()[1]:
         of_core = ("validate-modules", "ansible-doc", "runtime-metadata", "action-plugin-docs")
         oldest = next(f"3.{minor}" for minor in range(CORES[name].oldest, 16) if find_python(f"3.{minor}"))
-        return [tuple(word for test in of_core for word in ("--test", test)), ("--test", "import", "--target-python", oldest)]
+        return [tuple(word for test in of_core for word in ("--test", test)), (*on_one_python, oldest)]
     # pylint for plugins only. The session codeqa, which the nightly run includes, runs it on all code.
-    rest = ("--skip-test", "pylint", "--skip-test", "import")
-    return [rest, ("--test", "import", "--target-python", str(python_of(CORES[name]))), ("--test", "pylint", "plugins/")]
+    rest = ("--skip-test", "pylint", "--skip-test", "import", "--skip-test", "compile")
+    return [rest, (*on_one_python, str(python_of(CORES[name]))), ("--test", "pylint", "plugins/")]
 
 
 def add_core_sessions(name: str, core: Core) -> None:
@@ -627,20 +628,20 @@ def add(function: Callable[[nox.Session], None], *tags: str, name: str = "", pyt
 
 _ONE, _NEWEST = (find_python(python_of(CORES[name]) or "") for name in (newest_release(), ends()[1]))
 # The longest first: the newest release also has the tests that need only one ansible-core.
-for _name in sorted(CORES, key=lambda name: name != newest_release()):
+for _name in sorted(CORES, key=lambda name: (name != newest_release(), name not in ends())):
     add_core_sessions(_name, CORES[_name])
 add_core_sessions("devel", DEVEL)
 add(field, "test", "test-all")
 add(ike, "test")
 add(ike_long, "test-all")
 add(release, "test", "test-all")
+add(boundaries, "test", "test-all", python=_ONE)
+add(docs_examples, "test", "test-all")
 add(as_ansible_test, "test", "test-all", name="ansible-test", python=_ONE)
 add(checks, "test")
 add(all_checks, "test-all")
-add(docs_examples, "test", "test-all")
 add(events, "test", "test-all", python=_ONE)
 add(emulator, "test", "test-all", python=_ONE)
-add(boundaries, "test", "test-all", python=_ONE)
 add(sdk, "test", "test-all")
 add(check_units, "check", python=_ONE)
 add(check_plays, "check", python=_ONE)
