@@ -32,7 +32,7 @@ def not_dictionaries(options: Mapping[str, t.Any], given: Mapping[str, t.Any], p
                     found += not_dictionaries(option["options"], value, f"{where}.")
                 elif not (isinstance(value, str) and _is_dictionary(value)):
                     # A text may be a key, so it is not shown.
-                    what = "a text" if isinstance(value, str) else value
+                    what = "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else value
                     found.append(f"{where}: {what} is not a dictionary. Write options in it: {', '.join(option['options'])}.")
     return list(dict.fromkeys(found))
 

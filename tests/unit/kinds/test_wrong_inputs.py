@@ -170,8 +170,10 @@ def test_what_is_no_dictionary_is_named_with_its_options_but_not_shown(wrong):
     if wrong == 5:
         assert said == []  # no list, as Ansible says
         return
-    (text,) = said
+    assert len(said) == 1
+    text = said[0]
     assert text.startswith("ramps: ") and "is not a dictionary. Write options in it: ramp_id, ipsec_tunnel, " in text and SECRET not in text
+    assert SECRET not in str(not_dictionaries(spec, {"location": [SECRET], "ramps": [[SECRET]]}))
     assert not_dictionaries(spec, {"location": SECRET}) == ["location: a text is not a dictionary. Write options in it: lat, long, name."]
 
 
