@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.cloudflare.magic.plugins.module_utils import _apply, _design, _gather
-from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account, account_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._calls import Account
 from ansible_collections.cloudflare.magic.plugins.module_utils._fields import flat
 from ansible_collections.cloudflare.magic.plugins.module_utils._steps import Rules, with_health_checks
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, children_of, displayed
@@ -71,8 +71,7 @@ class ActionModule(ClientAction):
 
     def _applied(self, client: Client, design: _design.Design, rules: Rules, before: int, foreseen: list[Foreseen]) -> Json:
         options = self.options
-        mine = [one for one in foreseen if one.account == account_of(client)]
-        network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice, mine)
+        network = _apply.Network(client, design, rules, options["batch_size"], self._task.check_mode, self.notice, foreseen)
         network.decide()
         steps = [network.order.steps[number] for request in network.order.requests for number in request]
         there = _gather.as_design(design.kinds, network.account)

@@ -171,15 +171,19 @@ def foreseen_of(kind: Kind, planned: Plan, label: str, account: Account, whose: 
 
 
 class Account(t.Mapping[str, "list[Json]"]):  # of typing, for Python 3.8
-    """What an account has: the objects of each kind by ``key_of``, read when they are asked for, each kind once."""
+    """What an account has: the objects of each kind by ``key_of``, read when they are asked for, each kind once.
+
+    :arg foreseen: what earlier tasks of a run in check mode would have written, in any account.
+    """
 
     def __init__(self, client: Client, foreseen: Sequence[Foreseen] = ()) -> None:
         self._client = client
+        mine = [one for one in foreseen if one.account == account_of(client)]
         # The last word on each.
         self._foreseen: dict[tuple[str, str | None], dict[str, Foreseen]] = {}
-        for one in foreseen:
+        for one in mine:
             self._foreseen.setdefault((one.kind, one.parent_id), {})[one.object_id] = one
-        self.foreseen_ids = {one.object_id for one in foreseen if one.is_new}
+        self.foreseen_ids = {one.object_id for one in mine if one.is_new}
         """What stands for the ids of objects that do not exist yet."""
         self._kinds = {kind.several: kind for kind in (*KINDS, *REFERRED)}
         self._read: dict[tuple[str, str | None], list[Json]] = {}

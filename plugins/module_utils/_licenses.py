@@ -257,7 +257,7 @@ def deliver(
     :raises MagicError: if it failed; the text says what state things are in.
     """
     foreseen = foreseen if check_mode and foreseen is not None else []
-    account = _Account(client, [one for one in foreseen if one.account == account_of(client)])
+    account = _Account(client, foreseen)
     warnings: list[str] = []
     connector = account.find(options)
     reported = None if connector is None else account.reported(connector["id"])

@@ -149,8 +149,7 @@ def apply_one(
 
 
 def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode: bool, claimed: list[Claim], foreseen: list[Foreseen]) -> Json:
-    whose = account_of(client)
-    desired, account = desired_of(kind, options), Account(client, [one for one in foreseen if one.account == whose])
+    desired, account = desired_of(kind, options), Account(client, foreseen)
     object_id, absent = options.get(kind.id_option), options["state"] == "absent"
     parent = _parent(kind, account, options, absent)
     if kind.parent is not None and parent is None:
@@ -165,8 +164,9 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
     desired = resolved(kind.fields, desired, look_up, ids=not kind.validates and not absent)
     planned, secret = _decide(kind, client, options, desired, there, claimed, check_mode)
     _check_others(kind, account, planned, parent, check_mode)
+    foretold = check_mode and planned.method is not None
+    then = foreseen_of(kind, planned, label_of(kind, planned.result or {}), account, account_of(client), parent_id) if foretold else []
     if kind.inside:
-        then = foreseen_of(kind, planned, label_of(kind, planned.result or {}), account, whose, parent_id) if check_mode and planned.method is not None else []
         return with_parts(Parts(kind, account, planned, there, options), client, then, foreseen if check_mode else None)
     warnings = [*planned.warnings, *_dead_ends(kind, account, planned)]
     result: Json = {"changed": planned.method is not None, "diff": _diff(kind, planned, parent)}
@@ -177,7 +177,6 @@ def _apply(kind: Kind, client: Client, options: Mapping[str, t.Any], check_mode:
             shown = answer = carry_out(kind, client, planned, secret, {str(item.get("id")) for item in there}, parent_id) or shown
         elif not kind.validates or any(object_id in account.foreseen_ids for dummy, object_id in references(kind.fields, planned.result or {})):
             result["validated"] = False
-            then = foreseen_of(kind, planned, label_of(kind, planned.result or {}), account, whose, parent_id)
             foreseen += then
             if then and planned.method == "POST" and kind.id_option:
                 # Later tasks can refer to it.

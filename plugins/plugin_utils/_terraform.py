@@ -22,7 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import GRE
 from ansible_collections.cloudflare.magic.plugins.module_utils._other_kinds import MNM_CONFIG, MNM_RULE
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import named
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import CONNECTOR, SITE, SITE_ACL, SITE_LAN, SITE_WAN
-from ansible_collections.cloudflare.magic.plugins.module_utils._text import without_quotes
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import SHORTEST_KEY, without_quotes
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import ROOTS, key_of
 
 if t.TYPE_CHECKING:
@@ -57,8 +57,6 @@ _COMPUTED = frozenset(
     + [name for kind in TYPES.values() for name in (kind.id_option, *kind.id_aliases)]
 )
 _ACCOUNT_ID = re.compile("[0-9A-Fa-f]{32}")
-# A shorter string may be in other strings by chance, and is not a key.
-_SHORTEST_KEY = 8
 
 # Attributes that are never shown, wherever they are.
 _SECRETS = {
@@ -204,7 +202,7 @@ def _secrets_in(value: t.Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for part in value:
             yield from _secrets_in(part, name)
-    elif name in _SECRETS and value is not None and len(str(value)) >= _SHORTEST_KEY:
+    elif name in _SECRETS and value is not None and len(str(value)) >= SHORTEST_KEY:
         yield str(value)
 
 
