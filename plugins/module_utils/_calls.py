@@ -111,22 +111,12 @@ def _received(client: Client, kind: Kind, item: t.Any) -> t.Any:
     return without_keys(client.without_quotes(found, own))
 
 
-def read(client: Client, kind: Kind, object_id: str, parent_id: str | None = None) -> Json:
-    """Return one object.
+def read(client: Client, kind: Kind, object_id: str) -> Json:
+    """Return one object of a kind that the API returns one by one (not ``bare``).
 
     :raises MagicError: if there is none with the id.
     """
-    if not kind.bare:
-        return read_object(client, "/".join(kind.path()), kind.single, object_id, kind.noun, kind.headers)
-    found = [item for item in list_all(client, kind, parent_id) if canonical(item["id"]) == canonical(object_id)]
-    if not found:
-        raise no_such(kind, object_id)
-    return found[0]
-
-
-def no_such(kind: Kind, object_id: str) -> MagicError:
-    """Return the error for an id that no object has."""
-    return MagicError(f"{kind.id_option}: there is no {kind.noun} with the id '{object_id}'. Check {kind.id_option} and account_id.")
+    return read_object(client, "/".join(kind.path()), kind.single, object_id, kind.noun, kind.headers)
 
 
 class Foreseen(t.NamedTuple):

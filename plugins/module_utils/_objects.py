@@ -21,7 +21,6 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._calls import (
     carry_out,
     foreseen_of,
     list_inside,
-    no_such,
     read,
     send,
 )
@@ -80,7 +79,7 @@ def _by_id(client: Client, kind: Kind, account: Account, object_id: str, state: 
     if kind.bare:
         found = with_this_id(account.of(kind, parent_id), object_id)
         if not found and state == "present":
-            raise no_such(kind, object_id)
+            raise MagicError(f"{kind.id_option}: there is no {kind.noun} with the id '{object_id}'. Check {kind.id_option} and account_id.")
         return found
     try:
         return [read(client, kind, object_id)]
@@ -356,7 +355,7 @@ def read_some(kind: Kind, client: Client, options: Mapping[str, t.Any]) -> Json:
     if not found:
         items = []
     elif "id" in wanted:
-        items = [read(client, kind, wanted["id"], parent_id)]
+        items = _by_id(client, kind, account, wanted["id"], "present", parent_id)
     else:
         items = [item for item in account.of(kind, parent_id) if all(known(kind.fields[key], item.get(key)) == value for key, value in wanted.items())]
     if options["format"] == "options":
