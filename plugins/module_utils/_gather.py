@@ -22,7 +22,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import 
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import named, with_this_id
 from ansible_collections.cloudflare.magic.plugins.module_utils._selection import by_name
 from ansible_collections.cloudflare.magic.plugins.module_utils._site_kinds import SITE, SITE_LAN
-from ansible_collections.cloudflare.magic.plugins.module_utils._steps import label_among, label_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._steps import in_doubt, label_among, label_of
 from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing, plural
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import USUAL, NewId, children_of
 
@@ -112,11 +112,11 @@ def unclear(items: Sequence[Json], kind: Kind, account: Account) -> list[str]:
     for child in [child for child in children_of(kind) if child.source is not None]:
         for item in items:
             left_out = [one for one in account.of(child, item["id"]) if child.source is not None and not child.source.is_shown(one)]
-            names = listing(f"{label_of(child, one)} (id {one['id']}, type {one.get('type')})" for one in left_out)
             if left_out:
                 found.append(
-                    f"The {kind.noun} '{label_of(kind, item)}' has {plural(child.noun)} of which Cloudflare does not show what they lead to: {names}. "
-                    f"They are left out. Before you apply {child.in_path} of it, delete them in Cloudflare's dashboard, or add them by {child.id_option}."
+                    f"The {kind.noun} '{label_of(kind, item)}' has {plural(child.noun)} of which Cloudflare does not show "
+                    f"what they lead to: {in_doubt(child, left_out)}. They are left out. "
+                    f"Before you apply {child.in_path} of it, delete them in Cloudflare's dashboard, or add them by {child.id_option}."
                 )
     return found
 

@@ -30,6 +30,7 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._steps import (
     Rules,
     Step,
     as_it_is,
+    in_doubt,
     label_among,
     label_of,
     objects_after,
@@ -166,11 +167,11 @@ class _Matcher:
     def _refuse(self, unclear: Sequence[Json]) -> None:
         """Report objects that are in the way because it is not known what they stand for."""
         kind, parent = self._kind, self._parent
-        what = listing(f"{label_of(kind, actual)} (id {actual['id']}, type {actual.get('type')})" for actual in unclear)
         whose = "" if parent is None else f" of the {parent.kind.noun} '{parent.label}'"
         self._changes.problems.append(
-            f"{self._place}: Cloudflare does not show what these {plural(kind.noun)}{whose} lead to: {what}. So it is not known whether the list names "
-            f"them, and none is created or deleted. Delete them in Cloudflare's dashboard, name them by {kind.id_option}, or leave {kind.in_path} out."
+            f"{self._place}: Cloudflare does not show what these {plural(kind.noun)}{whose} lead to: {in_doubt(kind, unclear)}. "
+            f"So it is not known whether the list names them, and none is created or deleted. "
+            f"Delete them in Cloudflare's dashboard, name them by {kind.id_option}, or leave {kind.in_path} out."
         )
 
     def _blame(self, item: Item, error: MagicError) -> None:

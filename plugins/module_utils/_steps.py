@@ -19,11 +19,12 @@ from ansible_collections.cloudflare.magic.plugins.module_utils._fields import as
 from ansible_collections.cloudflare.magic.plugins.module_utils._kinds import ROUTE, WITH_INSIDES
 from ansible_collections.cloudflare.magic.plugins.module_utils._nexthops import Insides
 from ansible_collections.cloudflare.magic.plugins.module_utils._references import name_of
+from ansible_collections.cloudflare.magic.plugins.module_utils._text import listing
 from ansible_collections.cloudflare.magic.plugins.module_utils._times import last_generated_on
 from ansible_collections.cloudflare.magic.plugins.module_utils._tree import NewId, key_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.cloudflare.magic.plugins.module_utils._design import Item
     from ansible_collections.cloudflare.magic.plugins.module_utils._kind import Kind
@@ -138,6 +139,11 @@ def label_among(kind: Kind, item: Mapping[str, t.Any], lookup: Lookup) -> str:
         if item.get(own) and (name := name_of(one, item[own], lookup)):
             return name
     return label_of(kind, item)
+
+
+def in_doubt(kind: Kind, objects: Iterable[Mapping[str, t.Any]]) -> str:
+    """Return how messages name objects of which it is not known what they stand for."""
+    return listing(f"{label_of(kind, item)} (id {item['id']}, type {item.get('type')})" for item in objects)
 
 
 def tunnels_after(account: Account, changes: Changes, kinds: Sequence[Kind] = WITH_INSIDES) -> Iterator[tuple[str, Json]]:
